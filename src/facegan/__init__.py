@@ -1,0 +1,44 @@
+"""facegan: a laboratory for GANs that generate faces.
+
+    import facegan
+    recipe = facegan.Recipe.load("dcgan").override("training.batch=32")
+    facegan.train(recipe, data="portraits", run="runs/a", budget="3min")
+    facegan.generate("runs/a", out="faces", n=16)
+
+Each function here is also a command: `facegan --help`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from facegan.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from facegan.apps.generate import generate as generate
+    from facegan.apps.train import train as train
+    from facegan.data.importer import import_images as import_images
+    from facegan.data.pack import Pack as Pack
+    from facegan.errors import FaceganError as FaceganError
+    from facegan.recipe import Recipe as Recipe
+
+# Name → module: imported when first used, because PyTorch alone takes seconds to start.
+_PUBLIC = {
+    "FaceganError": "facegan.errors",
+    "Pack": "facegan.data.pack",
+    "Recipe": "facegan.recipe",
+    "generate": "facegan.apps.generate",
+    "import_images": "facegan.data.importer",
+    "train": "facegan.apps.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'facegan' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_PUBLIC, "__version__"])

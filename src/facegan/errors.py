@@ -1,0 +1,99 @@
+"""Errors that a person reads: what was got, what is allowed, what to do next.
+
+The command line prints them without a traceback and exits with status 2 (wrong input)
+or 1 (something happened while working). Anything else that escapes is a bug.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import errno
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+class FaceganError(Exception):
+    """Something that the person at the keyboard can understand and act on.
+
+    Args:
+        message: what was got and what is wrong with it.
+        hint: what is allowed, or what to do next. Printed on a line of its own.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class RecipeError(FaceganError):
+    """A recipe, or an override of one, that cannot be read or makes no sense."""
+
+
+class DataError(FaceganError):
+    """A source of images, a pack or a labels table that cannot be used."""
+
+
+class RunError(FaceganError):
+    """A run folder, checkpoint or generator file that cannot be used."""
+
+
+class TrainingError(FaceganError):
+    """Training that had to stop; what was saved before it stays."""
+
+    exit_code = 1
+
+
+class StorageError(FaceganError):
+    """A disk that is full or a folder that cannot be written."""
+
+    exit_code = 1
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """A hint naming the closest of `allowed` to `word`, then all of them."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    guess = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{guess}Allowed: {', '.join(names)}."
+
+
+# What the operating system says when there is no room, by disk, by quota or by file-size limit.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextlib.contextmanager
+def storage(path: Path | str, kept: str = "") -> Iterator[None]:
+    """Turn an `OSError` while writing `path` into a `StorageError` that names it.
+
+    Args:
+        path: what is being written.
+        kept: what is still safe, for the hint ("the last checkpoint is …").
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StorageError(
+                f"No room left while writing {path} ({error.strerror}).",
+                f"{kept} Free some space, or choose another folder, and run the same command "
+                "again.".strip(),
+            ) from error
+        if error.errno in _NO_ACCESS:
+            raise StorageError(
+                f"{path} cannot be written ({error.strerror}).",
+                f"{kept} Change its permissions or choose another folder.".strip(),
+            ) from error
+        if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+            raise StorageError(
+                f"{path} cannot be written: a file or folder is in the way ({error.strerror}).",
+                f"{kept} Move it away or choose another place.".strip(),
+            ) from error
+        raise
