@@ -1,0 +1,289 @@
+"""A pack: a dataset on disk, checked when opened and memory-mapped.
+
+    images.npy     uint8 [N,H,W,C]
+    items.csv      name, identity, split, source: one line an image
+    labels.npy     float32 [N,L], only where there are labels; NaN where one is missing
+    dataset.json   the card: where the images come from and what was done to them
+
+`facegan.data.writer.PackWriter` writes one.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.data.spec import ImageSpec
+from facegan.errors import DataError, nearest
+
+FORMAT = 1
+IMAGES, ITEMS, LABELS, CARD = "images.npy", "items.csv", "labels.npy", "dataset.json"
+ITEM_COLUMNS = ("name", "identity", "split", "source")
+SPLITS = ("train", "holdout")
+
+_REBUILD = "Import it again with `facegan data import SOURCE PACK --overwrite`."
+_CHUNK = 1 << 24
+
+
+class Items(NamedTuple):
+    """The columns of items.csv, one entry an image."""
+
+    names: list[str]
+    identities: list[str]
+    splits: list[str]
+    sources: list[str]
+
+
+class Pack:
+    """An opened pack. Make one with `Pack.open`.
+
+    Attributes:
+        path: its folder.
+        card: the content of dataset.json.
+        images: uint8 [N,H,W,C], read-only, memory-mapped; RGB or grey.
+        labels: float32 [N,L], read-only, memory-mapped, NaN where missing; None without labels.
+        label_names: the L names of the columns of `labels`.
+        spec: the shape that networks are built for.
+        fingerprint: SHA-256 (hex) of images, labels and items, as stored in the card.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        card: dict[str, Any],
+        images: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.float32] | None,
+    ) -> None:
+        self.path = path
+        self.card = card
+        self.images = images
+        self.labels = labels
+        self.label_names: tuple[str, ...] = tuple(card["label_names"])
+        self.spec = ImageSpec(images.shape[1], images.shape[3], len(self.label_names))
+        self.fingerprint: str = card["fingerprint"]
+
+    @classmethod
+    def open(cls, path: Path | str, verify: bool = False) -> Pack:
+        """Open the pack in folder `path`.
+
+        Args:
+            path: the folder that holds dataset.json.
+            verify: also read every byte and compare with the fingerprint in the card.
+
+        Raises:
+            DataError: the folder is not a pack, or the pack is damaged or of a newer format.
+        """
+        path = Path(path)
+        card = _read_card(path)
+        images = _open_array(path / IMAGES)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2]:
+            raise DataError(
+                f"{path / IMAGES} holds {images.dtype} {list(images.shape)}.",
+                f"A pack's images are uint8 [N,H,W,C] with H equal to W. {_REBUILD}",
+            )
+        if len(images) == 0 or images.shape[3] not in (1, 3):
+            raise DataError(
+                f"{path / IMAGES} has shape {list(images.shape)}.",
+                f"A pack has at least one image, of 1 or 3 channels. {_REBUILD}",
+            )
+        labels = None
+        if card["label_names"]:
+            labels = _open_array(path / LABELS)
+            wanted = (len(images), len(card["label_names"]))
+            if labels.dtype != np.float32 or labels.shape != wanted:
+                raise DataError(
+                    f"{path / LABELS} holds {labels.dtype} {list(labels.shape)}.",
+                    f"The images and the card ask for float32 {list(wanted)}. {_REBUILD}",
+                )
+        # Names hold no line breaks (the writer sees to it), so lines can be counted unparsed.
+        lines = _read_bytes(path / ITEMS).count(b"\n") - 1
+        if lines != len(images):
+            raise DataError(
+                f"{path / ITEMS} lists {lines} images, but {IMAGES} holds {len(images)}.", _REBUILD
+            )
+        pack = cls(path, card, images, labels)
+        if verify:
+            pack.verify()
+        return pack
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"Pack({str(self.path)!r}, {len(self)} images, {self.spec})"
+
+    @property
+    def names(self) -> list[str]:
+        """The file name of each image."""
+        return self._items.names
+
+    @property
+    def identities(self) -> list[str]:
+        """Whose face each image shows; where nobody knows, the image's own path."""
+        return self._items.identities
+
+    @property
+    def splits(self) -> list[str]:
+        """The split of each image, "train" or "holdout"."""
+        return self._items.splits
+
+    @property
+    def sources(self) -> list[str]:
+        """The path of each image inside the source that was imported."""
+        return self._items.sources
+
+    def indices(self, split: str = "all") -> npt.NDArray[np.int64]:
+        """Which images belong to `split` ("train", "holdout" or "all"): int64 [n], ascending."""
+        if split == "all":
+            return np.arange(len(self), dtype=np.int64)
+        if split not in SPLITS:
+            raise DataError(f"There is no split {split!r}.", nearest(split, (*SPLITS, "all")))
+        return np.flatnonzero(np.array(self.splits) == split).astype(np.int64)
+
+    def verify(self) -> None:
+        """Read every byte; raise DataError unless the content has the card's fingerprint."""
+        found = fingerprint(
+            self.images.shape,
+            _hash_array(self.images),
+            self.label_names,
+            _hash_array(self.labels) if self.labels is not None else "",
+            hashlib.sha256(_read_bytes(self.path / ITEMS)).hexdigest(),
+        )
+        if found != self.fingerprint:
+            raise DataError(
+                f"{self.path} has changed since it was made: its content has the fingerprint "
+                f"{found[:12]}…, its card says {self.fingerprint[:12]}….",
+                _REBUILD,
+            )
+
+    @cached_property
+    def _items(self) -> Items:
+        path = self.path / ITEMS
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                header, *rows = csv.reader(file)
+        except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}).", _REBUILD) from error
+        if tuple(header) != ITEM_COLUMNS:
+            raise DataError(
+                f"{path} has the columns {', '.join(header)}.",
+                f"A pack's are {', '.join(ITEM_COLUMNS)}. {_REBUILD}",
+            )
+        if len(rows) != len(self):
+            raise DataError(
+                f"{path} lists {len(rows)} images, but {IMAGES} holds {len(self)}.", _REBUILD
+            )
+        for number, row in enumerate(rows, start=2):
+            if len(row) != len(ITEM_COLUMNS) or row[2] not in SPLITS:
+                raise DataError(
+                    f"{path}, line {number}: {','.join(row)!r} is not an item.",
+                    f"An item is {', '.join(ITEM_COLUMNS)}, its split one of "
+                    f"{' or '.join(SPLITS)}. {_REBUILD}",
+                )
+        return Items(*(list(column) for column in zip(*rows, strict=True)))
+
+
+def fingerprint(
+    shape: Sequence[int],
+    images_sha256: str,
+    label_names: Sequence[str],
+    labels_sha256: str,
+    items_sha256: str,
+) -> str:
+    """The fingerprint of a pack's content: SHA-256 (hex) over the hashes of its parts."""
+    parts = [list(shape), images_sha256, list(label_names), labels_sha256, items_sha256]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def is_pack(path: Path) -> bool:
+    """Whether folder `path` looks like a pack, whole or damaged."""
+    return (path / CARD).is_file() and (path / ITEMS).is_file()
+
+
+def put_aside(path: Path) -> Path:
+    """Where a pack at `path` waits while a new one takes its place."""
+    return path.with_name(f".{path.name}.replaced")
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        aside = put_aside(path)
+        raise DataError(
+            f"There is no pack at {path}.",
+            f"Its replacement was interrupted at the last step; the old one is {aside}: rename it."
+            if aside.exists()
+            else "Make one with `facegan data import SOURCE PACK` or `facegan data portraits PACK`.",
+        )
+    if not path.is_dir():
+        raise DataError(
+            f"{path} is a file, not a pack.",
+            "A pack is a folder; make one from images or an archive with "
+            "`facegan data import SOURCE PACK`.",
+        )
+    if not (path / CARD).is_file():
+        raise DataError(
+            f"{path} is not a pack: it has no {CARD}.",
+            "If it is a folder of images, import it first: `facegan data import SOURCE PACK`.",
+        )
+    try:
+        card = json.loads(_read_bytes(path / CARD))
+    except ValueError as error:
+        raise DataError(f"{path / CARD} is not JSON ({error}).", _REBUILD) from error
+    if not isinstance(card, dict) or not isinstance(card.get("format"), int):
+        raise DataError(
+            f"{path / CARD} is not the card of a pack: it states no format.",
+            "If this is a dataset made by another tool, import it first: "
+            "`facegan data import SOURCE PACK`.",
+        )
+    if card["format"] > FORMAT:
+        raise DataError(
+            f"{path} was made by a newer facegan (format {card['format']}; this one reads "
+            f"{FORMAT}).",
+            "Update facegan, or import the images again with this one.",
+        )
+    names, mark = card.get("label_names"), card.get("fingerprint")
+    if not isinstance(mark, str) or not isinstance(names, list):
+        raise DataError(f"{path / CARD} lacks the fingerprint or the label names.", _REBUILD)
+    if not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path / CARD}: the label names are not all text.", _REBUILD)
+    return card
+
+
+def _open_array(path: Path) -> npt.NDArray[Any]:
+    """A read-only memory map of `path`, a whole .npy file."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing.", _REBUILD) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is damaged or cut short ({error}).", _REBUILD) from error
+    if not isinstance(array, np.memmap):
+        raise DataError(f"{path} is not a .npy array.", _REBUILD)
+    if not array.flags.c_contiguous or path.stat().st_size != array.offset + array.nbytes:
+        raise DataError(f"{path} is damaged: its size does not fit its header.", _REBUILD)
+    return array
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing.", _REBUILD) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).", _REBUILD) from error
+
+
+def _hash_array(array: npt.NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    flat = array.reshape(-1).view(np.uint8)
+    for start in range(0, flat.size, _CHUNK):
+        digest.update(flat[start : start + _CHUNK].data)
+    return digest.hexdigest()

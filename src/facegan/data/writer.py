@@ -1,0 +1,290 @@
+"""Writing a pack: in batches, beside its place, and renamed into it when complete.
+
+    with PackWriter("faces", resolution=64, channels=3) as writer:
+        writer.add(images, names, identities, splits, sources)   # as often as needed
+        writer.finish({"name": "faces", "licence": "mine"})
+
+Until `finish` returns, nothing stands at the target; whatever goes wrong, an earlier pack
+there stays as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import glob
+import io
+import json
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.data.append import GrowingArray, HashedFile, write_synced
+from facegan.data.pack import (
+    CARD,
+    FORMAT,
+    IMAGES,
+    ITEM_COLUMNS,
+    ITEMS,
+    LABELS,
+    SPLITS,
+    fingerprint,
+    is_pack,
+    put_aside,
+)
+from facegan.data.tally import Tally, describe_labels
+from facegan.errors import DataError, storage
+from facegan.version import __version__
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+
+class PackWriter:
+    """Writes one pack; a context manager. Memory stays bounded by the batches given to `add`.
+
+    Args:
+        path: the folder to make. Its parents are made where missing.
+        resolution: height and width of every image, in pixels.
+        channels: 3 (RGB) or 1 (grey).
+        label_names: the names of the label columns; empty for a pack without labels.
+        overwrite: replace a pack that stands at `path`, once the new one is complete.
+            A folder that is not a pack is never replaced.
+
+    Raises:
+        DataError: `path` is taken, or another process is writing it.
+        StorageError: the disk is full or the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        resolution: int,
+        channels: int,
+        label_names: Sequence[str] = (),
+        overwrite: bool = False,
+    ) -> None:
+        if resolution < 1 or channels not in (1, 3):
+            raise ValueError(f"resolution {resolution}, channels {channels}")
+        if len(set(label_names)) != len(label_names):
+            raise ValueError(f"label names repeat: {list(label_names)}")
+        self.path = Path(path).resolve()
+        self.label_names = tuple(label_names)
+        self.overwrite = overwrite
+        self._shape = (resolution, resolution, channels)
+        self._partial = self.path.with_name(f".{self.path.name}.partial-{secrets.token_hex(4)}")
+        self._replaced = put_aside(self.path)
+        self._lock: FileLock | None = None
+        self._count = 0
+        self._tally = Tally(channels)
+
+    def __enter__(self) -> Self:
+        from filelock import FileLock, Timeout
+
+        with storage(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout as error:
+                self._lock = None
+                raise DataError(
+                    f"Another process is writing {self.path} now.",
+                    "Wait for it, or choose another name.",
+                ) from error
+        try:
+            with storage(self.path):
+                self._clear_leftovers()
+                self._check_target()
+                self._partial.mkdir()
+                self._images = GrowingArray(self._partial / IMAGES, np.uint8, self._shape)
+                self._labels = (
+                    GrowingArray(self._partial / LABELS, np.float32, (len(self.label_names),))
+                    if self.label_names
+                    else None
+                )
+                self._items = HashedFile(self._partial / ITEMS)
+                self._items.write(_csv_lines([ITEM_COLUMNS]))
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._release()
+
+    def add(
+        self,
+        images: npt.NDArray[np.uint8],
+        names: Sequence[str],
+        identities: Sequence[str],
+        splits: Sequence[str],
+        sources: Sequence[str],
+        labels: npt.NDArray[np.float32] | None = None,
+    ) -> None:
+        """Append a batch.
+
+        Args:
+            images: uint8 [n,H,W,C].
+            names: n file names.
+            identities: n names of the persons shown.
+            splits: n times "train" or "holdout".
+            sources: n places that the images come from.
+            labels: float32 [n,L], NaN where missing; None for a batch without any.
+        """
+        count = len(images)
+        if images.dtype != np.uint8 or images.shape[1:] != self._shape:
+            raise ValueError(f"images are {images.dtype} {images.shape}, not {self._shape}")
+        columns = (names, identities, splits, sources)
+        if any(len(column) != count for column in columns) or not set(splits) <= set(SPLITS):
+            raise ValueError("names, identities, splits and sources must fit the images")
+        if labels is None:
+            labels = np.full((count, len(self.label_names)), np.nan, np.float32)
+        if labels.shape != (count, len(self.label_names)):
+            raise ValueError(f"labels are {labels.shape}, not {(count, len(self.label_names))}")
+        rows = [[printable(value) for value in row] for row in zip(*columns, strict=True)]
+        with storage(self.path):
+            self._images.append(images)
+            self._items.write(_csv_lines(rows))
+            if self._labels is not None:
+                self._labels.append(labels)
+        self._tally.add(images, identities, splits)
+        self._count += count
+
+    def extra(self, name: str, text: str) -> None:
+        """Put one more file, `name` with content `text`, into the pack."""
+        with storage(self.path):
+            write_synced(self._partial / name, text.encode())
+
+    def finish(self, card: Mapping[str, Any]) -> None:
+        """Complete the pack and move it into place.
+
+        Args:
+            card: what to say of the data beyond what the writer knows: name, source, licence, ….
+                The writer adds format, created_with, resolution, channels, label_names,
+                fingerprint, mean and std (train split, values in [0,1], one a channel),
+                and to `counts`: kept, train, holdout, identities, duplicates,
+                duplicates_across_splits (pictures equal to the last byte); and to `labels`:
+                `columns`, with mean, lowest, highest and missing of each.
+
+        Raises:
+            DataError: there is no image in the train split.
+        """
+        if not self._tally.counts["train"]:
+            raise DataError(
+                f"None of {self._count} images is in the train split: there is nothing to learn "
+                "from.",
+                "Give more images, or keep fewer back (--holdout).",
+            )
+        with storage(self.path):
+            self._images.complete(self._count)
+            self._items.close()
+            if self._labels is not None:
+                self._labels.complete(self._count)
+            text = json.dumps(self._complete(card), indent=1, ensure_ascii=False, allow_nan=False)
+            write_synced(self._partial / CARD, (text + "\n").encode())
+            self._move_into_place()
+
+    def _complete(self, card: Mapping[str, Any]) -> dict[str, Any]:
+        mean, std = self._tally.mean_and_std()
+        complete = {
+            "format": FORMAT,
+            "created_with": f"facegan {__version__}",
+            **card,
+            "resolution": self._shape[0],
+            "channels": self._shape[2],
+            "counts": {**card.get("counts", {}), **self._tally.counts},
+            "mean": mean,
+            "std": std,
+            "label_names": list(self.label_names),
+            "fingerprint": fingerprint(
+                (self._count, *self._shape),
+                self._images.sha256,
+                self.label_names,
+                self._labels.sha256 if self._labels is not None else "",
+                self._items.sha256,
+            ),
+        }
+        if self._labels is not None:
+            columns = describe_labels(self._partial / LABELS, self.label_names)
+            complete["labels"] = {**card.get("labels", {}), "columns": columns}
+        return complete
+
+    def _check_target(self) -> None:
+        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+            return
+        if not self.path.is_dir():
+            raise DataError(f"{self.path} is a file.", "Choose another name for the pack.")
+        if not is_pack(self.path):
+            raise DataError(
+                f"{self.path} is a folder that is not a pack; it is never replaced.",
+                "Choose another name for the pack.",
+            )
+        if not self.overwrite:
+            raise DataError(
+                f"{self.path} already holds a pack.",
+                "Choose another name, or replace it with --overwrite.",
+            )
+
+    def _clear_leftovers(self) -> None:
+        """Undo what killed processes left behind; holding the lock, no live one owns it."""
+        for leftover in self.path.parent.glob(f".{glob.escape(self.path.name)}.partial-*"):
+            shutil.rmtree(leftover)
+        if self._replaced.exists():
+            if self.path.exists():
+                shutil.rmtree(self._replaced)
+            else:
+                self._replaced.rename(self.path)
+
+    def _move_into_place(self) -> None:
+        if is_pack(self.path):
+            self.path.rename(self._replaced)
+        try:
+            if self.path.is_dir():
+                self.path.rmdir()
+            self._partial.rename(self.path)
+        except OSError:
+            if self._replaced.exists():
+                self._replaced.rename(self.path)
+            raise
+        shutil.rmtree(self._replaced, ignore_errors=True)
+
+    def _release(self) -> None:
+        """Let go of everything; what is not in place by now is thrown away."""
+        for name in ("_images", "_labels", "_items"):
+            part = getattr(self, name, None)
+            if part is not None:
+                part.abandon()
+        shutil.rmtree(self._partial, ignore_errors=True)
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                Path(self._lock.lock_file).unlink()
+            self._lock.release()
+            self._lock = None
+
+
+def printable(name: str) -> str:
+    """`name` on one line of valid UTF-8: control characters and stray bytes are escaped."""
+    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def _csv_lines(rows: Sequence[Sequence[str]]) -> bytes:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue().encode()

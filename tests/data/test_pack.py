@@ -1,0 +1,239 @@
+"""The pack on disk: what goes in comes out, and what is broken is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facegan.data.pack import Pack
+from facegan.data.writer import PackWriter
+from facegan.errors import DataError
+
+
+def write_pack(path: Path, n: int = 6, resolution: int = 8, seed: int = 0, **options) -> Path:
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n, resolution, resolution, 3), dtype=np.uint8)
+    splits = ["holdout" if i % 3 == 2 else "train" for i in range(n)]
+    with PackWriter(path, resolution, 3, ("smile", "age"), **options) as writer:
+        for part in np.array_split(np.arange(n), 2):
+            writer.add(
+                images[part],
+                [f"{i}.png" for i in part],
+                [f"person {i // 2}" for i in part],
+                [splits[i] for i in part],
+                [f"in/{i}.png" for i in part],
+                np.array([[i, np.nan] for i in part], np.float32),
+            )
+        writer.finish({"name": "random", "counts": {"read": n}, "labels": {"source": "here"}})
+    return path
+
+
+@pytest.fixture
+def pack_path(tmp_path: Path) -> Path:
+    return write_pack(tmp_path / "pack")
+
+
+def test_a_pack_holds_what_was_written(pack_path: Path):
+    pack = Pack.open(pack_path, verify=True)
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    assert np.array_equal(pack.images, images)
+    assert not pack.images.flags.writeable
+    assert len(pack) == 6
+    assert (pack.spec.resolution, pack.spec.channels, pack.spec.labels) == (8, 3, 2)
+    assert pack.label_names == ("smile", "age")
+    assert pack.labels is not None
+    assert pack.labels[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert np.isnan(pack.labels[:, 1]).all()
+    assert pack.indices("train").tolist() == [0, 1, 3, 4]
+    assert pack.indices("holdout").tolist() == [2, 5]
+    assert pack.indices("all").dtype == np.int64
+    assert pack.identities[2:4] == ["person 1", "person 1"]
+    assert pack.sources[5] == "in/5.png"
+
+
+def test_the_card_tells_the_numbers(pack_path: Path):
+    pack = Pack.open(pack_path)
+    train = pack.images[pack.indices("train")] / 255
+    assert np.allclose(pack.card["mean"], train.mean((0, 1, 2)), atol=1e-6)
+    assert np.allclose(pack.card["std"], train.std((0, 1, 2)), atol=1e-6)
+    counts = pack.card["counts"]
+    assert (counts["read"], counts["kept"], counts["train"], counts["holdout"]) == (6, 6, 4, 2)
+    assert counts["identities"] == 3
+    smile, age = pack.card["labels"]["columns"]
+    assert smile == {"name": "smile", "missing": 0, "mean": 2.5, "lowest": 0, "highest": 5}
+    assert age == {"name": "age", "missing": 6}
+
+
+def test_copies_are_counted_and_kept(tmp_path: Path):
+    image = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
+    with PackWriter(tmp_path / "p", 4, 3) as writer:
+        writer.add(np.repeat(image, 3, 0), ["a"] * 3, ["a"] * 3, ["train"] * 3, ["a"] * 3)
+        writer.add(image, ["b"], ["b"], ["holdout"], ["b"])
+        writer.finish({})
+    counts = Pack.open(tmp_path / "p").card["counts"]
+    assert (counts["kept"], counts["duplicates"], counts["duplicates_across_splits"]) == (4, 3, 1)
+
+
+def test_equal_content_has_equal_fingerprints_and_bytes(tmp_path: Path):
+    first, second = write_pack(tmp_path / "a"), write_pack(tmp_path / "b")
+    other = write_pack(tmp_path / "c", seed=1)
+    for file in first.iterdir():
+        assert file.read_bytes() == (second / file.name).read_bytes()
+    assert Pack.open(first).fingerprint != Pack.open(other).fingerprint
+
+
+names = st.text(min_size=1, max_size=12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 4), min_size=1, max_size=4).filter(any),
+    resolution=st.integers(1, 9),
+    channels=st.sampled_from([1, 3]),
+    labels=st.integers(0, 3),
+    name=names,
+    seed=st.integers(0, 99),
+)
+def test_any_pack_round_trips(sizes, resolution, channels, labels, name, seed):
+    rng = np.random.default_rng(seed)
+    shape = (sum(sizes), resolution, resolution, channels)
+    images = rng.integers(0, 256, shape, dtype=np.uint8)
+    values = rng.standard_normal((sum(sizes), labels)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p"
+        label_names = tuple(f"l{i}" for i in range(labels))
+        with PackWriter(path, resolution, channels, label_names) as writer:
+            start = 0
+            for size in sizes:
+                rows = slice(start, start + size)
+                text = [name] * size
+                writer.add(images[rows], text, text, ["train"] * size, text, values[rows])
+                start += size
+            writer.finish({})
+        pack = Pack.open(path, verify=True)
+        assert np.array_equal(pack.images, images)
+        if labels:
+            assert np.array_equal(pack.labels, values)
+        assert len(set(pack.names)) == 1
+        assert "\n" not in pack.names[0]
+
+
+def edit_card(pack: Path, **changes: object) -> None:
+    card = json.loads((pack / "dataset.json").read_text())
+    (pack / "dataset.json").write_text(json.dumps(card | changes))
+
+
+def remove(name: str):
+    return lambda pack: (pack / name).unlink()
+
+
+def cut(name: str, keep: int):
+    return lambda pack: (pack / name).write_bytes((pack / name).read_bytes()[:keep])
+
+
+def save(name: str, array: np.ndarray):
+    return lambda pack: np.save(pack / name, array)
+
+
+def text(name: str, content: str):
+    return lambda pack: (pack / name).write_text(content)
+
+
+BROKEN = {
+    "no card": (remove("dataset.json"), "not a pack"),
+    "card is not JSON": (text("dataset.json", "{"), "not JSON"),
+    "card is binary": (lambda p: (p / "dataset.json").write_bytes(b"\xff\xfe"), "not JSON"),
+    "card is a list": (text("dataset.json", "[1]"), "not the card"),
+    "another tool's card": (text("dataset.json", '{"labels": null}'), "not the card"),
+    "newer format": (lambda p: edit_card(p, format=99), "newer facegan"),
+    "no fingerprint": (lambda p: edit_card(p, fingerprint=None), "fingerprint"),
+    "label names are numbers": (lambda p: edit_card(p, label_names=[1, 2]), "not all text"),
+    "a label name too many": (lambda p: edit_card(p, label_names=["a", "b", "c"]), "labels.npy"),
+    "no images": (remove("images.npy"), "images.npy is missing"),
+    "images cut short": (cut("images.npy", 300), "damaged or cut short"),
+    "images header cut": (cut("images.npy", 20), "damaged or cut short"),
+    "images empty": (cut("images.npy", 0), "damaged or cut short"),
+    "images too long": (
+        lambda p: (p / "images.npy").open("ab").write(b"x"),
+        "does not fit its header",
+    ),
+    "images are floats": (save("images.npy", np.zeros((6, 8, 8, 3), np.float32)), "float32"),
+    "images not square": (save("images.npy", np.zeros((6, 8, 9, 3), np.uint8)), "[6, 8, 9, 3]"),
+    "images are flat": (save("images.npy", np.zeros((6, 8), np.uint8)), "[6, 8]"),
+    "two channels": (save("images.npy", np.zeros((6, 8, 8, 2), np.uint8)), "[6, 8, 8, 2]"),
+    "images pickled": (
+        lambda p: np.save(p / "images.npy", np.array([{}]), allow_pickle=True),
+        "damaged",
+    ),
+    "no labels": (remove("labels.npy"), "labels.npy is missing"),
+    "labels of fewer images": (save("labels.npy", np.zeros((5, 2), np.float32)), "[5, 2]"),
+    "labels are doubles": (save("labels.npy", np.zeros((6, 2))), "float64"),
+    "no items": (remove("items.csv"), "items.csv is missing"),
+    "an item too few": (cut("items.csv", 60), "lists"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_pack_is_named_when_opened(pack_path: Path, case: str):
+    damage, message = BROKEN[case]
+    damage(pack_path)
+    with pytest.raises(DataError) as caught:
+        Pack.open(pack_path)
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("name,identity", "who,what"), (",train,", ",test,"), (",in/0.png", "")],
+    ids=["columns", "split", "values"],
+)
+def test_broken_items_are_named_when_needed(pack_path: Path, old: str, new: str):
+    items = pack_path / "items.csv"
+    items.write_text(items.read_text().replace(old, new, 1))
+    with pytest.raises(DataError, match=r"items\.csv"):
+        Pack.open(pack_path).indices("train")
+
+
+@pytest.mark.parametrize("name", ["images.npy", "labels.npy", "items.csv"])
+def test_verify_notices_one_changed_byte(pack_path: Path, name: str):
+    content = bytearray((pack_path / name).read_bytes())
+    content[-3] ^= 1
+    (pack_path / name).write_bytes(content)
+    Pack.open(pack_path)
+    with pytest.raises(DataError, match="has changed since"):
+        Pack.open(pack_path, verify=True)
+
+
+def test_what_is_not_a_pack_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError, match="There is no pack"):
+        Pack.open(tmp_path / "nothing")
+    with pytest.raises(DataError, match="is a file, not a pack"):
+        Pack.open(tmp_path / "file")
+    with pytest.raises(DataError, match="not a pack"):
+        Pack.open(tmp_path)
+
+
+def test_a_pack_put_aside_is_mentioned(pack_path: Path):
+    pack_path.rename(pack_path.with_name(".pack.replaced"))
+    with pytest.raises(DataError, match="There is no pack") as caught:
+        Pack.open(pack_path)
+    assert ".pack.replaced" in caught.value.hint
+
+
+def test_an_unknown_split_names_the_nearest(pack_path: Path):
+    with pytest.raises(DataError, match="Did you mean 'holdout'"):
+        Pack.open(pack_path).indices("hold-out")
+
+
+def test_a_moved_pack_still_opens(pack_path: Path, tmp_path: Path):
+    shutil.move(pack_path, tmp_path / "elsewhere")
+    Pack.open(tmp_path / "elsewhere", verify=True)
