@@ -1,0 +1,93 @@
+"""Adversarial losses: pure functions from logits to one loss per sample.
+
+Each is a pair: what the discriminator minimises and what the generator minimises. Both take
+(real_logits [N], fake_logits [N]) and return [N]; losses that need only one of the two
+ignore the other. Logits are before the sigmoid: with σ the sigmoid, log σ(x) = −softplus(−x)
+and log(1 − σ(x)) = −softplus(x), which never overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Adversarial(NamedTuple):
+    """A discriminator's loss and the generator's answer to it.
+
+    Attributes:
+        relativistic: whether the generator's loss needs the logits of real images.
+    """
+
+    discriminator: Loss
+    generator: Loss
+    relativistic: bool = False
+
+
+def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """−log D(x) − log(1 − D(G(z))): the discriminator's side of the minimax game."""
+    return softplus(-real) + softplus(fake)
+
+
+def _minimax_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """log(1 − D(G(z))): the objective itself, whose gradient vanishes when D wins."""
+    return -softplus(fake)
+
+
+def _non_saturating_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """−log D(G(z)): Goodfellow et al. 2014, section 3; the report's equation for L_G."""
+    return softplus(-fake)
+
+
+def _least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """½(D(x) − 1)² + ½D(G(z))²: Mao et al. 2017, equation 9."""
+    return 0.5 * (real - 1).square() + 0.5 * fake.square()
+
+
+def _least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """½(D(G(z)) − 1)²."""
+    return 0.5 * (fake - 1).square()
+
+
+def _hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """max(0, 1 − D(x)) + max(0, 1 + D(G(z))): Lim & Ye 2017."""
+    return relu(1 - real) + relu(1 + fake)
+
+
+def _wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """D(G(z)) − D(x): Arjovsky et al. 2017; needs a penalty that keeps D Lipschitz."""
+    return fake - real
+
+
+def _wasserstein_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """−D(G(z))."""
+    return -fake
+
+
+def _relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """−log σ(D(x) − D(G(z))), paired: Jolicoeur-Martineau 2018, equation 7 (RpGAN)."""
+    return softplus(fake - real)
+
+
+def _relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """−log σ(D(G(z)) − D(x))."""
+    return softplus(real - fake)
+
+
+AdversarialName = Literal[
+    "minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"
+]
+
+ADVERSARIAL: dict[AdversarialName, Adversarial] = {
+    "minimax": Adversarial(_cross_entropy, _minimax_generator),
+    "non_saturating": Adversarial(_cross_entropy, _non_saturating_generator),
+    "least_squares": Adversarial(_least_squares_discriminator, _least_squares_generator),
+    "hinge": Adversarial(_hinge_discriminator, _wasserstein_generator),
+    "wasserstein": Adversarial(_wasserstein_discriminator, _wasserstein_generator),
+    "relativistic": Adversarial(_relativistic_discriminator, _relativistic_generator, True),
+}

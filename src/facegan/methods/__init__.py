@@ -1,0 +1,10 @@
+"""Methods: what one update of the discriminator and one of the generator compute.
+
+A method sees networks and a batch, and returns named terms. It never sees an optimizer, a
+device, `backward`, a schedule or a file: the trainer owns those.
+"""
+
+from facegan.methods.adversarial import AdversarialConfig, AdversarialMethod
+from facegan.methods.terms import Batch, Networks, Terms
+
+__all__ = ["AdversarialConfig", "AdversarialMethod", "Batch", "Networks", "Terms"]

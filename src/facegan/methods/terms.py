@@ -1,0 +1,54 @@
+"""The vocabulary between methods and the trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from facegan.models.interfaces import Discriminator, Generator
+from facegan.seeding import Random
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The two players."""
+
+    generator: Generator
+    discriminator: Discriminator
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one update sees.
+
+    Attributes:
+        real: images [N, C, H, W] in the recipe's range.
+        fake: G(z) [N, C, H, W]: detached for the discriminator's update, attached to the
+            generator for the generator's.
+        labels: float [N, L] belonging to `real`, or None.
+        random: further random numbers for this step (interpolations, noise).
+    """
+
+    real: Tensor
+    fake: Tensor
+    labels: Tensor | None
+    random: Random
+
+
+@dataclass
+class Terms:
+    """What an update minimises, and what it lets us see.
+
+    Attributes:
+        losses: name → per-sample tensor [N]; the update minimises the sum of their means.
+        signals: name → detached per-sample tensor [N], for the journal only.
+    """
+
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    signals: dict[str, Tensor] = field(default_factory=dict)
+
+    def total(self) -> Tensor:
+        """The scalar to minimise."""
+        means = [term.float().mean() for term in self.losses.values()]
+        return sum(means[1:], start=means[0])

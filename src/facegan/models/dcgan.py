@@ -1,0 +1,133 @@
+"""DCGAN (Radford, Metz & Chintala, 2016, arXiv:1511.06434).
+
+Strided convolutions instead of pooling, batch normalisation everywhere except at the
+generator's output and the discriminator's input, ReLU in G, LeakyReLU 0.2 in D, weights
+from N(0, 0.02²). Kernels of 4, as in the authors' released code. Any power of two from 32
+to 256: each doubling of the resolution adds one layer to both networks.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from facegan.config import Config
+from facegan.data.pixels import Range
+from facegan.data.spec import ImageSpec
+from facegan.errors import RecipeError
+from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
+from facegan.models.layers.norm import BatchNorm2d
+
+RESOLUTIONS = (32, 64, 128, 256)
+
+
+class DcganGeneratorConfig(Config):
+    """Options of the DCGAN generator.
+
+    Attributes:
+        channels: feature channels of the last hidden layer; doubled at each layer below it.
+        latent: distribution of z; the paper's is 100 uniform numbers.
+    """
+
+    kind: Literal["dcgan"]
+    channels: Width = 64
+    latent: Latent = Latent(size=100, distribution="uniform")
+
+    def build(self, spec: ImageSpec, range: Range) -> DcganGenerator:
+        """The network for images of this shape."""
+        return DcganGenerator(self, spec, range)
+
+
+class DcganDiscriminatorConfig(Config):
+    """Options of the DCGAN discriminator.
+
+    Attributes:
+        channels: feature channels of the first layer; doubled at each layer above it.
+    """
+
+    kind: Literal["dcgan"]
+    channels: Width = 64
+
+    def build(self, spec: ImageSpec) -> DcganDiscriminator:
+        """The network for images of this shape."""
+        return DcganDiscriminator(self, spec)
+
+
+def _widths(channels: int, resolution: int) -> list[int]:
+    """Channels at resolution/2, resolution/4, …, 4: doubling each time, at most 16 ×."""
+    if resolution not in RESOLUTIONS:
+        raise RecipeError(
+            f"dcgan cannot make {resolution}×{resolution} images.",
+            f"Import the data at one of {', '.join(map(str, RESOLUTIONS))}, or use a model "
+            "that takes any resolution, such as mlp.",
+        )
+    levels = resolution.bit_length() - 3
+    return [channels * min(2**level, 16) for level in range(levels)]
+
+
+class DcganGenerator(Generator):
+    """z → 4×4 feature maps → transposed convolutions of stride 2 → image."""
+
+    def __init__(self, config: DcganGeneratorConfig, spec: ImageSpec, range: Range) -> None:
+        super().__init__(config.latent, spec)
+        widths = _widths(config.channels, spec.resolution)[::-1]
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(config.latent.size, widths[0], 4, bias=False),
+            BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        ]
+        for wide, narrow in pairwise(widths):
+            layers += [
+                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False),
+                BatchNorm2d(narrow),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [
+            nn.ConvTranspose2d(widths[-1], spec.channels, 4, stride=2, padding=1),
+            output_activation(range),
+        ]
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """See `Generator.forward`."""
+        return self.layers(z[:, :, None, None])
+
+
+class DcganDiscriminator(Discriminator):
+    """Image → convolutions of stride 2 → 4×4 feature maps → logit."""
+
+    def __init__(self, config: DcganDiscriminatorConfig, spec: ImageSpec) -> None:
+        super().__init__(spec)
+        widths = _widths(config.channels, spec.resolution)
+        layers: list[nn.Module] = [
+            nn.Conv2d(spec.channels, widths[0], 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+        for narrow, wide in pairwise(widths):
+            layers += [
+                nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=False),
+                BatchNorm2d(wide),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
+        layers += [nn.Conv2d(widths[-1], 1, 4)]
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """See `Discriminator.forward`."""
+        return self.layers(images).flatten()
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    """Weights from N(0, 0.02²), section 4 of the paper; batch-norm scales from N(1, 0.02²)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        module.weight.normal_(0.0, 0.02)
+        if module.bias is not None:
+            module.bias.zero_()
+    elif isinstance(module, BatchNorm2d):
+        module.weight.normal_(1.0, 0.02)

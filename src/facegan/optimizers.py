@@ -1,0 +1,120 @@
+"""Optimizers as recipe sections, and the stages that a run goes through."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+
+from facegan.config import Config
+from facegan.schedule import Cosine, Linear, value_at
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Rate = NonNegative | Annotated[Linear | Cosine, Field(discriminator="kind")]
+Player = Literal["discriminator", "generator"]
+
+
+class Adam(Config):
+    """Adam (Kingma & Ba 2015).
+
+    Attributes:
+        lr: learning rate, or a schedule of it over the stage.
+        betas: decay of the two moments.
+        eps: added to the denominator.
+    """
+
+    kind: Literal["adam"]
+    lr: Rate = 2e-4
+    betas: tuple[Beta, Beta] = (0.5, 0.999)
+    eps: Positive = 1e-8
+
+    def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of these parameters."""
+        fused = parameters[0].device.type in ("cpu", "cuda", "mps")
+        return torch.optim.Adam(
+            parameters, lr=value_at(self.lr, 0.0), betas=self.betas, eps=self.eps, fused=fused
+        )
+
+
+class Sgd(Config):
+    """Stochastic gradient descent.
+
+    Attributes:
+        lr: learning rate, or a schedule of it over the stage.
+        momentum: 0 for none.
+    """
+
+    kind: Literal["sgd"]
+    lr: Rate = 1e-2
+    momentum: Beta = 0.0
+
+    def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of these parameters."""
+        return torch.optim.SGD(
+            parameters, lr=value_at(self.lr, 0.0), momentum=self.momentum, foreach=True
+        )
+
+
+class RmsProp(Config):
+    """RMSProp (Tieleman & Hinton 2012).
+
+    Attributes:
+        lr: learning rate, or a schedule of it over the stage.
+        alpha: decay of the squared gradient's average.
+    """
+
+    kind: Literal["rmsprop"]
+    lr: Rate = 5e-5
+    alpha: Beta = 0.99
+
+    def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of these parameters."""
+        return torch.optim.RMSprop(
+            parameters, lr=value_at(self.lr, 0.0), alpha=self.alpha, foreach=True
+        )
+
+
+Optimizer = Annotated[Adam | Sgd | RmsProp, Field(discriminator="kind")]
+
+
+class Stage(Config):
+    """A part of the run with its own optimizers and rates, and its own players.
+
+    Attributes:
+        share: how much of the budget this stage takes, relative to the other stages.
+        generator: its optimizer.
+        discriminator: its optimizer.
+        train: which networks learn; the others stay as they are.
+    """
+
+    share: Positive = 1.0
+    generator: Optimizer = Adam(kind="adam")
+    discriminator: Optimizer = Adam(kind="adam")
+    train: Annotated[tuple[Player, ...], Field(min_length=1, max_length=2)] = (
+        "discriminator",
+        "generator",
+    )
+
+
+def stage_at(stages: tuple[Stage, ...], progress: float) -> tuple[int, float]:
+    """Which stage a run is in, and how far through it.
+
+    Args:
+        stages: the stages in order.
+        progress: of the whole run, in [0, 1].
+
+    Returns:
+        The stage's index, and the progress within it, in [0, 1].
+    """
+    whole = sum(stage.share for stage in stages)
+    begin = 0.0
+    for index, stage in enumerate(stages):
+        part = stage.share / whole
+        last = index == len(stages) - 1
+        if progress < begin + part or last:
+            return index, min(max((progress - begin) / part, 0.0), 1.0)
+        begin += part
+    raise AssertionError("a recipe has at least one stage")

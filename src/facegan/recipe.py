@@ -1,0 +1,232 @@
+"""A recipe: everything that decides what a training run computes, in one frozen value.
+
+Recipes are TOML files that read like a table in a paper. `Recipe.load` takes the name of a
+shipped one or the path of a file; `override` changes single values; anything unknown or
+impossible is refused, saying what is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import Field, ValidationError
+
+from facegan.budget import parse_budget
+from facegan.config import Config
+from facegan.data.pixels import Range
+from facegan.errors import RecipeError, nearest
+from facegan.methods.adversarial import AdversarialConfig
+from facegan.models import DiscriminatorConfig, GeneratorConfig
+from facegan.optimizers import Stage
+from facegan.recipe_errors import explain
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Data(Config):
+    """How images enter the networks.
+
+    Attributes:
+        range: `unit` [0, 1] (sigmoid), `symmetric` [−1, 1] (tanh), or `standard` (zero mean,
+            unit variance per channel; linear output).
+    """
+
+    range: Range = "symmetric"
+
+
+class Training(Config):
+    """The loop.
+
+    Attributes:
+        batch: images in one update, over all processes.
+        budget: how long to train: `200kimg` (thousands of images shown to the
+            discriminator) or `10min`, `2h`, `90s`, turned into kimg once.
+        ema_half_life: of the averaged generator, in kimg.
+        ema_rampup: the half-life is at most this fraction of the images seen so far, so
+            that the early average follows quickly (Karras et al. 2020, ADA).
+        ticks: lines in the journal over the whole run.
+        snapshots: sample grids and checkpoints over the whole run.
+        seed: of the initial weights, latents and the order of images.
+        precision: `fp32`, `bf16` (autocast), or `auto`: bf16 where this machine gains.
+    """
+
+    batch: Annotated[int, Field(ge=2, le=65536)] = 64
+    budget: str = "10min"
+    ema_half_life: Positive = 5.0
+    ema_rampup: Positive = 0.05
+    ticks: Count = 200
+    snapshots: Count = 20
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+
+class Recipe(Config):
+    """What to train and how. The dataset and the folder of the run are not part of it.
+
+    Attributes:
+        name: short name.
+        title: one line for a table.
+        source: the publication and place that define it.
+        data: how images enter.
+        generator: its network.
+        discriminator: its network.
+        method: what the two minimise.
+        stages: optimizers, one stage after the other.
+        training: the loop.
+    """
+
+    name: str
+    title: str
+    source: str
+    data: Data = Data()
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    method: AdversarialConfig = AdversarialConfig()
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = (Stage(),)
+    training: Training = Training()
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Recipe:
+        """A shipped recipe by its name, or a TOML file by its path."""
+        text = str(name_or_path)
+        if "/" not in text and "\\" not in text and not text.endswith(".toml"):
+            if text not in recipe_names():
+                raise RecipeError(f"There is no recipe {text!r}.", nearest(text, recipe_names()))
+            return cls.parse(shipped_text(text), text)
+        path = Path(name_or_path)
+        try:
+            return cls.parse(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(
+                f"The recipe file {path} cannot be read: {error}.",
+                f"Give a TOML file, or the name of a shipped recipe: {', '.join(recipe_names())}.",
+            ) from error
+
+    @classmethod
+    def parse(cls, text: str, origin: str = "the recipe") -> Recipe:
+        """Read TOML text. `origin` names it in errors."""
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"{origin} is not valid TOML: {error}.") from error
+        return cls.from_values(values, origin)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], origin: str = "the recipe") -> Recipe:
+        """Build from nested dicts and lists, refusing what is unknown or out of range."""
+        try:
+            recipe = cls.model_validate_json(json.dumps(values, default=str))
+        except ValidationError as error:
+            raise explain(error, values, cls, origin) from error
+        parse_budget(recipe.training.budget)
+        return recipe
+
+    def values(self) -> dict[str, Any]:
+        """Every value, defaults included, as nested dicts and lists without None."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_toml(self) -> str:
+        """TOML that `parse` reads back to an equal recipe."""
+        return tomli_w.dumps(self.values())
+
+    def override(self, *settings: str) -> Recipe:
+        """A copy with single values changed.
+
+        Args:
+            settings: each `a.b=value`, the value as in TOML (a bare word is a string); list
+                items by number; `*` stands for every key at its level, as in
+                `stages.*.*.lr=1e-4`.
+        """
+        values = self.values()
+        for setting in settings:
+            path, separator, text = setting.partition("=")
+            if not separator or not path.strip():
+                raise RecipeError(
+                    f"--set {setting!r} is not of the form a.b=value.",
+                    "For example --set training.batch=32.",
+                )
+            _assign(values, path.strip().split("."), _toml_value(text.strip()), path.strip())
+        return type(self).from_values(values, "the recipe with its overrides")
+
+    def with_budget(self, budget: str) -> Recipe:
+        """A copy with another budget: `200kimg`, `10min`, `2h`."""
+        values = self.values()
+        values["training"]["budget"] = budget
+        return type(self).from_values(values)
+
+
+def difference(old: Recipe, new: Recipe) -> list[str]:
+    """Every value in which two recipes differ, as `path: old → new` lines."""
+    before, after = dict(_leaves(old.values())), dict(_leaves(new.values()))
+    return [
+        f"{key}: {before.get(key, '(absent)')} → {after.get(key, '(absent)')}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def recipe_names() -> list[str]:
+    """The shipped recipes, in the order of the papers' story, then by name."""
+    story = ["gan", "tanh-gan", "dcgan", "dcgan-staged"]
+    names = {entry.name[:-5] for entry in _shipped().iterdir() if entry.name.endswith(".toml")}
+    return [n for n in story if n in names] + sorted(names - set(story))
+
+
+def shipped_text(name: str) -> str:
+    """The TOML of a shipped recipe, comments included."""
+    return (_shipped() / f"{name}.toml").read_text("utf-8")
+
+
+def _shipped() -> Any:
+    return resources.files("facegan") / "recipes"
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _assign(values: Any, path: list[str], value: Any, whole: str) -> None:
+    """Set `path` inside nested dicts and lists, following `*` into every branch that has it."""
+    key, rest = path[0], path[1:]
+    if isinstance(values, list):
+        if key != "*" and not (key.isdigit() and int(key) < len(values)):
+            raise RecipeError(
+                f"--set {whole}: there is no item {key!r} in a list of {len(values)}.",
+                f"Use a number from 0 to {len(values) - 1}, or * for all.",
+            )
+        keys: Iterable[Any] = range(len(values)) if key == "*" else [int(key)]
+    elif isinstance(values, dict):
+        keys = [k for k, v in values.items() if isinstance(v, dict)] if key == "*" else [key]
+    else:
+        raise RecipeError(
+            f"--set {whole}: {key!r} is inside a single value ({values!r}).",
+            "Shorten the path.",
+        )
+    for k in keys:
+        if not rest:
+            values[k] = value
+            continue
+        if isinstance(values, dict):
+            values.setdefault(k, {})  # if nothing belongs there, validation says so
+        _assign(values[k], rest, value, whole)
+
+
+def _leaves(values: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from _leaves(value, f"{path}.{key}" if path else key)
+    elif isinstance(values, list) and any(isinstance(v, dict) for v in values):
+        for index, value in enumerate(values):
+            yield from _leaves(value, f"{path}.{index}")
+    else:
+        yield path, values

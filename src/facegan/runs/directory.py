@@ -1,0 +1,97 @@
+"""The folder of a run: where everything is, who may write it, and what it was made from."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from facegan.errors import RunError, storage
+from facegan.recipe import Recipe, difference
+from facegan.runs.files import read_json, remove_parts, write_json, write_text
+from facegan.runs.journal import Journal
+
+
+class RunDirectory:
+    """Paths inside a run folder.
+
+    Args:
+        path: the folder; it need not exist yet.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.recipe_file = self.path / "recipe.toml"
+        self.provenance_file = self.path / "provenance.json"
+        self.metrics = Journal(self.path / "metrics.jsonl")
+        self.timing = Journal(self.path / "timing.jsonl")
+        self.samples = self.path / "samples"
+        self.checkpoints = self.path / "checkpoints"
+        self.report = self.path / "report.html"
+
+    @property
+    def started(self) -> bool:
+        """Whether a run was begun here."""
+        return self.recipe_file.exists()
+
+    def require(self) -> RunDirectory:
+        """Itself, or a RunError where no run was begun."""
+        if not self.started:
+            what = "has no recipe.toml" if self.path.is_dir() else "does not exist"
+            raise RunError(
+                f"{self.path} is not a run: it {what}.",
+                "Give the folder that --run named when it was trained.",
+            )
+        return self
+
+    def recipe(self) -> Recipe:
+        """The recipe that the run was begun with."""
+        return Recipe.load(self.require().recipe_file)
+
+    def provenance(self) -> dict[str, Any]:
+        """What the run was made from: versions, machine, dataset, plan."""
+        return read_json(self.require().provenance_file, "The run's provenance.json")
+
+    def begin(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
+        """Write what identifies the run. The recipe is last: with it, the run has begun."""
+        write_json(self.provenance_file, provenance)
+        write_text(self.recipe_file, recipe.to_toml())
+
+    def check_same(self, recipe: Recipe, fingerprint: str) -> None:
+        """Refuse to go on with another recipe or another dataset, showing the difference."""
+        changes = difference(self.recipe(), recipe)
+        if changes:
+            raise RunError(
+                f"{self.path} was begun with another recipe:\n  " + "\n  ".join(changes),
+                "Give the same recipe and settings to go on, or another --run folder to begin.",
+            )
+        before = self.provenance()["dataset"]
+        if before["fingerprint"] != fingerprint:
+            raise RunError(
+                f"{self.path} was begun with another dataset: {before['name']}, fingerprint "
+                f"{before['fingerprint'][:12]}…, and not {fingerprint[:12]}….",
+                "Give the same dataset to go on, or another --run folder to begin.",
+            )
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder: two processes training in one folder would destroy each other."""
+        from filelock import FileLock, Timeout
+
+        with storage(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise RunError(
+                    f"{self.path} is in use by another facegan process.",
+                    "Wait for it, stop it with Ctrl-C, or choose another --run folder.",
+                ) from error
+        try:
+            for folder in (self.path, self.checkpoints, self.samples):
+                remove_parts(folder)
+            yield
+        finally:
+            lock.release()

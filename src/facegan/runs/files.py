@@ -1,0 +1,99 @@
+"""Writing so that a reader, or a crash, never finds half of a file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from facegan.errors import RunError, storage
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write beside `path`, force it to the disk, then rename it into place."""
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, content: str) -> None:
+    """`write_bytes` of UTF-8 text."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, values: Any) -> None:
+    """`write_text` of indented JSON."""
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read a JSON object. `what` names the file in errors."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{what} cannot be read: {error}.", f"The file is {path}.") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{what} is not a JSON object.", f"The file is {path}.")
+    return values
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears at `path` complete, or not at all.
+
+    Yields a hidden folder beside it to write into. An older folder at `path` is replaced.
+    """
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        shutil.rmtree(beside, ignore_errors=True)
+        try:
+            beside.mkdir()
+            yield beside
+            for file in beside.iterdir():
+                _sync(file)
+            if path.exists():
+                shutil.rmtree(path)
+            beside.rename(path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    # Folders cannot be opened on Windows, where renaming is already durable enough.
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed writers left in `folder`. Call only while holding the run's lock."""
+    for part in folder.glob(".*.part"):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,61 @@
+"""What to do when a number stops being one: stop, and say where it began."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from facegan.errors import TrainingError
+from facegan.training.state import PLAYERS, TrainingState
+
+
+def require_finite(values: dict[str, float], state: TrainingState, before: int) -> None:
+    """Raise a TrainingError naming network, layer and step if a value is not finite.
+
+    Args:
+        values: the step's losses, logits and gradient norms.
+        state: after the step.
+        before: images seen before it.
+    """
+    wrong = {name: value for name, value in values.items() if not math.isfinite(value)}
+    if not wrong:
+        return
+    listed = ", ".join(f"{name} = {value}" for name, value in wrong.items())
+    raise TrainingError(
+        f"Training diverged at {before / 1000:.3f} kimg: {listed}. {_where(state)}",
+        "The last good checkpoint stays as it is. What usually helps: a lower learning rate "
+        "(--set stages.*.*.lr=1e-4), a penalty on the discriminator "
+        "(--set method.penalty.kind=r1), or --set training.precision=fp32.",
+    )
+
+
+def _where(state: TrainingState) -> str:
+    """The first layer with a non-finite gradient or weight, discriminator first.
+
+    In a layered network a gradient turns non-finite at one layer and spreads towards the
+    input, so the layer nearest the output is where it began.
+    """
+    for player in PLAYERS:
+        layers = [
+            (name, kind)
+            for name, parameter in reversed(list(state.network(player).named_parameters()))
+            for kind, tensor in (("gradient", parameter.grad), ("weight", parameter))
+            if tensor is not None and not _finite(tensor)
+        ]
+        if layers:
+            name, kind = layers[0]
+            layer = _layer(state.network(player), name)
+            return f"It began in the {player}, in the {kind} of {name} ({layer})."
+    return "All weights and gradients are still finite, so it began in the loss."
+
+
+def _layer(network: nn.Module, parameter: str) -> str:
+    module = network.get_submodule(parameter.rpartition(".")[0])
+    return type(module).__name__
+
+
+@torch.no_grad()
+def _finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())

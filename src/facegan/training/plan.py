@@ -1,0 +1,144 @@
+"""Decisions taken once, before the first step: how to compute, and how many images to show.
+
+Both are measured on a throwaway copy of the state, and written down with the run, so that
+going on later neither measures again nor decides otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+
+from facegan.budget import parse_budget
+from facegan.data.spec import ImageSpec
+from facegan.errors import TrainingError
+from facegan.recipe import Recipe
+from facegan.training.execution import Execution, any_process
+from facegan.training.feed import Feed
+from facegan.training.state import TrainingState
+from facegan.training.step import Trainer
+
+# bf16 is chosen only if it is clearly faster: it costs digits.
+_WORTH_IT = 1.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    Attributes:
+        images: images to show to the discriminator in all; a whole number of steps.
+        speed: measured images a second, all stages together; None where nothing was measured.
+    """
+
+    images: int
+    speed: float | None
+
+
+def choose_precision(
+    recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution
+) -> Execution:
+    """Settle precision and memory layout: as the recipe says, or as this machine gains."""
+    wanted = recipe.training.precision
+    convolutional = _has_convolutions(recipe, spec)
+    plain = execution.with_("fp32", channels_last=False)
+    fast = execution.with_("bf16", channels_last=convolutional)
+    if wanted == "fp32":
+        return plain
+    if wanted == "bf16":
+        return fast
+    if not bf16_hardware(execution):
+        return plain
+    ways = (plain, fast)
+    trainers = [_trainer(recipe, spec, feed, way) for way in ways]
+    times = [math.inf, math.inf]
+    for repetition in range(4):  # alternating, so that a busy moment touches both
+        for way, trainer in enumerate(trainers):
+            begin = time.perf_counter()
+            _step(trainer)
+            if repetition > 0:
+                times[way] = min(times[way], time.perf_counter() - begin)
+    # One decision for all processes: bf16 if any gains from it.
+    gains = any_process(times[0] > _WORTH_IT * times[1], execution)
+    return fast if gains else plain
+
+
+def bf16_hardware(execution: Execution) -> bool:
+    """Whether the device multiplies bfloat16 natively: otherwise there is nothing to try."""
+    if execution.device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if execution.device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False
+
+
+def make_plan(recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution) -> Plan:
+    """Turn the budget into a whole number of steps."""
+    budget = parse_budget(recipe.training.budget)
+    step = recipe.training.batch * recipe.method.n_critic
+    if budget.images is not None:
+        return Plan(math.ceil(budget.images / step) * step, None)
+    assert budget.seconds is not None
+    speed = measure_speed(recipe, spec, feed, execution)
+    return Plan(max(round(budget.seconds * speed / step), 1) * step, speed)
+
+
+def measure_speed(
+    recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution, seconds: float = 5.0
+) -> float:
+    """Images a second over the whole run: each stage measured, weighted by its share.
+
+    Args:
+        recipe: what to train.
+        spec: shape of the images.
+        feed: the real images.
+        execution: where and how.
+        seconds: to spend on each stage, after two steps of warm-up; at least three steps.
+    """
+    trainer = _trainer(recipe, spec, feed, execution)
+    whole = sum(stage.share for stage in recipe.stages)
+    seconds_per_image, begun = 0.0, 0.0
+    for stage in recipe.stages:
+        trainer.state.images_seen = math.ceil(begun / whole * trainer.total)
+        _step(trainer)
+        _step(trainer)
+        steps, begin = 0, time.perf_counter()
+        while True:
+            _step(trainer)
+            steps += 1
+            elapsed = time.perf_counter() - begin
+            if not any_process(steps < 3 or elapsed < seconds, execution):
+                break
+        seconds_per_image += stage.share / whole * elapsed / (steps * trainer.step_images)
+        begun += stage.share
+    return 1.0 / seconds_per_image
+
+
+def check_batch(recipe: Recipe, execution: Execution) -> None:
+    """Refuse a batch that the processes cannot share equally."""
+    if recipe.training.batch % execution.world:
+        raise TrainingError(
+            f"A batch of {recipe.training.batch} cannot be shared by {execution.world} processes.",
+            f"Choose a multiple: --set training.batch={execution.world * 16}.",
+        )
+
+
+def _trainer(recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution) -> Trainer:
+    """A throwaway trainer whose run is so long that measuring never leaves a stage."""
+    state = TrainingState(recipe, spec, execution)
+    return Trainer(recipe, state, feed, execution, total=10**12)
+
+
+def _step(trainer: Trainer) -> None:
+    trainer.step()
+    if trainer.execution.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _has_convolutions(recipe: Recipe, spec: ImageSpec) -> bool:
+    with torch.device("meta"):
+        discriminator = recipe.discriminator.build(spec)
+    return any(isinstance(m, torch.nn.Conv2d) for m in discriminator.modules())

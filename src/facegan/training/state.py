@@ -1,0 +1,148 @@
+"""Everything that changes while training, and its way to and from tensors by name."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from facegan.data.pixels import Pixels
+from facegan.data.spec import ImageSpec
+from facegan.errors import RunError
+from facegan.methods.terms import Networks
+from facegan.models.interfaces import Generator
+from facegan.optimizers import Player, Stage
+from facegan.recipe import Recipe
+from facegan.seeding import INITIAL_WEIGHTS, torch_seed
+from facegan.training.execution import Execution
+from facegan.training.sums import Sums
+
+PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
+
+
+class TrainingState:
+    """Networks, their averages, optimizers and position in the run.
+
+    Initial weights depend on the recipe's seed alone.
+
+    Attributes:
+        networks: the two players.
+        average: the averaged generator, in evaluation mode.
+        optimizers: one for each player, for the stage that the run is in.
+        images_seen: images shown to the discriminator so far.
+        sums: what the journal's next line will average.
+    """
+
+    def __init__(self, recipe: Recipe, spec: ImageSpec, execution: Execution) -> None:
+        with torch_seed(recipe.training.seed, INITIAL_WEIGHTS):
+            generator = recipe.generator.build(spec, recipe.data.range)
+            discriminator = recipe.discriminator.build(spec)
+        execution.place(generator)
+        execution.place(discriminator)
+        self.networks = Networks(generator, discriminator)
+        self.average: Generator = copy.deepcopy(generator).eval().requires_grad_(False)
+        self.images_seen = 0
+        self.sums = Sums()
+        self._stages = recipe.stages
+        self._stage = 0
+        self.optimizers: dict[Player, torch.optim.Optimizer] = {
+            player: getattr(self.stage, player).build(list(self.network(player).parameters()))
+            for player in PLAYERS
+        }
+
+    @property
+    def stage(self) -> Stage:
+        """The stage whose optimizers are in place."""
+        return self._stages[self._stage]
+
+    @property
+    def stage_index(self) -> int:
+        """Its number, from 0."""
+        return self._stage
+
+    def network(self, player: Player) -> nn.Module:
+        """A player's network."""
+        return getattr(self.networks, player)
+
+    def enter(self, stage: int) -> None:
+        """Change to a stage's optimizers.
+
+        An optimizer that stays of the same kind keeps its moments and takes the new values;
+        another kind starts afresh.
+        """
+        for player in PLAYERS:
+            before, after = getattr(self.stage, player), getattr(self._stages[stage], player)
+            optimizer = after.build(list(self.network(player).parameters()))
+            if before.kind == after.kind:
+                optimizer.state = self.optimizers[player].state
+            self.optimizers[player] = optimizer
+        self._stage = stage
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state by name, contiguous on the CPU."""
+        named = {
+            f"{part}.{key}": value
+            for part, module in self._modules().items()
+            for key, value in module.state_dict().items()
+        }
+        for player, name, parameter in self._parameters():
+            for key, value in self.optimizers[player].state.get(parameter, {}).items():
+                if isinstance(value, Tensor):
+                    named[f"optimizer.{player}.{name}.{key}"] = value
+        return {name: value.detach().cpu().contiguous() for name, value in named.items()}
+
+    def extra(self) -> dict[str, Any]:
+        """The rest of the state, as JSON."""
+        return {"stage": self._stage, "sums": self.sums.as_json()}
+
+    def load(self, tensors: dict[str, Tensor], images_seen: int, extra: dict[str, Any]) -> None:
+        """Take over what `tensors` and `extra` returned at `images_seen`."""
+        self.images_seen = images_seen
+        self.sums = Sums.from_json(extra["sums"])
+        if extra["stage"] != self._stage:
+            self.enter(extra["stage"])
+        for part, module in self._modules().items():
+            prefix = f"{part}."
+            own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+            try:
+                module.load_state_dict(own)
+            except RuntimeError as error:
+                raise RunError(
+                    f"The checkpoint's {part} does not fit the recipe: {error}.",
+                    "The run folder was changed by hand; begin again in another one.",
+                ) from error
+        for player, name, parameter in self._parameters():
+            prefix = f"optimizer.{player}.{name}."
+            for key, value in tensors.items():
+                if key.startswith(prefix):
+                    self._load_moment(player, parameter, key[len(prefix) :], value)
+
+    def _load_moment(
+        self, player: Player, parameter: nn.Parameter, key: str, value: Tensor
+    ) -> None:
+        """Counters stay as they are; moments take their parameter's device and layout."""
+        if value.shape == parameter.shape and value.dim() > 0:
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        elif parameter.device.type != "cpu":
+            value = value.to(parameter.device)
+        self.optimizers[player].state[parameter][key] = value
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {
+            "generator": self.networks.generator,
+            "discriminator": self.networks.discriminator,
+            "average": self.average,
+        }
+
+    def _parameters(self) -> Iterator[tuple[Player, str, nn.Parameter]]:
+        for player in PLAYERS:
+            for name, parameter in self.network(player).named_parameters():
+                yield player, name, parameter
+
+
+def pixels_of(recipe: Recipe, card: dict[str, Any]) -> Pixels:
+    """The pixel conversion of a recipe on a dataset."""
+    return Pixels.of(recipe.data.range, card.get("mean", ()), card.get("std", ()))
