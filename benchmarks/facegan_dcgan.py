@@ -1,0 +1,56 @@
+"""facegan's trainer on the recipe `dcgan`, timed. Prints {"img_per_s": …, "precision": …}.
+
+python benchmarks/facegan_dcgan.py PACK --steps 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+from facegan.startup import tune_process
+
+tune_process()  # as the command line does, before PyTorch is imported
+
+from facegan.data.pack import Pack  # noqa: E402
+from facegan.recipe import Recipe  # noqa: E402
+from facegan.training.execution import processes  # noqa: E402
+from facegan.training.feed import Feed  # noqa: E402
+from facegan.training.plan import choose_precision  # noqa: E402
+from facegan.training.state import TrainingState, pixels_of  # noqa: E402
+from facegan.training.step import Trainer  # noqa: E402
+
+
+def main() -> None:
+    """Train for some steps and print the speed of those after the warm-up."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pack")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--warmup", type=int, default=3)
+    parser.add_argument("--channels", type=int, default=64)
+    parser.add_argument("--precision", default="auto")
+    options = parser.parse_args()
+    recipe = Recipe.load("dcgan").override(
+        f"generator.channels={options.channels}",
+        f"discriminator.channels={options.channels}",
+        f"training.precision={options.precision}",
+    )
+    pack = Pack.open(options.pack)
+    with processes("cpu") as execution:
+        feed = Feed(pack, pixels_of(recipe, pack.card), 0, execution)
+        execution = choose_precision(recipe, pack.spec, feed, execution)
+        state = TrainingState(recipe, pack.spec, execution)
+        trainer = Trainer(recipe, state, feed, execution, total=10**9)
+        for _ in range(options.warmup):
+            trainer.step()
+        begin = time.perf_counter()
+        for _ in range(options.steps):
+            trainer.step()
+        seconds = time.perf_counter() - begin
+    speed = options.steps * recipe.training.batch / seconds
+    print(json.dumps({"img_per_s": speed, "precision": execution.precision}))
+
+
+if __name__ == "__main__":
+    main()
