@@ -119,6 +119,9 @@ def data_import(source: Path, pack: Path, grey: bool, **options: Any) -> None:
 @click.option(
     "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
 )
+@click.option("--rows", default=8, show_default=True, help="Rows of the sheet.")
+@click.option("--columns", default=12, show_default=True, help="Columns of the sheet.")
+@click.option("--seed", default=0, show_default=True, help="Which pictures are chosen.")
 @click.option("--verify", is_flag=True, help="Read every byte and compare the fingerprint.")
 def data_show(pack: Path, **options: Any) -> None:
     """Print the card of PACK and draw a contact sheet.
@@ -199,6 +202,9 @@ def recipes_show(name: str, settings: tuple[str, ...]) -> None:
     "--processes", default=1, show_default=True, help="Share each batch between so many processes."
 )
 @click.option(
+    "--threads", type=int, help="Of the processor, for each process.  [default: all cores]"
+)
+@click.option(
     "--dry-run", is_flag=True, help="Print recipe, sizes, memory and time; train nothing."
 )
 def train(
@@ -209,6 +215,7 @@ def train(
     settings: tuple[str, ...],
     device: str,
     processes: int,
+    threads: int | None,
     dry_run: bool,
 ) -> None:
     """Train RECIPE (a name from 'facegan recipes', or a TOML file).
@@ -221,7 +228,9 @@ def train(
     from facegan.recipe import Recipe
 
     if processes > 1 and "WORLD_SIZE" not in os.environ:
-        sys.exit(_relaunch(processes))
+        from facegan.apps.processes import run_processes
+
+        sys.exit(run_processes(processes, sys.argv[1:]))
     resolved = Recipe.load(recipe).override(*settings)
     if budget is not None:
         resolved = resolved.with_budget(budget)
@@ -236,7 +245,9 @@ def train(
     from facegan.apps.console import make_reporter
     from facegan.apps.train import train as run_train
 
-    _finish(run_train(resolved, dataset, run, device=device, reporter=make_reporter()))
+    _finish(
+        run_train(resolved, dataset, run, device=device, threads=threads, reporter=make_reporter())
+    )
 
 
 @cli.command()
@@ -274,7 +285,7 @@ def generate(source: Path, out: Path, **options: Any) -> None:
 
 def _finish(outcome: Any) -> None:
     """Say how training ended; an interruption leaves with its signal's usual status."""
-    if "RANK" in os.environ and os.environ["RANK"] != "0":
+    if not _speaks():
         return
     if outcome.finished:
         click.echo(f"Done: {outcome.images_seen / 1000:g} kimg in {outcome.run}.")
@@ -285,12 +296,9 @@ def _finish(outcome: Any) -> None:
     sys.exit(130 if outcome.stopped_by == "SIGINT" else 143)
 
 
-def _relaunch(processes: int) -> int:
-    """Start the same command once for each process, connected to each other."""
-    import subprocess
-
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return subprocess.run([sys.executable, *launcher, "-m", "facegan", *sys.argv[1:]]).returncode
+def _speaks() -> bool:
+    """Whether this is the process that talks, of several that share a batch."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def main() -> None:
@@ -301,9 +309,10 @@ def main() -> None:
     try:
         cli(prog_name="facegan")
     except FaceganError as error:
-        click.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            click.echo(error.hint, err=True)
+        if _speaks():
+            click.echo(f"error: {error.message}", err=True)
+            if error.hint:
+                click.echo(error.hint, err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("Interrupted; nothing half-written was left behind.", err=True)

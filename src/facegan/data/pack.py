@@ -4,6 +4,7 @@
     items.csv      name, identity, split, source: one line an image
     labels.npy     float32 [N,L], only where there are labels; NaN where one is missing
     dataset.json   the card: where the images come from and what was done to them
+    dropped.csv    name, reason, detail of every file left out, where images were imported
 
 `facegan.data.writer.PackWriter` writes one.
 """
@@ -215,13 +216,10 @@ def put_aside(path: Path) -> Path:
 
 def _read_card(path: Path) -> dict[str, Any]:
     if not path.exists():
-        aside = put_aside(path)
-        raise DataError(
-            f"There is no pack at {path}.",
-            f"Its replacement was interrupted at the last step; the old one is {aside}: rename it."
-            if aside.exists()
-            else "Make one with `facegan data import SOURCE PACK` or `facegan data portraits PACK`.",
-        )
+        hint = "Make one with `facegan data import SOURCE PACK` or `facegan data portraits PACK`."
+        if put_aside(path).exists():
+            hint = f"Its replacement was interrupted; rename {put_aside(path)} to have the old one."
+        raise DataError(f"There is no pack at {path}.", hint)
     if not path.is_dir():
         raise DataError(
             f"{path} is a file, not a pack.",

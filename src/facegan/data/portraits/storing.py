@@ -69,6 +69,6 @@ def write(
                 "filter": "none: drawn at this resolution",
                 "holdout": "the last tenth of the items; every picture is its own identity",
                 "portraits": {"seed": seed, "n": n},
-                "dropped": [],
+                "dropped": {},
             }
         )

@@ -1,0 +1,247 @@
+"""Archives as sources: tar (plain, gzip, bzip2, xz) read as a stream, zip read by member."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import gzip
+import hashlib
+import io
+import lzma
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Container, Iterator
+from typing import IO, Self, cast
+
+from facegan.data import sources
+from facegan.data.sources import BZIP2, GZIP, XZ, Member, Source, is_junk, limited, refuse, tidy
+from facegan.data.unusable import Unusable
+from facegan.errors import DataError
+
+_BLOCK = 1 << 20
+_INFLATERS: dict[bytes, Callable[[IO[bytes]], io.BufferedIOBase]] = {
+    GZIP: lambda packed: gzip.GzipFile(fileobj=packed),
+    BZIP2: bz2.BZ2File,
+    XZ: lzma.LZMAFile,
+}
+# What the standard library lets out when it meets a broken archive.
+_TAR_DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError)
+_ZIP_DAMAGE = (
+    zipfile.BadZipFile,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    ValueError,
+    struct.error,
+)
+
+
+class TarSource(Source):
+    """A tar archive. Each reading goes through it once, from its beginning to its end."""
+
+    kind = "tar archive"
+
+    def members(self) -> list[Member]:
+        """List the archive in its own order; see `Source.members`."""
+        self.junk = 0
+        digest = hashlib.sha256()
+        with self._damage_reported():
+            found = [self._member(info, file) for info, file in self._stream(digest)]
+        self.sha256 = digest.hexdigest()
+        self._positions = [index for index, member in enumerate(found) if member is not None]
+        return sources.last_of_each_name([member for member in found if member is not None])
+
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+        """Read the chosen members; see `Source.read`."""
+        number = {position: index for index, position in enumerate(self._positions)}
+        with self._damage_reported():
+            for position, (_, file) in enumerate(self._stream()):
+                index = number.get(position, -1)
+                if index in chosen and file is not None:
+                    try:
+                        yield index, limited(file.read(sources.MAX_FILE_BYTES + 1))
+                    except Unusable as unusable:
+                        yield index, unusable
+
+    def _member(self, info: tarfile.TarInfo, file: IO[bytes] | None) -> Member | None:
+        if info.isdir():
+            return None
+        path = tidy(info.name)
+        if is_junk(path):
+            self.junk += 1
+            return None
+        if info.issym() or info.islnk():
+            return Member(path, 0, Unusable("link", f"to {info.linkname}"))
+        if file is None:
+            return Member(path, 0, Unusable("not a regular file"))
+        member = Member(path, info.size, refuse(path, info.size))
+        if not member.refused and self._describes_better(path):
+            self.description = (path, file.read())
+        return member
+
+    def _stream(
+        self, digest: hashlib._Hash | None = None
+    ) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+        """Every header with, for a regular file, its content; valid until the next is asked for."""
+        with self.path.open("rb") as raw:
+            packed = _Counted(raw, digest)
+            plain = _Inflated(packed)
+            archive = cast(IO[bytes], plain)
+            with tarfile.open(fileobj=archive, mode="r|", tarinfo=_Info) as tar:
+                for info in tar:
+                    yield info, tar.extractfile(info) if info.isreg() else None
+            while plain.read(_BLOCK):  # a checksum stands at the very end
+                pass
+            while packed.read(_BLOCK):
+                pass
+
+    @contextlib.contextmanager
+    def _damage_reported(self) -> Iterator[None]:
+        try:
+            yield
+        except _TAR_DAMAGE as error:
+            raise DataError(
+                f"{self.path} is damaged or cut short, or is not a tar archive ({error}).",
+                "Fetch or make the archive again, and compare its checksum.",
+            ) from error
+
+
+class ZipSource(Source):
+    """A zip archive."""
+
+    kind = "zip archive"
+
+    def members(self) -> list[Member]:
+        """List the archive in its own order; see `Source.members`."""
+        self.junk = 0
+        digest = hashlib.sha256()
+        with self._open() as archive, self.path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+            infos = archive.infolist()
+            self._check_whole([info for info in infos if not info.is_dir()])
+            found = [self._member(info) for info in infos]
+            self._infos = [i for i, m in zip(infos, found, strict=True) if m is not None]
+            members = sources.last_of_each_name([m for m in found if m is not None])
+            for info, member in zip(self._infos, members, strict=True):
+                if not member.refused and self._describes_better(member.path):
+                    with contextlib.suppress(Unusable):
+                        self.description = (member.path, _content(archive, info))
+        self.sha256 = digest.hexdigest()
+        return members
+
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+        """Read the chosen members; see `Source.read`."""
+        with self._open() as archive:
+            for index, info in enumerate(self._infos):
+                if index in chosen:
+                    try:
+                        yield index, _content(archive, info)
+                    except Unusable as unusable:
+                        yield index, unusable
+
+    def _member(self, info: zipfile.ZipInfo) -> Member | None:
+        if info.is_dir():
+            return None
+        path = tidy(info.filename.replace("\\", "/"))
+        if is_junk(path):
+            self.junk += 1
+            return None
+        mode = info.external_attr >> 16
+        if stat.S_ISLNK(mode):
+            return Member(path, 0, Unusable("link"))
+        if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
+            return Member(path, 0, Unusable("not a regular file"))
+        return Member(path, info.file_size, refuse(path, info.file_size))
+
+    def _check_whole(self, infos: list[zipfile.ZipInfo]) -> None:
+        if any(info.flag_bits & 0x1 for info in infos):
+            raise DataError(
+                f"{self.path} is encrypted.", "Decrypt it, or unpack it and give the folder."
+            )
+        _check_ratio(sum(i.file_size for i in infos), self.path.stat().st_size)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[zipfile.ZipFile]:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                yield archive
+        except (*_ZIP_DAMAGE, NotImplementedError) as error:
+            raise DataError(
+                f"{self.path} is a damaged or incomplete zip archive ({error}).",
+                "Fetch or make the archive again, and compare its checksum.",
+            ) from error
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        with archive.open(info) as file:
+            return limited(file.read(sources.MAX_FILE_BYTES + 1))
+    except _ZIP_DAMAGE as error:
+        raise Unusable("damaged in the archive", str(error)) from error
+    except (NotImplementedError, RuntimeError) as error:
+        raise Unusable("cannot be read", str(error)) from error
+
+
+class _Info(tarfile.TarInfo):
+    """Headers that insist on a proper end: tarfile takes a broken header for it in silence."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise  # a block of zeros is the proper end
+            raise tarfile.ReadError(str(error)) from error
+
+
+class _Counted:
+    """A file that counts, and hashes if asked to, what is read from it."""
+
+    def __init__(self, file: IO[bytes], digest: hashlib._Hash | None) -> None:
+        self._file, self._digest = file, digest
+        self.count = 0
+
+    def peek(self, size: int) -> bytes:
+        head = self._file.read(size)
+        self._file.seek(-len(head), io.SEEK_CUR)
+        return head
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.count += len(data)
+        if self._digest is not None:
+            self._digest.update(data)
+        return data
+
+
+class _Inflated:
+    """The decompressed content of a `_Counted` file; refuses to grow without measure."""
+
+    def __init__(self, packed: _Counted) -> None:
+        self._packed, self._count = packed, 0
+        self._file: io.BufferedIOBase | _Counted = packed
+        head = packed.peek(6)
+        for magic, inflater in _INFLATERS.items():
+            if head.startswith(magic):
+                self._file = inflater(cast(IO[bytes], packed))
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._count += len(data)
+        _check_ratio(self._count, self._packed.count)
+        return data
+
+
+def _check_ratio(plain: int, packed: int) -> None:
+    if plain > sources.RATIO_FLOOR and plain > sources.MAX_RATIO * max(packed, 1):
+        raise DataError(
+            f"The archive would unpack to more than {sources.MAX_RATIO} times its size: "
+            "it looks like a decompression bomb.",
+            "If you trust it, unpack it yourself and give the folder.",
+        )

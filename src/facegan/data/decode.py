@@ -1,0 +1,200 @@
+"""Bytes of an image file → one square uint8 image, or the reason why not.
+
+One decoder (Pillow, which notices files cut short), one resize filter (OpenCV area, which
+averages; cubic where an image must be enlarged, since area would only repeat pixels there).
+Colour profiles are not applied.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.data.unusable import Unusable
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 80_000_000
+BACKGROUND = (255, 255, 255)
+FILTER = "OpenCV area (cubic where enlarged)"
+
+# Only formats whose decoders work in the process and without scripts: no EPS, no PDF.
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
+_BEGINNINGS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What images are made into.
+
+    Attributes:
+        resolution: height and width of the result in pixels.
+        crop: "full" for the largest centred square, or the side in pixels of a centred
+            square of the original.
+        channels: 3 (RGB) or 1 (grey, ITU-R 601 luma).
+        min_size: images with a side shorter than this are left out.
+    """
+
+    resolution: int
+    crop: int | Literal["full"] = "full"
+    channels: int = 3
+    min_size: int = 16
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image.
+
+    Attributes:
+        pixels: uint8 [R,R,C].
+        conversions: what had to be changed on the way, in words; counted in the card.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    conversions: tuple[str, ...] = ()
+
+
+def prepare() -> None:
+    """Load Pillow's decoders; call once before decoding in several threads."""
+    from PIL import Image
+
+    Image.init()
+
+
+def decode(data: bytes, shape: Shape) -> Picture:
+    """Decode an image file and make it `shape`.
+
+    Orientation tags are applied, alpha is laid over `BACKGROUND`, 16 bits a channel are
+    scaled to 8, of several frames the first is taken.
+
+    Raises:
+        Unusable: not an image, damaged, too small, or too large to be decoded safely.
+    """
+    from PIL import Image
+
+    conversions: list[str] = []
+    try:
+        with Image.open(io.BytesIO(data), formats=[f for f in _FORMATS if f in Image.OPEN]) as file:
+            _check_size(file.size, shape)
+            # A camera's MPO holds previews or a second eye beside its picture, no animation.
+            if file.format != "MPO" and getattr(file, "is_animated", False):
+                conversions.append("first of several frames")
+            image = _eight_bits(file, data, conversions)
+            image = _upright(image, _orientation(file), conversions)
+            image = _plain(image, shape.channels, conversions)
+    except Unusable:
+        raise
+    except Image.DecompressionBombError as error:
+        raise Unusable("too many pixels", str(error)) from error
+    except Image.UnidentifiedImageError as error:
+        if data.startswith(_BEGINNINGS):
+            raise Unusable("damaged image", "its header cannot be read") from error
+        raise Unusable("not an image", "no known image format") from error
+    except Exception as error:  # decoders meet hostile bytes and let out whatever they please
+        raise Unusable("damaged image", f"{type(error).__name__}: {error}") from error
+    return _square(np.asarray(image), shape, conversions)
+
+
+def _check_size(size: tuple[int, int], shape: Shape) -> None:
+    """Judge by the size that the header declares, before anything is decoded."""
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise Unusable("too many pixels", f"{width}×{height}; {MAX_PIXELS} are allowed")
+    if min(size) < shape.min_size:
+        raise Unusable("too small", f"{width}×{height}; the shorter side must be {shape.min_size}")
+    if shape.crop != "full" and min(size) < shape.crop:
+        raise Unusable("smaller than the crop", f"{width}×{height}; the crop is {shape.crop}")
+
+
+def _eight_bits(file: Image, data: bytes, conversions: list[str]) -> Image:
+    """Decode; scale 16 bits to 8 by the full range, 65535 → 255, rounded."""
+    import cv2
+    from PIL import Image
+
+    sixteen = any(";16" in str(tile) for tile in getattr(file, "tile", ()))
+    file.load()
+    if file.mode in ("I", "F") and not (file.mode == "I" and file.format == "PPM"):
+        raise Unusable("unsupported pixels", "32 bits a channel have no agreed range")
+    if file.mode == "I" or file.mode.startswith("I;16"):
+        wide = np.asarray(file, dtype=np.uint32)
+    elif sixteen:
+        # Pillow keeps the upper byte of 16-bit colour; OpenCV gives all of it, as BGR.
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
+            return file
+        order = [2, 1, 0, 3][: decoded.shape[2]]
+        wide = decoded[:, :, order].astype(np.uint32)
+    else:
+        return file
+    conversions.append("16 bits")
+    return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _orientation(file: Image) -> int:
+    """The EXIF orientation, 1 to 8; a broken tag spoils no picture."""
+    try:
+        return int(file.getexif().get(_ORIENTATION, 1))
+    except Exception:  # the parser of the tags lets out whatever it pleases
+        return 1
+
+
+def _upright(image: Image, orientation: int, conversions: list[str]) -> Image:
+    from PIL.Image import Transpose
+
+    turn = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }.get(orientation)
+    if turn is None:
+        return image
+    conversions.append("turned upright")
+    return image.transpose(turn)
+
+
+def _plain(image: Image, channels: int, conversions: list[str]) -> Image:
+    """Colour of any kind to RGB or grey, without alpha."""
+    from PIL import Image
+
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            conversions.append("alpha laid over the background")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
+        image = image.convert("RGB")
+    elif image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
+        conversions.append({"P": "palette"}.get(image.mode, image.mode))
+        image = image.convert("RGB")
+    wanted = "RGB" if channels == 3 else "L"
+    if wanted == "RGB" and image.mode in ("L", "1"):
+        conversions.append("grey repeated as colour")
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+def _square(pixels: npt.NDArray[np.uint8], shape: Shape, conversions: list[str]) -> Picture:
+    import cv2
+
+    height, width = pixels.shape[:2]
+    side = min(height, width) if shape.crop == "full" else shape.crop
+    top, left = (height - side) // 2, (width - side) // 2
+    pixels = np.ascontiguousarray(pixels[top : top + side, left : left + side])
+    if side != shape.resolution:
+        if side < shape.resolution:
+            conversions.append("enlarged")
+        interpolation = cv2.INTER_AREA if side > shape.resolution else cv2.INTER_CUBIC
+        target = (shape.resolution, shape.resolution)
+        pixels = cv2.resize(pixels, target, interpolation=interpolation).astype(
+            np.uint8, copy=False
+        )
+    square = (shape.resolution, shape.resolution, shape.channels)
+    return Picture(pixels.reshape(square), tuple(conversions))

@@ -1,0 +1,283 @@
+"""A folder or an archive of pictures → a pack.
+
+The source is listed first: that decides who is shown, which pictures are held out and which
+label row belongs to which picture, before anything is decoded. Then it is read once as a
+stream, decoded in a few threads with little look-ahead, and written in the source's order,
+so that the result depends on the source and the options alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import warnings
+from collections import deque
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from posixpath import basename, splitext
+from typing import Any, Literal
+
+import numpy as np
+
+from facegan.data.decode import BACKGROUND, FILTER, Picture, Shape, decode, prepare
+from facegan.data.labels import Joined, LabelTable
+from facegan.data.layouts import Layout, recognise
+from facegan.data.ledger import Ledger
+from facegan.data.pack import Pack
+from facegan.data.sources import Member, Source, open_source
+from facegan.data.unusable import Unusable
+from facegan.data.writer import PackWriter
+from facegan.errors import DataError
+
+DROPPED = "dropped.csv"
+_BATCH, _BATCH_BYTES = 64, 8 << 20
+_EXTENSIONS = (
+    *("jpg", "jpeg", "jpe", "mpo", "png", "webp", "avif", "gif", "bmp", "tif", "tiff"),
+    *("ppm", "pgm", "pnm"),
+)
+# Only such files compete for label rows; `a.txt` beside `a.jpg` does not make row `a` ambiguous.
+_PICTURES = {f".{extension}" for extension in _EXTENSIONS}
+_ARCHIVE = re.compile(r"\.(zip|tgz|tbz2?|txz|tar(\.\w+)?)$", re.IGNORECASE)
+
+Progress = Callable[[int, int], None]
+_Read = tuple[int, bytes | Unusable]
+_Decoded = tuple[int, Picture | Unusable]
+
+
+def import_images(
+    source: Path | str,
+    pack: Path | str,
+    *,
+    resolution: int = 64,
+    crop: int | Literal["full"] = "full",
+    channels: int = 3,
+    labels: Path | str | None = None,
+    labels_note: str | None = None,
+    holdout: float = 0.1,
+    min_size: int = 16,
+    licence: str | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Pack:
+    """Make a pack of the pictures in `source`.
+
+    Args:
+        source: a folder tree, a zip, or a tar (plain, gzip, bzip2, xz). The layouts of LFW,
+            CelebA and NVlabs' dataset_tool are recognised; their identities, official splits
+            and labels are used.
+        pack: the folder to make.
+        resolution: height and width of the result in pixels, 4 to 1024.
+        crop: "full" for the largest centred square, or the side in pixels of a centred square
+            of the original; pictures smaller than that are left out.
+        channels: 3 for RGB, 1 for grey.
+        labels: a CSV of label values by file name; replaces labels that the source brings.
+        labels_note: what these labels are: who or what made them, how far to trust them.
+        holdout: about this share of the pictures, in [0, 1), is held out of training; chosen
+            by a hash of who is shown, so that nobody is on both sides.
+        min_size: pictures with a side shorter than this many pixels are left out.
+        licence: under which terms the pictures may be used.
+        workers: decoding threads; by default one for each processor available.
+        overwrite: replace a pack that exists, once the new one is complete.
+        seed: which pictures are held out, where no official split says so.
+        progress: called after each batch with (files done, files in all).
+
+    Raises:
+        DataError: the source, the labels or an option cannot be used, or no picture is usable.
+        StorageError: the pack cannot be written.
+    """
+    shape = Shape(resolution, crop, channels, min_size)
+    _check_options(shape, holdout, workers)
+    table = LabelTable.from_csv(labels) if labels is not None else None
+    origin = open_source(source)
+    _check_places(origin.path, Path(pack))
+    members = origin.members()
+    layout = recognise(origin, [member.path for member in members if member.refused is None])
+    if table is None:
+        table, labels_note = layout.labels, labels_note or layout.labels_note
+    ledger = Ledger(members, layout.own_files)
+    joined = _join(table, members, ledger) if table is not None else None
+    names = table.names if table is not None else ()
+
+    with (
+        PackWriter(pack, resolution, channels, names, overwrite) as writer,
+        contextlib.closing(_decoded(origin, set(ledger.readable), shape, workers)) as batches,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # decoders warn about what ends up in the card
+        for batch in batches:
+            pictures = _sort_out(batch, ledger)
+            paths = [members[index].path for index in pictures]
+            if pictures:
+                writer.add(
+                    np.stack([picture.pixels for picture in pictures.values()]),
+                    [basename(path) for path in paths],
+                    [layout.identity(path) for path in paths],
+                    [layout.split(path, holdout, seed) for path in paths],
+                    paths,
+                    None if joined is None else joined.values[list(pictures)],
+                )
+            if progress is not None:
+                progress(ledger.done, len(ledger.readable))
+        if not ledger.kept:
+            raise _nothing_usable(origin, ledger)
+        card = _card(origin, layout, shape, ledger)
+        card["licence"] = licence or "not stated"
+        card["split"] = (
+            "official"
+            if layout.splits
+            else f"by a hash of who is shown, seed {seed}, about {holdout:g} held out"
+        )
+        if table is not None and joined is not None:
+            card["labels"] = {
+                "source": table.source,
+                "note": labels_note or "not stated",
+                "matched": int(joined.matched[ledger.kept].sum()),
+                "unused_rows": joined.unused_rows,
+            }
+        writer.extra(DROPPED, ledger.dropped_csv())
+        writer.finish(card)
+    return Pack.open(pack)
+
+
+def _check_options(shape: Shape, holdout: float, workers: int | None) -> None:
+    rules = [
+        (4 <= shape.resolution <= 1024, "resolution", shape.resolution, "4 to 1024 pixels"),
+        (shape.crop == "full" or shape.crop >= 1, "crop", shape.crop, "full, or pixels from 1 up"),
+        (shape.channels in (1, 3), "channels", shape.channels, "3 (colour) or 1 (grey)"),
+        (shape.min_size >= 1, "min-size", shape.min_size, "1 pixel or more"),
+        (0 <= holdout < 1, "holdout", holdout, "a share from 0 to below 1, such as 0.1"),
+        (workers is None or workers >= 1, "workers", workers, "1 or more"),
+    ]
+    for fine, name, value, allowed in rules:
+        if not fine:
+            raise DataError(f"{name} is {value}.", f"Allowed: {allowed}.")
+
+
+def _check_places(source: Path, pack: Path) -> None:
+    source, pack = source.resolve(), pack.resolve()
+    if source == pack or pack in source.parents:
+        raise DataError(
+            f"{source} would be replaced by the pack made of it.", "Choose another place."
+        )
+    if source in pack.parents:
+        raise DataError(
+            f"{pack} would lie inside its own source, {source}.", "Choose a place outside."
+        )
+
+
+def _join(table: LabelTable, members: Sequence[Member], ledger: Ledger) -> Joined | None:
+    """The label values of every member, in order; None if no member could be a picture."""
+    asking = [i for i in ledger.readable if _could_be_picture(members[i].path)]
+    if not asking:
+        return None
+    joined = table.join([members[index].path for index in asking])
+    values = np.full((len(members), len(table.names)), np.nan, np.float32)
+    matched = np.zeros(len(members), np.bool_)
+    values[asking], matched[asking] = joined.values, joined.matched
+    return Joined(values, matched, joined.unused_rows)
+
+
+def _could_be_picture(path: str) -> bool:
+    extension = splitext(path)[1].lower()
+    return not extension or extension in _PICTURES
+
+
+def _decoded(
+    source: Source, chosen: Container[int], shape: Shape, workers: int | None
+) -> Generator[list[_Decoded]]:
+    """Read and decode the chosen members, batch by batch, in the source's order."""
+    prepare()
+    workers = workers or _processors()
+    waiting: deque[Future[list[_Decoded]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for batch in _batches(source.read(chosen), shape):
+                waiting.append(pool.submit(_decode_batch, batch, shape))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _batches(reading: Iterator[_Read], shape: Shape) -> Iterator[list[_Read]]:
+    """Groups small enough that many of them fit in memory, as files and as images."""
+    image_bytes = shape.resolution * shape.resolution * shape.channels
+    longest = min(_BATCH, max(1, _BATCH_BYTES // image_bytes))
+    batch: list[_Read] = []
+    held = 0
+    for index, content in reading:
+        batch.append((index, content))
+        held += len(content) if isinstance(content, bytes) else 0
+        if len(batch) == longest or held > _BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _decode_batch(batch: list[_Read], shape: Shape) -> list[_Decoded]:
+    decoded: list[_Decoded] = []
+    for index, content in batch:
+        try:
+            decoded.append(
+                (index, decode(content, shape) if isinstance(content, bytes) else content)
+            )
+        except Unusable as unusable:
+            decoded.append((index, unusable))
+    return decoded
+
+
+def _processors() -> int:
+    """Processors that this process may use; more threads than 16 only take memory."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(16, len(os.sched_getaffinity(0)))
+    return min(16, os.cpu_count() or 1)
+
+
+def _sort_out(batch: list[_Decoded], ledger: Ledger) -> dict[int, Picture]:
+    """Enter a batch into the ledger; the pictures among it, by member."""
+    pictures = {}
+    for index, result in batch:
+        if isinstance(result, Unusable):
+            ledger.drop(index, result)
+        else:
+            ledger.keep(index, result.conversions)
+            pictures[index] = result
+    return pictures
+
+
+def _nothing_usable(source: Source, ledger: Ledger) -> DataError:
+    found = ", ".join(f"{count} × {reason}" for reason, count in ledger.reasons.items())
+    passed = f"; {source.junk} hidden or system files were passed over" if source.junk else ""
+    return DataError(
+        f"{source.path} holds no usable picture: {found or 'it is empty'}{passed}.",
+        "Pictures are JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM files; --min-size and --crop "
+        "set how large they must be.",
+    )
+
+
+def _card(source: Source, layout: Layout, shape: Shape, ledger: Ledger) -> dict[str, Any]:
+    card: dict[str, Any] = {
+        "name": _ARCHIVE.sub("", source.name),
+        "source": source.name,
+        "source_kind": source.kind,
+        "layout": layout.name,
+        "crop": shape.crop,
+        "filter": FILTER,
+        "background": list(BACKGROUND),
+        "min_size": shape.min_size,
+        "identities_from": layout.identities_from,
+        "counts": {**ledger.counts, "junk": source.junk},
+        "dropped": ledger.reasons,
+        "conversions": dict(sorted(ledger.conversions.items())),
+    }
+    if source.sha256:
+        card["source_sha256"] = source.sha256
+    return card

@@ -1,0 +1,48 @@
+"""A look into a pack."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.data.pack import Pack
+from facegan.errors import DataError
+
+_GAP = 2
+
+
+def contact_sheet(
+    pack: Pack, rows: int = 8, columns: int = 12, split: str = "all", seed: int = 0
+) -> npt.NDArray[np.uint8]:
+    """Pictures of a pack side by side: a random choice, in the pack's order.
+
+    Args:
+        pack: where from.
+        rows: how many rows at most; fewer where the pictures do not fill them.
+        columns: pictures in a row.
+        split: "train", "holdout" or "all".
+        seed: of the choice.
+
+    Returns:
+        uint8 [height,width,C], white between the pictures.
+
+    Raises:
+        DataError: the split is empty, or rows or columns are not positive.
+    """
+    if rows < 1 or columns < 1:
+        raise DataError(f"A sheet of {rows} rows and {columns} columns.", "Ask for 1 or more.")
+    indices = pack.indices(split)
+    if not len(indices):
+        raise DataError(f"{pack.path} has no picture in {split!r}.", "Show another split.")
+    count = min(rows * columns, len(indices))
+    chosen = np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
+    side = pack.spec.resolution + _GAP
+    columns = min(columns, count)
+    height, width = math.ceil(count / columns) * side, columns * side
+    sheet = np.full((height + _GAP, width + _GAP, pack.spec.channels), 255, np.uint8)
+    for place, index in enumerate(chosen):
+        top, left = place // columns * side + _GAP, place % columns * side + _GAP
+        sheet[top : top + side - _GAP, left : left + side - _GAP] = pack.images[index]
+    return sheet

@@ -1,0 +1,228 @@
+"""Where images come from: a folder tree or an archive, first listed, then read as streams.
+
+Nothing is ever extracted to disk and no link is followed, so a hostile archive has nothing
+to act on; its links, devices and paths that lead elsewhere are listed as left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from abc import ABC, abstractmethod
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from facegan.data.unusable import Unusable
+from facegan.errors import DataError
+
+MAX_FILE_BYTES = 256 << 20
+# An archive that grows more than this much, beyond the floor, is a decompression bomb:
+# photographs hardly compress, and even flat drawings stored raw stay below.
+MAX_RATIO = 200
+RATIO_FLOOR = 256 << 20
+
+GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+
+_DESCRIPTION = "dataset.json"
+_JUNK = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of a source.
+
+    Attributes:
+        path: where it lies inside the source, parts separated by "/".
+        size: bytes, uncompressed, as declared.
+        refused: why it must not be read, or None.
+    """
+
+    path: str
+    size: int
+    refused: Unusable | None = None
+
+
+class Source(ABC):
+    """Something that holds image files.
+
+    Attributes:
+        path: where it is.
+        kind: what it is, in words.
+        sha256: hash of the archive (hex), known once listed; "" for a folder.
+        description: the path and bytes of the dataset.json nearest to the top, known once
+            listed; None without one.
+        junk: how many files were passed over that an operating system leaves about.
+    """
+
+    kind: str
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sha256 = ""
+        self.description: tuple[str, bytes] | None = None
+        self.junk = 0
+
+    @property
+    def name(self) -> str:
+        """The name of the file or folder, without where it lies."""
+        return self.path.resolve().name
+
+    @abstractmethod
+    def members(self) -> list[Member]:
+        """List every file but junk, in a fixed order.
+
+        Raises:
+            DataError: the source as a whole is damaged, encrypted or a decompression bomb.
+        """
+
+    def _describes_better(self, path: str) -> bool:
+        """Whether `path` is a dataset.json nearer to the top than the one known."""
+        folder, _, name = path.rpartition("/")
+        known = self.description
+        nearer = known is None or path.count("/") < known[0].count("/")
+        return name == _DESCRIPTION and "/" not in folder and nearer
+
+    @abstractmethod
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+        """The content of those members whose number in `members()` is in `chosen`, in order."""
+
+
+class FolderSource(Source):
+    """A folder tree."""
+
+    kind = "folder"
+
+    def members(self) -> list[Member]:
+        """List the tree, sorted by path; see `Source.members`."""
+        self.junk = 0
+        self._found = sorted(self._walk(), key=lambda member: member.path)
+        for member in self._found:
+            if not member.refused and self._describes_better(member.path):
+                with contextlib.suppress(Unusable):
+                    self.description = (member.path, self._content(member.path))
+        return self._found
+
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+        """Read the chosen files; see `Source.read`."""
+        for index, member in enumerate(self._found):
+            if index in chosen:
+                try:
+                    yield index, self._content(member.path)
+                except Unusable as unusable:
+                    yield index, unusable
+
+    def _content(self, path: str) -> bytes:
+        try:
+            with (self.path / path).open("rb") as file:
+                return limited(file.read(MAX_FILE_BYTES + 1))
+        except OSError as error:
+            raise Unusable("cannot be read", error.strerror or str(error)) from error
+
+    def _walk(self) -> Iterator[Member]:
+        folders = [""]
+        while folders:
+            prefix = folders.pop()
+            try:
+                entries = list(os.scandir(self.path / prefix))
+            except OSError as error:
+                if not prefix:
+                    raise DataError(
+                        f"{self.path} cannot be read ({error.strerror}).", "Check its permissions."
+                    ) from error
+                yield Member(prefix, 0, Unusable("cannot be read", error.strerror or ""))
+                continue
+            for entry in entries:
+                path = prefix + entry.name
+                if is_junk(path):
+                    self.junk += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(path + "/")
+                else:
+                    yield self._member(path)
+
+    def _member(self, path: str) -> Member:
+        try:
+            about = (self.path / path).lstat()
+        except OSError as error:
+            return Member(path, 0, Unusable("cannot be read", error.strerror or ""))
+        if stat.S_ISLNK(about.st_mode):
+            return Member(path, 0, Unusable("link"))
+        if not stat.S_ISREG(about.st_mode):
+            return Member(path, 0, Unusable("not a regular file"))
+        return Member(path, about.st_size, refuse(path, about.st_size))
+
+
+def open_source(path: Path | str) -> Source:
+    """The source at `path`, recognised by its content.
+
+    Raises:
+        DataError: there is nothing at `path`, or it is neither a folder nor a known archive.
+    """
+    from facegan.data.archives import TarSource, ZipSource
+
+    path = Path(path)
+    if path.is_dir():
+        return FolderSource(path)
+    if not path.exists():
+        raise DataError(f"There is nothing at {path}.", "Give a folder of images or an archive.")
+    if not path.is_file():
+        raise DataError(f"{path} is neither a file nor a folder.", "Give a folder or an archive.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}).", "Check its permissions."
+        ) from error
+    if head.startswith(_ZIP):
+        return ZipSource(path)
+    if head.startswith((GZIP, BZIP2, XZ)) or head[257:262] == b"ustar":
+        return TarSource(path)
+    raise DataError(
+        f"{path} is {'empty' if not head else 'not an archive that facegan knows'}.",
+        "Give a folder of images, or a .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz archive of them.",
+    )
+
+
+def is_junk(path: str) -> bool:
+    """Whether `path` is something hidden or left about by an operating system."""
+    return any(
+        (part.startswith(".") and part not in (".", "..")) or part.lower() in _JUNK
+        for part in path.split("/")
+    )
+
+
+def refuse(path: str, size: int) -> Unusable | None:
+    """Why a member of this path and size must not be read; None if it may be."""
+    if path.startswith("/") or ".." in path.split("/") or re.match(r"[A-Za-z]:", path):
+        return Unusable("unsafe path")
+    if size > MAX_FILE_BYTES:
+        return Unusable("file too large", f"{size} bytes; {MAX_FILE_BYTES} are allowed")
+    return Unusable("empty file") if size == 0 else None
+
+
+def tidy(path: str) -> str:
+    """`path` without "./" and doubled slashes."""
+    return str(PurePosixPath(path))
+
+
+def limited(data: bytes) -> bytes:
+    """`data`, unless there is more of it than was declared possible."""
+    if len(data) > MAX_FILE_BYTES:
+        raise Unusable("file too large", f"more than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def last_of_each_name(members: list[Member]) -> list[Member]:
+    """`members`, refusing all but the last of those that share a path, as unpacking would."""
+    last = {member.path: index for index, member in enumerate(members) if not member.refused}
+    return [
+        member
+        if member.refused or last[member.path] == index
+        else Member(member.path, member.size, Unusable("duplicate name", "a later one is kept"))
+        for index, member in enumerate(members)
+    ]

@@ -1,0 +1,304 @@
+"""Importing from end to end: the pack, its card, and nothing left when it fails."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from imagefiles import (
+    encoded,
+    fill_folder,
+    fill_tar,
+    fill_zip,
+    jpeg,
+    lfw_files,
+    png,
+    png_bomb,
+    scene,
+)
+from PIL import Image
+
+from facegan.data import importer
+from facegan.data.importer import import_images
+from facegan.data.layouts import Layout
+from facegan.data.pack import Pack
+from facegan.errors import DataError
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+MIXED = {
+    "a.png": png(1),
+    "copy of a.png": png(1),
+    "b.jpg": jpeg(2),
+    "grey.png": encoded(scene()[:, :, 0]),
+    "wide.png": encoded(scene(80, 50)),
+    "cmyk.jpg": encoded(Image.fromarray(scene()).convert("CMYK"), "JPEG"),
+    "tiny.png": png(side=8),
+    "text.jpg": b"not a picture",
+    "cut.jpg": jpeg(3, side=90)[:-500],
+    "bomb.png": png_bomb(),
+    "empty.png": b"",
+    ".DS_Store": b"junk",
+    "no extension": png(4),
+}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_a_mixed_source_is_sorted_out(tmp_path: Path, kind: str):
+    fill = {"folder": fill_folder, "zip": fill_zip, "tar": fill_tar}[kind]
+    source = fill(tmp_path / f"faces.{kind}", MIXED)
+    pack = import_images(source, tmp_path / "pack", resolution=32, holdout=0, licence="mine")
+    assert sorted(pack.names) == sorted(
+        ["a.png", "copy of a.png", "b.jpg", "grey.png", "wide.png", "cmyk.jpg", "no extension"]
+    )
+    counts = pack.card["counts"]
+    assert (counts["read"], counts["kept"], counts["dropped"], counts["junk"]) == (12, 7, 5, 1)
+    assert (counts["duplicates"], counts["identities"], counts["holdout"]) == (1, 7, 0)
+    assert pack.card["dropped"] == {
+        "damaged image": 1,
+        "empty file": 1,
+        "not an image": 1,
+        "too many pixels": 1,
+        "too small": 1,
+    }
+    assert pack.card["conversions"] == {"CMYK": 1, "grey repeated as colour": 1}
+    assert pack.card["licence"] == "mine"
+    assert pack.card["source"] == source.name
+    assert str(tmp_path) not in (pack.path / "dataset.json").read_text()
+    with (pack.path / "dropped.csv").open(newline="") as file:
+        dropped = {row["name"]: row["reason"] for row in csv.DictReader(file)}
+    assert dropped["cut.jpg"] == "damaged image"
+    assert dropped["text.jpg"] == "not an image"
+    assert len(dropped) == 5
+
+
+def test_pictures_are_cropped_and_resized_as_said(tmp_path: Path):
+    source = fill_folder(tmp_path / "in", {"a.png": encoded(scene(100, 90))})
+    pack = import_images(source, tmp_path / "pack", resolution=20, crop=60, holdout=0)
+    wanted = cv2.resize(scene(100, 90)[15:75, 20:80], (20, 20), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(pack.images[0], wanted)
+    assert pack.card["crop"] == 60
+    assert "area" in pack.card["filter"]
+
+
+def test_grey_packs(tmp_path: Path):
+    source = fill_folder(tmp_path / "in", {f"{i}.png": png(i) for i in range(5)})
+    pack = import_images(source, tmp_path / "pack", channels=1, holdout=0)
+    assert pack.images.shape == (5, 64, 64, 1)
+    assert len(pack.card["mean"]) == len(pack.card["std"]) == 1
+    assert pack.card["conversions"] == {"enlarged": 5}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_the_result_depends_on_source_and_options_alone(tmp_path: Path, kind: str):
+    fill = {"folder": fill_folder, "zip": fill_zip, "tar": fill_tar}[kind]
+    source = fill(tmp_path / "lfw", lfw_files(people=90, most=3))
+    packs = [
+        import_images(source, tmp_path / f"pack{workers}", resolution=16, workers=workers).path
+        for workers in (1, 4)
+    ]
+    for file in packs[0].iterdir():
+        assert file.read_bytes() == (packs[1] / file.name).read_bytes()
+
+
+def test_archives_are_hashed(tmp_path: Path):
+    import hashlib
+
+    for fill, name in ((fill_zip, "a.zip"), (fill_tar, "a.tar.gz")):
+        source = fill(tmp_path / name, {"1.png": png()})
+        pack = import_images(source, tmp_path / "pack", holdout=0, overwrite=True)
+        assert pack.card["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+        assert pack.card["name"] == "a"
+
+
+def test_labels_are_joined(tmp_path: Path):
+    source = fill_tar(tmp_path / "lfw.tgz", lfw_files(people=4) | {"Person_00_0001.txt": b"notes"})
+    (tmp_path / "l.csv").write_text("image,smile\nPerson_01_0002.jpg,0.5\nPerson_00_0001,1\nX,1\n")
+    pack = import_images(
+        source, tmp_path / "pack", holdout=0, labels=tmp_path / "l.csv", labels_note="guessed"
+    )
+    assert pack.labels is not None
+    by_name = dict(zip(pack.names, pack.labels[:, 0].tolist(), strict=True))
+    assert by_name.pop("Person_01_0002.jpg") == 0.5
+    assert by_name.pop("Person_00_0001.jpg") == 1
+    assert np.isnan(list(by_name.values())).all()
+    labels = pack.card["labels"]
+    assert (labels["matched"], labels["unused_rows"], labels["note"]) == (2, 1, "guessed")
+    assert labels["columns"][0]["missing"] == len(pack) - 2
+
+
+def test_progress_reaches_the_end(tmp_path: Path):
+    source = fill_folder(tmp_path / "in", MIXED)
+    seen: list[tuple[int, int]] = []
+    import_images(source, tmp_path / "pack", holdout=0, progress=lambda *at: seen.append(at))
+    assert seen[-1] == (11, 11)
+    assert seen == sorted(seen)
+
+
+FAILING = {
+    "nothing": ({}, {}, "no usable picture: it is empty"),
+    "only junk": ({".DS_Store": b"x"}, {}, "1 hidden"),
+    "only text": ({"a.txt": b"x", "b.txt": b"y"}, {}, "2 × not an image"),
+    "all too small": ({"a.png": png()}, {"min_size": 99}, "1 × too small"),
+    "all below the crop": ({"a.png": png()}, {"crop": 99}, "1 × smaller than the crop"),
+    "resolution": ({"a.png": png()}, {"resolution": 2}, "resolution is 2"),
+    "huge resolution": ({"a.png": png()}, {"resolution": 5000}, "resolution is 5000"),
+    "crop": ({"a.png": png()}, {"crop": 0}, "crop is 0"),
+    "channels": ({"a.png": png()}, {"channels": 2}, "channels is 2"),
+    "holdout of all": ({"a.png": png()}, {"holdout": 1.0}, "holdout is 1.0"),
+    "negative holdout": ({"a.png": png()}, {"holdout": -0.1}, "holdout is -0.1"),
+    "holdout unknown": ({"a.png": png()}, {"holdout": float("nan")}, "holdout is nan"),
+    "everything held out": ({"a.png": png()}, {"holdout": 0.9999999}, "train split"),
+    "workers": ({"a.png": png()}, {"workers": 0}, "workers is 0"),
+    "min size": ({"a.png": png()}, {"min_size": 0}, "min-size is 0"),
+    "no labels file": ({"a.png": png()}, {"labels": "nothing.csv"}, "no labels file"),
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_failures_are_explained_and_leave_nothing(tmp_path: Path, case: str):
+    files, options, message = FAILING[case]
+    (tmp_path / "in").mkdir()
+    with pytest.raises(DataError) as caught:
+        import_images(fill_folder(tmp_path / "in", files), tmp_path / "pack", **options)
+    assert message in caught.value.message
+    assert caught.value.hint
+    assert listing(tmp_path) == ["in"]
+
+
+def test_a_source_is_never_replaced_by_its_pack(tmp_path: Path):
+    source = fill_folder(tmp_path / "in", {"deep/a.png": png()})
+    for pack in (source, source / "pack", tmp_path):
+        with pytest.raises(DataError):
+            import_images(source, pack, overwrite=True, holdout=0)
+    assert listing(source) == ["deep"]
+
+
+def test_an_interruption_leaves_the_old_pack(tmp_path: Path):
+    source = fill_folder(tmp_path / "in", {f"{i}.png": png(i) for i in range(70)})
+    old = import_images(source, tmp_path / "pack", resolution=8, holdout=0).fingerprint
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_images(source, tmp_path / "pack", overwrite=True, progress=interrupt)
+    assert Pack.open(tmp_path / "pack", verify=True).fingerprint == old
+    assert listing(tmp_path) == ["in", "pack"]
+
+
+KILLED = """
+import sys, time
+from facegan.data.importer import import_images
+from facegan.data.layouts import Layout
+def wait(done, total):
+    print("working", flush=True)
+    time.sleep(60)
+import_images(sys.argv[1], sys.argv[2], holdout=0, progress=wait)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_a_killed_import_leaves_no_pack_and_can_be_repeated(tmp_path: Path):
+    source = fill_folder(tmp_path / "in", {f"{i}.png": png(i) for i in range(5)})
+    command = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "pack")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"working\n"
+        process.kill()
+    assert not (tmp_path / "pack").exists()
+    import_images(source, tmp_path / "pack", holdout=0)
+    assert listing(tmp_path) == ["in", "pack"]
+
+
+def test_a_truncated_archive_leaves_nothing(tmp_path: Path):
+    source = fill_tar(tmp_path / "lfw.tgz", lfw_files())
+    source.write_bytes(source.read_bytes()[:-2000])
+    with pytest.raises(DataError, match="damaged or cut short"):
+        import_images(source, tmp_path / "pack")
+    assert listing(tmp_path) == ["lfw.tgz"]
+
+
+def test_look_ahead_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importer, "_BATCH", 2)
+    read, written = [], []
+
+    class Slow(importer.PackWriter):
+        def add(self, images, *rest):
+            written.extend(images)
+            assert len(read) - len(written) <= 2 * (2 * 1 + 2)
+            super().add(images, *rest)
+
+    reading = importer._batches
+
+    def counted(source, shape):
+        for batch in reading(source, shape):
+            read.extend(batch)
+            yield batch
+
+    monkeypatch.setattr(importer, "PackWriter", Slow)
+    monkeypatch.setattr(importer, "_batches", counted)
+    source = fill_folder(tmp_path / "in", {f"{i}.png": png(i) for i in range(40)})
+    assert len(import_images(source, tmp_path / "pack", holdout=0, workers=1)) == 40
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    people=st.lists(st.integers(1, 3), min_size=2, max_size=8),
+    holdout=st.sampled_from([0.0, 0.2, 0.5]),
+    seed=st.integers(0, 5),
+)
+def test_any_collection_of_people_is_kept_apart(tmp_path_factory, people, holdout, seed):
+    folder = tmp_path_factory.mktemp("any")
+    picture = png()
+    files = {
+        f"P{k}/P{k}_{i:04}.png": picture for k, count in enumerate(people) for i in range(count)
+    }
+    source = fill_folder(folder / "in", files)
+    layout = Layout("LFW")
+    if all(layout.split(f"P{k}", holdout, seed) == "holdout" for k in range(len(people))):
+        return
+    pack = import_images(source, folder / "p", resolution=4, holdout=holdout, seed=seed)
+    assert sorted(pack.sources) == sorted(files)
+    train, held = ({pack.identities[i] for i in pack.indices(s)} for s in ("train", "holdout"))
+    assert not train & held
+    assert len(train | held) == len(people)
+    if holdout == 0:
+        assert not held
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (SHARED / "lfw-deepfunneled.tgz").exists(), reason="the LFW archive is not here"
+)
+def test_the_whole_of_lfw(tmp_path: Path):
+    start = time.perf_counter()
+    pack = import_images(
+        SHARED / "lfw-deepfunneled.tgz",
+        tmp_path / "lfw",
+        crop=152,
+        labels=SHARED / "lfw-attributes.csv",
+    )
+    seconds = time.perf_counter() - start
+    counts = pack.card["counts"]
+    assert (counts["kept"], counts["identities"], counts["dropped"]) == (13233, 5749, 0)
+    assert 1100 < counts["holdout"] < 1550
+    assert pack.card["labels"]["matched"] == 12949
+    assert pack.label_names[-1] == "Age"
+    if (os.cpu_count() or 1) >= 2:
+        assert seconds < 60  # seconds, not minutes; about 6 on a quiet machine
