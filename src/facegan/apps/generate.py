@@ -9,7 +9,7 @@ import numpy as np
 from facegan.errors import FaceganError
 from facegan.runs.generator_file import GeneratorFile, find_generator
 from facegan.runs.png import save_png
-from facegan.training.execution import choose_device
+from facegan.training.execution import Execution, choose_device
 from facegan.training.samples import grid as lay_out
 from facegan.training.samples import pictures
 
@@ -46,7 +46,7 @@ def generate(
     _check(n=n, seed=seed, truncation=truncation, columns=columns)
     file = find_generator(source)
     loaded = GeneratorFile.load(file)
-    generator = loaded.generator.to(choose_device(device))
+    generator = Execution(choose_device(device), channels_last=True).place(loaded.generator)
     seeds = range(seed, seed + n)
     model = {
         "recipe": loaded.recipe.name,

@@ -48,6 +48,7 @@ def train(
     *,
     budget: str | None = None,
     device: str = "auto",
+    threads: int | None = None,
     reporter: Reporter | None = None,
 ) -> Outcome:
     """Train, or go on training, until the budget is spent.
@@ -61,6 +62,8 @@ def train(
         run: the run's folder.
         budget: replaces the recipe's: `200kimg`, `10min`, `2h`.
         device: `auto`, `cpu`, `cuda`, `mps`.
+        threads: of the processor, for each process; all cores by default, and on going on as
+            many as the run began with.
         reporter: told what happens; prints plain lines by default.
 
     Raises:
@@ -73,7 +76,8 @@ def train(
         recipe = recipe.with_budget(budget)
     pack = open_dataset(data)
     folder = RunDirectory(run)
-    with processes(device) as execution:
+    threads = threads or threads_before(folder)
+    with processes(device, threads) as execution:
         check_batch(recipe, execution)
         if reporter is None:
             from facegan.apps.console import LineReporter
@@ -105,6 +109,11 @@ def _train(
     with stop_on_signals() as stop, _watching(reporter, recipe, run, trainer):
         finished = Loop(trainer, run, pixels, dataset_identity(pack.card), reporter, stop).go_on()
     return Outcome(run.path, finished, state.images_seen, total, stop.signal)
+
+
+def threads_before(run: RunDirectory) -> int | None:
+    """With how many threads a run began: another number rounds sums in another order."""
+    return int(run.provenance()["execution"]["threads"]) if run.started else None
 
 
 def _as_before(run: RunDirectory, execution: Execution, reporter: Reporter) -> Execution:

@@ -20,6 +20,7 @@ from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
 from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
 from facegan.models.layers.norm import BatchNorm2d
+from facegan.models.layers.strided import StridedConv2d, StridedConvTranspose2d
 
 RESOLUTIONS = (32, 64, 128, 256)
 
@@ -81,12 +82,12 @@ class DcganGenerator(Generator):
         ]
         for wide, narrow in pairwise(widths):
             layers += [
-                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False),
+                StridedConvTranspose2d(wide, narrow, bias=False),
                 BatchNorm2d(narrow),
                 nn.ReLU(inplace=True),
             ]
         layers += [
-            nn.ConvTranspose2d(widths[-1], spec.channels, 4, stride=2, padding=1),
+            StridedConvTranspose2d(widths[-1], spec.channels),
             output_activation(range),
         ]
         self.layers = nn.Sequential(*layers)
@@ -104,12 +105,12 @@ class DcganDiscriminator(Discriminator):
         super().__init__(spec)
         widths = _widths(config.channels, spec.resolution)
         layers: list[nn.Module] = [
-            nn.Conv2d(spec.channels, widths[0], 4, stride=2, padding=1),
+            StridedConv2d(spec.channels, widths[0]),
             nn.LeakyReLU(0.2, inplace=True),
         ]
         for narrow, wide in pairwise(widths):
             layers += [
-                nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=False),
+                StridedConv2d(narrow, wide, bias=False),
                 BatchNorm2d(wide),
                 nn.LeakyReLU(0.2, inplace=True),
             ]

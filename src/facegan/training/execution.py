@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from facegan.errors import TrainingError
 
 Precision = Literal["fp32", "bf16"]
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Execution:
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
         )
 
-    def place(self, module: nn.Module) -> nn.Module:
+    def place(self, module: Network) -> Network:
         """Move a network to the device, in the chosen layout."""
         module.to(self.device)
         if self.channels_last:
@@ -103,8 +104,20 @@ def choose_device(wanted: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def processes(wanted_device: str) -> Iterator[Execution]:
-    """This process's place among those that a launcher such as torchrun started."""
+def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execution]:
+    """This process's place among those that a launcher such as torchrun started.
+
+    Args:
+        wanted_device: `auto`, `cpu`, `cuda`, `mps`.
+        threads: of the processor for this process; PyTorch's own choice by default.
+    """
+    if threads is not None:
+        if not 1 <= threads <= 1024:
+            raise TrainingError(
+                f"--threads {threads} is not possible.",
+                f"This machine has {os.cpu_count()} cores: give a number from 1 to that.",
+            )
+        torch.set_num_threads(threads)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     device = choose_device(wanted_device)
     if world == 1:
@@ -113,6 +126,7 @@ def processes(wanted_device: str) -> Iterator[Execution]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Execution(device, rank=dist.get_rank(), world=world)
+        dist.barrier()  # nobody leaves while another still sends
     finally:
         dist.destroy_process_group()
 

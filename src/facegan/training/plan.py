@@ -44,7 +44,9 @@ def choose_precision(
     """Settle precision and memory layout: as the recipe says, or as this machine gains."""
     wanted = recipe.training.precision
     convolutional = _has_convolutions(recipe, spec)
-    plain = execution.with_("fp32", channels_last=False)
+    # Convolutions gain from channels_last on processors in any precision; GPUs in bf16 only.
+    on_cpu = execution.device.type == "cpu"
+    plain = execution.with_("fp32", channels_last=convolutional and on_cpu)
     fast = execution.with_("bf16", channels_last=convolutional)
     if wanted == "fp32":
         return plain

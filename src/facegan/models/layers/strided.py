@@ -1,0 +1,168 @@
+"""Convolutions of kernel 4, stride 2, padding 1, in the forms that processors run fastest.
+
+The published operators with the usual parameters; only the order of the arithmetic differs.
+On the CPU, measured on a processor with AVX512-BF16 (benchmarks/train_speed.py):
+
+- a convolution from few channels, or to few, wastes most of a vector register in oneDNN's
+  general kernels; the transposed one to RGB is three times as fast as a 2×2 convolution to
+  four phases, which are then interleaved;
+- with many channels and few pixels, bfloat16 runs faster as one matrix product of patches
+  (forward from 256 channels, weight gradient from 128). In float32 it never does.
+
+Elsewhere than on the CPU, PyTorch's own operators are called. Each operator's gradient is
+made of differentiable parts, so gradient penalties work through both forms.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn import functional as F
+
+# Where the matrix product of patches is faster in bfloat16, in input channels.
+_PATCHES_FORWARD = 256
+_PATCHES_WEIGHT = 128
+# Up to this many channels on the image's side, phases are faster than the general kernel.
+_THIN = 4
+
+
+class StridedConv2d(nn.Conv2d):
+    """Convolution that halves the resolution: kernel 4, stride 2, padding 1.
+
+    Args:
+        wide: input channels.
+        narrow: output channels.
+        bias: whether a bias is added.
+    """
+
+    def __init__(self, wide: int, narrow: int, bias: bool = True) -> None:
+        super().__init__(wide, narrow, 4, stride=2, padding=1, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[N, C, H, W] → [N, C', H/2, W/2]."""
+        if not _on_cpu(input, self):
+            return super().forward(input)
+        return _with_bias(_Down.apply(*_prepared(input, self.weight)), self.bias)
+
+
+class StridedConvTranspose2d(nn.ConvTranspose2d):
+    """Transposed convolution that doubles the resolution: kernel 4, stride 2, padding 1.
+
+    Args:
+        wide: input channels.
+        narrow: output channels.
+        bias: whether a bias is added.
+    """
+
+    def __init__(self, wide: int, narrow: int, bias: bool = True) -> None:
+        super().__init__(wide, narrow, 4, stride=2, padding=1, bias=bias)
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """[N, C, H, W] → [N, C', 2H, 2W]."""
+        if not _on_cpu(input, self):
+            return super().forward(input)
+        return _with_bias(_Up.apply(*_prepared(input, self.weight)), self.bias)
+
+
+def _on_cpu(input: Tensor, module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    """Whether the forms here apply: on the CPU, with the weights laid out channels_last."""
+    return input.device.type == "cpu" and module.weight.is_contiguous(
+        memory_format=torch.channels_last
+    )
+
+
+def _prepared(input: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """As autocast would: a custom function decides its own precision."""
+    if torch.is_autocast_enabled("cpu"):
+        dtype = torch.get_autocast_dtype("cpu")
+        input, weight = input.to(dtype), weight.to(dtype)
+    return input.contiguous(memory_format=torch.channels_last), weight
+
+
+def _with_bias(output: Tensor, bias: Tensor | None) -> Tensor:
+    return output if bias is None else output + bias.to(output.dtype)[:, None, None]
+
+
+def _down(x: Tensor, weight: Tensor) -> Tensor:
+    """The convolution. x [N, C, H, W], weight [C', C, 4, 4] → [N, C', H/2, W/2]."""
+    n, channels, height, width = x.shape
+    if x.dtype == torch.bfloat16 and channels >= _PATCHES_FORWARD:
+        rows = _patches(x) @ weight.permute(0, 2, 3, 1).flatten(1).t()
+        return rows.view(n, height // 2, width // 2, -1).permute(0, 3, 1, 2)
+    return F.conv2d(x, weight, None, 2, 1)
+
+
+def _up(y: Tensor, weight: Tensor) -> Tensor:
+    """Its adjoint. y [N, C', H, W], weight [C', C, 4, 4] → [N, C, 2H, 2W]."""
+    wide, narrow = weight.shape[:2]
+    if narrow > _THIN:
+        return F.conv_transpose2d(y, weight, None, 2, 1)
+    # Output pixels of one parity of row and column see a 2×2 part of the kernel each: four
+    # small convolutions in one, whose results interleave.
+    phases = weight.view(wide, narrow, 2, 2, 2, 2).flip(2, 4).permute(3, 5, 1, 0, 2, 4)
+    kernel = phases.reshape(4 * narrow, wide, 2, 2).contiguous(memory_format=torch.channels_last)
+    z = F.conv2d(y, kernel, None, 1, 1)
+    n, _, height, width = z.shape
+    z = z.permute(0, 2, 3, 1).view(n, height, width, 2, 2, narrow).permute(0, 1, 3, 2, 4, 5)
+    z = z.reshape(n, 2 * height, 2 * width, narrow)
+    return z[:, 1:-1, 1:-1].contiguous().permute(0, 3, 1, 2)
+
+
+def _weight_gradient(x: Tensor, y: Tensor) -> Tensor:
+    """Gradient of ⟨down(x, w), y⟩ in w: x [N, C, H, W], y [N, C', H/2, W/2] → [C', C, 4, 4]."""
+    wide, narrow = x.shape[1], y.shape[1]
+    if x.dtype == torch.bfloat16 and wide >= _PATCHES_WEIGHT:
+        rows = y.permute(0, 2, 3, 1).reshape(-1, narrow)
+        return (rows.t() @ _patches(x)).view(narrow, 4, 4, wide).permute(0, 3, 1, 2)
+    shape = x.new_empty(narrow, wide, 4, 4).to(memory_format=torch.channels_last)
+    mask = [False, True, False]
+    return torch.ops.aten.convolution_backward(
+        y, x, shape, None, [2, 2], [1, 1], [1, 1], False, [0, 0], 1, mask
+    )[1]
+
+
+def _patches(x: Tensor) -> Tensor:
+    """The 4×4 patches under a stride of 2: [N, C, H, W] → [N · H/2 · W/2, 16 C]."""
+    n, channels, height, width = x.shape
+    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+    windows = padded.unfold(1, 4, 2).unfold(2, 4, 2).permute(0, 1, 2, 4, 5, 3)
+    return windows.reshape(n * height * width // 4, 16 * channels)
+
+
+class _Down(Function):
+    """`_down` with gradients in the same forms."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _down(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        return (
+            _up(gradient, weight) if ctx.needs_input_grad[0] else None,
+            _weight_gradient(x, gradient) if ctx.needs_input_grad[1] else None,
+        )
+
+
+class _Up(Function):
+    """`_up` with gradients in the same forms."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(y, weight)
+        return _up(y, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        y, weight = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        return (
+            _down(gradient, weight) if ctx.needs_input_grad[0] else None,
+            _weight_gradient(gradient, y) if ctx.needs_input_grad[1] else None,
+        )
