@@ -27,7 +27,7 @@ class Budget:
 def parse_budget(text: str) -> Budget:
     """Read a budget. Raises RecipeError, naming the allowed forms, for anything else."""
     match = _FORM.fullmatch(text)
-    if match is None or match[2] not in _UNITS or float(match[1]) == 0:
+    if match is None or match[2] not in _UNITS or not 0 < float(match[1]) < 1e12:
         raise RecipeError(
             f"{text!r} is not a budget.",
             "Write a positive number and kimg (thousands of images), img, s, min or h: "

@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from facegan.config import Config
-from facegan.schedule import Cosine, Linear, value_at
+from facegan.schedule import Cosine, Linear, bounds, value_at
 
 Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Rate = NonNegative | Annotated[Linear | Cosine, Field(discriminator="kind")]
+
+
+def _rate(rate: float | Linear | Cosine) -> float | Linear | Cosine:
+    """Refuse what would climb instead of descend, or not fit into a float32."""
+    low, high = bounds(rate)
+    if low < 0 or high > 1e30:
+        raise ValueError(f"a rate must stay between 0 and 1e30, and this goes {low:g} to {high:g}")
+    return rate
+
+
+Rate = Annotated[
+    float | Annotated[Linear | Cosine, Field(discriminator="kind")], AfterValidator(_rate)
+]
 Player = Literal["discriminator", "generator"]
 
 

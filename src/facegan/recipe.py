@@ -199,7 +199,7 @@ def _assign(values: Any, path: list[str], value: Any, whole: str) -> None:
     """Set `path` inside nested dicts and lists, following `*` into every branch that has it."""
     key, rest = path[0], path[1:]
     if isinstance(values, list):
-        if key != "*" and not (key.isdigit() and int(key) < len(values)):
+        if key != "*" and not (key.isdecimal() and int(key) < len(values)):
             raise RecipeError(
                 f"--set {whole}: there is no item {key!r} in a list of {len(values)}.",
                 f"Use a number from 0 to {len(values) - 1}, or * for all.",
@@ -212,6 +212,8 @@ def _assign(values: Any, path: list[str], value: Any, whole: str) -> None:
             f"--set {whole}: {key!r} is inside a single value ({values!r}).",
             "Shorten the path.",
         )
+    if not keys:
+        raise RecipeError(f"--set {whole}: * meets nothing there.", "Name the key.")
     for k in keys:
         if not rest:
             values[k] = value

@@ -16,8 +16,7 @@ def explain(
 ) -> RecipeError:
     """The first finding in full, with the nearest valid key; the others counted."""
     findings = error.errors(include_url=False)
-    # An unknown key is usually the cause of what else is wrong, so it comes first.
-    findings.sort(key=lambda f: f["type"] != "extra_forbidden")
+    findings.sort(key=_weight)
     first = findings[0]
     place = _place(first["loc"], values)
     more = f" ({len(findings) - 1} more finding(s) after this one.)" if len(findings) > 1 else ""
@@ -44,6 +43,19 @@ def explain(
     return RecipeError(
         f"{origin}: {place} = {first['input']!r} is not allowed.{more}", _message(first)
     )
+
+
+def _weight(finding: ErrorDetails) -> int:
+    """What is usually the cause of other findings comes before them.
+
+    An unknown key is; so is a table of an unknown kind, of which pydantic also says that it
+    is no number where a number would do.
+    """
+    if finding["type"] == "extra_forbidden":
+        return 0
+    if finding["type"].startswith("union_tag") and isinstance(finding["input"], Mapping):
+        return 1
+    return 2
 
 
 def _message(finding: ErrorDetails) -> str:

@@ -73,4 +73,5 @@ class Random:
         import torch
 
         n = len(whole) // self._world
-        return torch.from_numpy(whole[self._rank * n : (self._rank + 1) * n])
+        # Cloned into PyTorch's own memory: its kernels round differently on less aligned input.
+        return torch.from_numpy(whole[self._rank * n : (self._rank + 1) * n]).clone()

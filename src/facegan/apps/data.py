@@ -35,7 +35,7 @@ def import_pack(
         crop: "full", or the side of a centred square; digits count as a number.
         **options: as of `facegan.import_images`, with its defaults.
     """
-    with _progress("reading") as progress:
+    with progress_bar("reading") as progress:
         made = import_images(source, pack, crop=_crop(crop), progress=progress, **options)
     _print_outcome(made)
     return made
@@ -51,7 +51,7 @@ def draw_portraits(
     overwrite: bool = False,
 ) -> Pack:
     """Draw portraits into a pack, showing progress; see `facegan.data.portraits.write`."""
-    with _progress("drawing") as progress:
+    with progress_bar("drawing") as progress:
         portraits.write(
             pack, n, resolution, channels, seed=seed, overwrite=overwrite, progress=progress
         )
@@ -113,7 +113,7 @@ def _crop(text: int | str) -> int | Literal["full"]:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, a line now and then elsewhere; both on standard error."""
     if not sys.stderr.isatty():
         yield _plain_progress(what)

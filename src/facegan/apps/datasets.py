@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from facegan.data.pack import Pack
@@ -13,15 +12,12 @@ from facegan.errors import DataError
 _PORTRAITS = re.compile(r"portraits(?::(?P<count>[0-9]+))?(?:@(?P<resolution>[0-9]+))?")
 
 
-def open_dataset(
-    name_or_path: str | Path, progress: Callable[[int, int], None] | None = None
-) -> Pack:
+def open_dataset(name_or_path: str | Path) -> Pack:
     """A pack by its path, or the drawn portraits by name.
 
     Args:
         name_or_path: a pack's folder, or `portraits[:COUNT][@RESOLUTION]` (10,000 pictures
             of 64 pixels unless it says otherwise), drawn once and kept in the cache.
-        progress: told (done, total) while portraits are drawn.
     """
     match = _PORTRAITS.fullmatch(str(name_or_path))
     if match is None or Path(name_or_path).exists():
@@ -30,11 +26,13 @@ def open_dataset(
     resolution = int(match["resolution"] or 64)
     if count < 2:
         raise DataError(f"{name_or_path}: {count} portraits are too few.", "Ask for 2 or more.")
+    from facegan.apps.data import progress_bar
     from facegan.data import portraits
 
     path = cache_folder() / f"portraits-v{portraits.VERSION}-{count}-{resolution}"
     if not path.exists():
-        portraits.write(path, count, resolution=resolution, progress=progress)
+        with progress_bar("drawing") as progress:
+            portraits.write(path, count, resolution=resolution, progress=progress)
     return Pack.open(path)
 
 

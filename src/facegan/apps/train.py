@@ -92,7 +92,8 @@ def _train(
 ) -> Outcome:
     pixels = pixels_of(recipe, pack.card)
     feed = Feed(pack, pixels, recipe.training.seed, execution)
-    if run.started:
+    begun = run.started
+    if begun:
         run.check_same(recipe, pack.fingerprint)
         execution = _as_before(run, execution, reporter)
         total = int(run.provenance()["plan"]["images"])
@@ -104,10 +105,15 @@ def _train(
             about = {"images": plan.images, "measured_img_per_s": plan.speed}
             run.begin(recipe, provenance(pack.card, execution.described(), about))
     state = TrainingState(recipe, pack.spec, execution)
-    _resume(run, state, execution, reporter)
+    if begun:
+        _resume(run, state, execution, reporter)
     trainer = Trainer(recipe, state, feed, execution, total)
     with stop_on_signals() as stop, _watching(reporter, recipe, run, trainer):
         finished = Loop(trainer, run, pixels, dataset_identity(pack.card), reporter, stop).go_on()
+    if execution.main:
+        from facegan.apps.report import report
+
+        report(run.path)
     return Outcome(run.path, finished, state.images_seen, total, stop.signal)
 
 

@@ -25,7 +25,9 @@ def input_gradient(critic: Critic, images: Tensor) -> Tensor:
 
     Computed in float32: squared gradients of many pixels lose too much in bfloat16.
     """
-    images = images.detach().requires_grad_(True)
+    # Generated images come in bfloat16 from under autocast.
+    images = images.detach().to(torch.promote_types(images.dtype, torch.float32))
+    images.requires_grad_(True)
     with torch.autocast(images.device.type, enabled=False):
         logits = critic(images)
         (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)

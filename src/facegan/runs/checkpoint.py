@@ -75,8 +75,12 @@ def save(
             sums[name] = hashlib.sha256(content).hexdigest()
         manifest = {"images_seen": images_seen, "sha256": sums, "extra": extra}
         (beside / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
-    for old in sorted(_folders(folder))[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+    # What is newer could not be used when the run went on from here: it is damaged.
+    found = _folders(folder)
+    newer = [p for p in found if _images(p) > images_seen]
+    older = [p for p in found if _images(p) <= images_seen][:-keep]
+    for path in newer + older:
+        shutil.rmtree(path, ignore_errors=True)
     return target
 
 
@@ -89,7 +93,7 @@ def latest(
         folder: the run's checkpoints.
         damaged: told about each newer one that had to be passed over.
     """
-    for path in sorted(_folders(folder), reverse=True):
+    for path in reversed(_folders(folder)):
         try:
             manifest = read_json(path / MANIFEST, f"The manifest of {path.name}")
             for name, expected in manifest["sha256"].items():
@@ -98,9 +102,14 @@ def latest(
             return Checkpoint(path, int(manifest["images_seen"]), manifest["extra"])
         except (RunError, OSError, KeyError, TypeError, ValueError) as error:
             reason = error.message if isinstance(error, RunError) else repr(error)
-            damaged(f"Checkpoint {path.name} is damaged ({reason}): using the one before it.")
+            damaged(f"Checkpoint {path.name} is damaged ({reason}): passed over.")
     return None
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [p for p in folder.glob("[0-9]*k") if p.is_dir()] if folder.is_dir() else []
+    """The checkpoints, oldest first."""
+    return sorted((p for p in folder.glob("[0-9]*k") if p.is_dir()), key=_images)
+
+
+def _images(path: Path) -> int:
+    return round(float(path.name[:-1]) * 1000)

@@ -51,7 +51,13 @@ class RunDirectory:
 
     def provenance(self) -> dict[str, Any]:
         """What the run was made from: versions, machine, dataset, plan."""
-        return read_json(self.require().provenance_file, "The run's provenance.json")
+        found = read_json(self.require().provenance_file, "The run's provenance.json")
+        if not {"dataset", "execution", "plan"} <= found.keys():
+            raise RunError(
+                f"{self.provenance_file} lacks what was written into it.",
+                "The folder was changed by hand; begin again in another --run folder.",
+            )
+        return found
 
     def begin(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
         """Write what identifies the run. The recipe is last: with it, the run has begun."""

@@ -92,10 +92,12 @@ class GeneratorFile:
             recipe = Recipe.parse(about["recipe"], f"the recipe inside {path}")
             spec = ImageSpec(**about["spec"])
             pixels = Pixels.of(**about["pixels"])
+            if pixels.range != recipe.data.range:
+                raise ValueError(f"its pixels are {pixels.range}, its recipe {recipe.data.range}")
             generator = recipe.generator.build(spec, recipe.data.range)
             generator.load_state_dict(tensors)
             found = cls(generator.eval(), recipe, pixels, about["images_seen"], about["dataset"])
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
                 f"{path} does not hold the generator that its metadata describes: {error}.",
                 "The file is damaged or was changed; take the original.",

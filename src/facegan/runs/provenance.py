@@ -50,15 +50,17 @@ def _version(package: str) -> str | None:
 
 def _commit() -> str | None:
     """The commit of facegan's own source, where it runs from a checkout."""
+    here = Path(__file__)
     try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        # Installed inside another project's checkout, facegan's files are not tracked there.
+        _git("ls-files", "--error-unmatch", here.name, folder=here.parent)
+        return _git("rev-parse", "HEAD", folder=here.parent)
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=5, check=True
+    )
+    return done.stdout.strip()

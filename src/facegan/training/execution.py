@@ -100,7 +100,12 @@ def choose_device(wanted: str) -> torch.device:
         )
     if wanted == "mps" and not torch.backends.mps.is_available():
         raise TrainingError("--device mps: there is no Metal device here.", "Use --device cpu.")
-    return torch.device("cuda", local) if wanted == "cuda" else torch.device(wanted)
+    try:
+        return torch.device("cuda", local) if wanted == "cuda" else torch.device(wanted)
+    except RuntimeError as error:
+        raise TrainingError(
+            f"--device {wanted}: PyTorch knows no such device.", "Use auto, cpu, cuda or mps."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -120,6 +125,8 @@ def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execut
         torch.set_num_threads(threads)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     device = choose_device(wanted_device)
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True  # some of its sums have no fixed order
     if world == 1:
         yield Execution(device)
         return
@@ -142,6 +149,15 @@ def average_(tensors: list[Tensor], world: int) -> None:
     for tensor in tensors:
         tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
         offset += tensor.numel()
+
+
+def from_main(value: float, execution: Execution) -> float:
+    """The main process's value, in every process."""
+    if execution.world == 1:
+        return value
+    tensor = torch.tensor(value, device=execution.device, dtype=torch.float64)
+    dist.broadcast(tensor, src=0)
+    return tensor.item()
 
 
 def any_process(flag: bool, execution: Execution) -> bool:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from facegan.errors import TrainingError
+from facegan.optimizers import Player
 from facegan.training.state import PLAYERS, TrainingState
 
 
@@ -31,24 +32,36 @@ def require_finite(values: dict[str, float], state: TrainingState, before: int) 
     )
 
 
-def _where(state: TrainingState) -> str:
-    """The first layer with a non-finite gradient or weight, discriminator first.
+def require_finite_weights(state: TrainingState) -> None:
+    """Raise before a broken state replaces a good checkpoint."""
+    for name, value in state.tensors().items():
+        if value.is_floating_point() and not _finite(value):
+            raise TrainingError(
+                f"Training diverged at {state.images_seen / 1000:.3f} kimg: {name} is not finite.",
+                "The last good checkpoint stays as it is.",
+            )
 
-    In a layered network a gradient turns non-finite at one layer and spreads towards the
-    input, so the layer nearest the output is where it began.
+
+def _where(state: TrainingState) -> str:
+    """The first broken weight on the way from latents to logits, or else a gradient.
+
+    A gradient turns non-finite at one layer and spreads towards the input, so the broken one
+    nearest the output is where it began.
     """
+    for player in reversed(PLAYERS):
+        for name, parameter in state.network(player).named_parameters():
+            if not _finite(parameter):
+                return _named(state, player, "weight", name)
     for player in PLAYERS:
-        layers = [
-            (name, kind)
-            for name, parameter in reversed(list(state.network(player).named_parameters()))
-            for kind, tensor in (("gradient", parameter.grad), ("weight", parameter))
-            if tensor is not None and not _finite(tensor)
-        ]
-        if layers:
-            name, kind = layers[0]
-            layer = _layer(state.network(player), name)
-            return f"It began in the {player}, in the {kind} of {name} ({layer})."
+        for name, parameter in reversed(list(state.network(player).named_parameters())):
+            if parameter.grad is not None and not _finite(torch.linalg.vector_norm(parameter.grad)):
+                return _named(state, player, "gradient", name)
     return "All weights and gradients are still finite, so it began in the loss."
+
+
+def _named(state: TrainingState, player: Player, kind: str, name: str) -> str:
+    layer = _layer(state.network(player), name)
+    return f"It began in the {player}, in the {kind} of {name} ({layer})."
 
 
 def _layer(network: nn.Module, parameter: str) -> str:

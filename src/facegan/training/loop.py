@@ -22,6 +22,7 @@ from facegan.runs.directory import RunDirectory
 from facegan.runs.generator_file import GeneratorFile
 from facegan.runs.png import save_png
 from facegan.training.execution import Execution, any_process
+from facegan.training.finite import require_finite_weights
 from facegan.training.samples import grid, pictures
 from facegan.training.step import Trainer
 
@@ -136,6 +137,7 @@ class Loop:
 
     def _save(self) -> None:
         state = self.trainer.state
+        require_finite_weights(state)
         generator = GeneratorFile(
             state.average, self.trainer.recipe, self.pixels, state.images_seen, self.dataset
         )

@@ -16,7 +16,7 @@ from facegan.budget import parse_budget
 from facegan.data.spec import ImageSpec
 from facegan.errors import TrainingError
 from facegan.recipe import Recipe
-from facegan.training.execution import Execution, any_process
+from facegan.training.execution import Execution, any_process, from_main
 from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
@@ -84,7 +84,7 @@ def make_plan(recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution)
     if budget.images is not None:
         return Plan(math.ceil(budget.images / step) * step, None)
     assert budget.seconds is not None
-    speed = measure_speed(recipe, spec, feed, execution)
+    speed = from_main(measure_speed(recipe, spec, feed, execution), execution)
     return Plan(max(round(budget.seconds * speed / step), 1) * step, speed)
 
 

@@ -124,6 +124,7 @@ class TrainingState:
         self, player: Player, parameter: nn.Parameter, key: str, value: Tensor
     ) -> None:
         """Counters stay as they are; moments take their parameter's device and layout."""
+        value = value.clone()  # not a view into the checkpoint's file, which will be removed
         if value.shape == parameter.shape and value.dim() > 0:
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         elif parameter.device.type != "cpu":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facegan.methods.terms import Batch, Terms
 from facegan.optimizers import Player, stage_at
@@ -14,7 +17,7 @@ from facegan.training import ema
 from facegan.training.execution import Execution, average_
 from facegan.training.feed import Feed
 from facegan.training.finite import require_finite
-from facegan.training.state import TrainingState
+from facegan.training.state import PLAYERS, TrainingState
 
 
 class Trainer:
@@ -52,15 +55,16 @@ class Trainer:
         # The generator does not change before its own update, so the images made for the
         # discriminator's last iteration serve it too, with their graph.
         values: dict[str, Tensor] = {}
-        for iteration in range(recipe.method.n_critic):
-            last = iteration == recipe.method.n_critic - 1
-            batch = self._batch(graph=last and "generator" in learning)
-            if "discriminator" in learning:
-                values |= self._update("discriminator", batch)
-            state.images_seen += recipe.training.batch
-        if "generator" in learning:
-            values |= self._update("generator", batch)
-            self._average(before)
+        with _kept(state.network(player) for player in PLAYERS if player not in learning):
+            for iteration in range(recipe.method.n_critic):
+                last = iteration == recipe.method.n_critic - 1
+                batch = self._batch(graph=last and "generator" in learning)
+                if "discriminator" in learning:
+                    values |= self._update("discriminator", batch, before)
+                state.images_seen += recipe.training.batch
+            if "generator" in learning:
+                values |= self._update("generator", batch, before)
+                self._average(before)
         added = state.sums.add(values, self.execution)
         require_finite(added, state, before)
         return added | rates
@@ -81,7 +85,7 @@ class Trainer:
         z = self.state.networks.generator.latent.draw(random, n)
         return z.to(self.execution.device, non_blocking=True)
 
-    def _update(self, player: Player, batch: Batch) -> dict[str, Tensor]:
+    def _update(self, player: Player, batch: Batch, before: int) -> dict[str, Tensor]:
         """Backward and one optimizer step for one player; the other is left untouched."""
         networks, state = self.state.networks, self.state
         network, optimizer = state.network(player), state.optimizers[player]
@@ -99,8 +103,13 @@ class Trainer:
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         average_(gradients, self.execution.world)
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        values = _values(player, terms, norm)
+        if not torch.isfinite(norm):
+            # Before the step, while what is broken is not yet everywhere.
+            means = {name: value.detach().float().mean().item() for name, value in values.items()}
+            require_finite(means, state, before)
         optimizer.step()
-        return _values(player, terms, norm)
+        return values
 
     def _set_rates(self, progress: float) -> dict[str, float]:
         """Resolve the schedules at this point of the stage."""
@@ -116,6 +125,16 @@ class Trainer:
         training = self.recipe.training
         old = ema.decay(self.step_images, before, training.ema_half_life, training.ema_rampup)
         ema.update(self.state.average, self.state.networks.generator, old)
+
+
+@contextmanager
+def _kept(frozen: Iterable[nn.Module]) -> Iterator[None]:
+    """Keep the statistics of networks that do not learn: every pass through them moves them."""
+    buffers = [buffer for network in frozen for buffer in network.buffers()]
+    before = [buffer.clone() for buffer in buffers]
+    yield
+    for buffer, value in zip(buffers, before, strict=True):
+        buffer.copy_(value)
 
 
 def _values(player: Player, terms: Terms, norm: Tensor) -> dict[str, Tensor]:

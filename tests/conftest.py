@@ -1,0 +1,178 @@
+"""Fixtures for all tests: a small dataset, small recipes, and a run that can be stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facegan.data.writer import PackWriter
+
+# PyTorch, which no import above brings in, reads these when it starts. One thread each: the
+# tests' networks are tiny, and the number of threads is a condition of bit-for-bit equality.
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+
+def draw_pictures(n: int, resolution: int, channels: int, seed: int = 0) -> np.ndarray:
+    """Smooth coloured blobs, uint8 [n, H, W, C]: any two differ, and every byte value occurs."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[0:resolution, 0:resolution] / resolution
+    centre = random.random((n, 2, 1, 1, channels))
+    width = 0.15 + 0.3 * random.random((n, 1, 1, channels))
+    distance = (y[None, :, :, None] - centre[:, 0]) ** 2 + (x[None, :, :, None] - centre[:, 1]) ** 2
+    return (255 * np.exp(-distance / width**2)).round().astype(np.uint8)
+
+
+def write_pack(
+    path: Path, n: int = 48, resolution: int = 32, channels: int = 3, seed: int = 0
+) -> Path:
+    """A pack of blobs; every sixth one is held out, so that the train split has gaps."""
+    names = [f"{i:03}.png" for i in range(n)]
+    splits = ["holdout" if i % 6 == 5 else "train" for i in range(n)]
+    with PackWriter(path, resolution=resolution, channels=channels) as writer:
+        writer.add(draw_pictures(n, resolution, channels, seed), names, names, splits, names)
+        writer.finish({"name": "blobs", "source": "drawn by the tests", "licence": "CC0-1.0"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 colour pictures of 32 pixels, 40 of them to train on. Do not write into it."""
+    return write_pack(tmp_path_factory.mktemp("packs") / "blobs")
+
+
+@pytest.fixture(scope="session")
+def grey_pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in grey."""
+    return write_pack(tmp_path_factory.mktemp("packs") / "grey", channels=1)
+
+
+@pytest.fixture(scope="session")
+def other_pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other pictures of the same shape."""
+    return write_pack(tmp_path_factory.mktemp("packs") / "other", seed=1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that tests make reaches the user's cache, also from subprocesses."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("FACEGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
+
+
+# Makes any shipped recipe small: 32 pixels take milliseconds a step.
+TINY: dict[str, tuple[str, ...]] = {
+    "mlp": (
+        "generator.hidden=[12, 8]",
+        "generator.latent.size=6",
+        "discriminator.hidden=[12, 8]",
+    ),
+    "dcgan": ("generator.channels=4", "generator.latent.size=6", "discriminator.channels=4"),
+}
+SHORT = (
+    "training.batch=8",
+    "training.budget=192img",
+    "training.ticks=6",
+    "training.snapshots=3",
+    "training.precision=fp32",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., Any]:
+    """`tiny(name, *settings)`: a shipped recipe made small, 24 steps of 8 images long."""
+    from facegan.recipe import Recipe
+
+    def make(name: str, *settings: str) -> Recipe:
+        recipe = Recipe.load(name)
+        return recipe.override(*TINY[recipe.generator.kind], *SHORT, *settings)
+
+    return make
+
+
+class Watcher:
+    """A reporter that records what it is told and asks the run to stop, as SIGTERM does.
+
+    Args:
+        stop_at: images after which to send the signal; None lets the run end.
+    """
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at = stop_at
+        self.said: list[str] = []
+        self.lines: list[dict[str, Any]] = []
+        self.steps: list[tuple[int, dict[str, float]]] = []
+
+    def begin(self, *about: Any) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        self.steps.append((images_seen, values))
+        if self.stop_at is not None and images_seen >= self.stop_at:
+            self.stop_at = None
+            signal.raise_signal(signal.SIGTERM)
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        self.lines.append(line)
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+@pytest.fixture(scope="session")
+def watcher() -> type[Watcher]:
+    """The class `Watcher`."""
+    return Watcher
+
+
+def final_bytes(run: Path) -> dict[str, bytes]:
+    """What two equal runs must have in common, to the last byte."""
+    last = sorted((run / "checkpoints").glob("[0-9]*k"))[-1]
+    files = [last / "state.safetensors", last / "generator.safetensors", run / "metrics.jsonl"]
+    found = {file.name: file.read_bytes() for file in files}
+    for sample in sorted((run / "samples").glob("*.png")):
+        found[f"samples/{sample.name}"] = sample.read_bytes()
+    return found | {"checkpoint": last.name.encode()}
+
+
+@pytest.fixture(scope="session")
+def bytes_of() -> Callable[[Path], dict[str, bytes]]:
+    """The function `final_bytes`."""
+    return final_bytes
+
+
+@pytest.fixture(scope="session")
+def trainer_of(pack_path: Path) -> Callable[..., Any]:
+    """`trainer_of(recipe)`: a trainer on the small pack, as the app builds it."""
+    import torch
+
+    from facegan.budget import parse_budget
+    from facegan.data.pack import Pack
+    from facegan.training.execution import Execution
+    from facegan.training.feed import Feed
+    from facegan.training.plan import choose_precision
+    from facegan.training.state import TrainingState, pixels_of
+    from facegan.training.step import Trainer
+
+    def make(recipe: Any, execution: Execution | None = None) -> Trainer:
+        pack = Pack.open(pack_path)
+        here = execution or Execution(torch.device("cpu"))
+        feed = Feed(pack, pixels_of(recipe, pack.card), recipe.training.seed, here)
+        execution = execution or choose_precision(recipe, pack.spec, feed, here)
+        state = TrainingState(recipe, pack.spec, execution)
+        total = parse_budget(recipe.training.budget).images
+        assert total is not None
+        return Trainer(recipe, state, feed, execution, total)
+
+    return make

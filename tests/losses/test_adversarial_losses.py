@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
+
+from facegan.losses.adversarial import ADVERSARIAL
+
+REAL = torch.tensor([-30.0, -2.5, -1.0, -0.3, 0.0, 0.7, 1.0, 4.0, 30.0], dtype=torch.float64)
+FAKE = torch.tensor([3.0, -0.4, 1.0, 0.0, 0.0, -1.0, -7.0, 2.0, -30.0], dtype=torch.float64)
+
+
+def log_d(logits: torch.Tensor) -> torch.Tensor:
+    """log D(x)."""
+    return logsigmoid(logits)
+
+
+def log_not_d(logits: torch.Tensor) -> torch.Tensor:
+    """log(1 − D(x))."""
+    return logsigmoid(-logits)
+
+
+# As the papers write them, with D = σ(logit) where they speak of probabilities.
+FORMULAS = {
+    "minimax": (lambda r, f: -log_d(r) - log_not_d(f), lambda r, f: log_not_d(f)),
+    "non_saturating": (lambda r, f: -log_d(r) - log_not_d(f), lambda r, f: -log_d(f)),
+    "least_squares": (lambda r, f: ((r - 1) ** 2 + f**2) / 2, lambda r, f: (f - 1) ** 2 / 2),
+    "hinge": (
+        lambda r, f: -torch.minimum(r - 1, 0 * r) - torch.minimum(-f - 1, 0 * f),
+        lambda r, f: -f,
+    ),
+    "wasserstein": (lambda r, f: f - r, lambda r, f: -f),
+    "relativistic": (lambda r, f: -log_d(r - f), lambda r, f: -log_d(f - r)),
+}
+
+
+def test_every_loss_has_its_formula_here() -> None:
+    assert FORMULAS.keys() == ADVERSARIAL.keys()
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_formula(name: str) -> None:
+    for function, formula in zip(ADVERSARIAL[name][:2], FORMULAS[name], strict=True):
+        found = function(REAL, FAKE)
+        assert found.shape == REAL.shape
+        torch.testing.assert_close(found, formula(REAL, FAKE), rtol=1e-12, atol=1e-12)
+
+
+def test_undecided_discriminator_loses_two_bits() -> None:
+    """At D = ½ everywhere: 2 log 2 for D, and the value of the game, −2 log 2."""
+    zero = torch.zeros(3)
+    loss = ADVERSARIAL["minimax"]
+    assert loss.discriminator(zero, zero).tolist() == pytest.approx([2 * math.log(2)] * 3)
+    assert loss.generator(zero, zero).tolist() == pytest.approx([-math.log(2)] * 3)
+    assert ADVERSARIAL["non_saturating"].generator(zero, zero)[0] == pytest.approx(math.log(2))
+
+
+def test_non_saturating_is_binary_cross_entropy() -> None:
+    real, fake = REAL.float(), FAKE.float()
+    ones, zeros = torch.ones_like(real), torch.zeros_like(real)
+    loss = ADVERSARIAL["non_saturating"]
+    expected = binary_cross_entropy_with_logits(real, ones, reduction="none")
+    expected += binary_cross_entropy_with_logits(fake, zeros, reduction="none")
+    torch.testing.assert_close(loss.discriminator(real, fake), expected)
+    expected = binary_cross_entropy_with_logits(fake, ones, reduction="none")
+    torch.testing.assert_close(loss.generator(real, fake), expected)
+
+
+def test_hinge_ignores_what_is_beyond_the_margins() -> None:
+    real = torch.tensor([1.0, 1.5, 0.5], requires_grad=True)
+    fake = torch.tensor([-1.0, -1.5, -0.5], requires_grad=True)
+    values = ADVERSARIAL["hinge"].discriminator(real, fake)
+    assert values.tolist() == [0, 0, 1]
+    values.sum().backward()
+    assert real.grad.tolist()[1:] == [0, -1]
+    assert fake.grad.tolist()[1:] == [0, 1]
+
+
+def test_relativistic_players_are_mirror_images() -> None:
+    loss = ADVERSARIAL["relativistic"]
+    torch.testing.assert_close(loss.discriminator(REAL, FAKE), loss.generator(FAKE, REAL))
+    shifted = loss.discriminator(REAL + 5, FAKE + 5)
+    torch.testing.assert_close(shifted, loss.discriminator(REAL, FAKE))
+    assert loss.relativistic
+    assert not any(other.relativistic for n, other in ADVERSARIAL.items() if n != "relativistic")
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_extreme_logits_stay_finite(name: str, dtype: torch.dtype) -> None:
+    extreme = torch.tensor([-1e4, 1e4, 0.0], dtype=dtype)
+    real = extreme.repeat(3).requires_grad_()
+    fake = extreme.repeat_interleave(3).clone().requires_grad_()
+    for function in ADVERSARIAL[name][:2]:
+        values = function(real, fake)
+        gradients = torch.autograd.grad(values.sum(), (real, fake), allow_unused=True)
+        assert torch.isfinite(values).all()
+        assert all(torch.isfinite(g).all() for g in gradients if g is not None)
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_players_pull_in_opposite_directions(name: str) -> None:
+    """At undecided logits, D raises real and lowers fake; G raises fake."""
+    real, fake = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    loss = ADVERSARIAL[name]
+    on_real, on_fake = torch.autograd.grad(
+        loss.discriminator(real, fake), (real, fake), materialize_grads=True
+    )
+    (g_on_fake,) = torch.autograd.grad(loss.generator(real, fake), fake)
+    assert on_real < 0
+    # Least squares rests at its target for fakes, 0.
+    assert on_fake > 0 or (name == "least_squares" and on_fake == 0)
+    assert g_on_fake < 0

@@ -1,0 +1,257 @@
+"""A run's folder: what it refuses, what it cleans up, what it never finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facegan.apps.train import train
+from facegan.errors import FaceganError, RunError, StorageError
+from facegan.runs import checkpoint
+from facegan.runs.checkpoint import folder_name, latest
+from facegan.runs.directory import RunDirectory
+from facegan.runs.files import new_folder, write_bytes, write_json
+from facegan.runs.journal import Journal
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def begun(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) -> tuple[Any, Path]:
+    """A recipe and a run of it, stopped at 72 of 192 images."""
+    recipe = tiny("gan")
+    train(recipe, pack_path, tmp_path / "run", reporter=watcher(72))
+    return recipe, tmp_path / "run"
+
+
+def test_what_a_run_leaves_behind(begun: tuple[Any, Path], pack_path: Path) -> None:
+    recipe, path = begun
+    run = RunDirectory(path)
+    assert run.recipe() == recipe
+    assert [p.name for p in sorted(run.samples.iterdir())] == ["000000.000k.png", "000000.064k.png"]
+    assert [p.name for p in sorted(run.checkpoints.iterdir())] == ["000000.064k", "000000.072k"]
+    about = run.provenance()
+    card = json.loads((pack_path / "dataset.json").read_text("utf-8"))
+    assert about["dataset"]["fingerprint"] == card["fingerprint"]
+    assert about["dataset"]["licence"] == "CC0-1.0"
+    assert about["plan"]["images"] == 192
+    assert about["execution"]["precision"] == "fp32"
+    assert about["packages"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    assert [line["images_seen"] for line in run.metrics.lines()] == [32, 64]
+
+
+def test_another_recipe_is_refused_with_the_difference(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+) -> None:
+    recipe, path = begun
+    changed = recipe.override("training.batch=16", "method.loss=hinge")
+    before = sorted(p.name for p in path.rglob("*"))
+    with pytest.raises(RunError) as caught:
+        train(changed, pack_path, path, reporter=watcher())
+    assert "training.batch: 8 → 16" in caught.value.message
+    assert "method.loss: non_saturating → hinge" in caught.value.message
+    assert "--run" in caught.value.hint
+    assert sorted(p.name for p in path.rglob("*")) == before
+
+
+def test_another_dataset_is_refused(
+    begun: tuple[Any, Path], watcher: Any, other_pack_path: Path
+) -> None:
+    recipe, path = begun
+    with pytest.raises(RunError, match="another dataset"):
+        train(recipe, other_pack_path, path, reporter=watcher())
+
+
+def test_two_processes_cannot_train_in_one_folder(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+) -> None:
+    recipe, path = begun
+    with RunDirectory(path).locked(), pytest.raises(RunError, match="in use by another"):
+        train(recipe, pack_path, path, reporter=watcher())
+    assert train(recipe, pack_path, path, reporter=watcher()).finished
+
+
+def test_other_conditions_are_kept_or_said(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+) -> None:
+    recipe, path = begun
+    provenance = RunDirectory(path).provenance()
+    provenance["execution"]["device_name"] = "ANOTHER"
+    write_json(path / "provenance.json", provenance)
+    watch = watcher()
+    train(recipe, pack_path, path, reporter=watch)
+    assert "device_name: ANOTHER → " in watch.said[0]
+    assert "bit for bit" in watch.said[0]
+
+
+def test_what_killed_writers_left_is_removed(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+) -> None:
+    recipe, path = begun
+    (path / ".recipe.toml.1.part").write_text("half")
+    half = path / "checkpoints" / ".000000.080k.1.part"
+    half.mkdir()
+    (half / "state.safetensors").write_bytes(b"half")
+    (path / "samples" / ".000000.080k.png.1.part").write_bytes(b"half")
+    mine = path / "notes.part"
+    mine.write_text("the user's own")
+    train(recipe, pack_path, path, reporter=watcher())
+    assert list(path.rglob("*.part")) == [mine]
+
+
+def test_an_unfinished_checkpoint_is_never_found(begun: tuple[Any, Path]) -> None:
+    _, path = begun
+    folder = path / "checkpoints"
+    with suppress(KeyboardInterrupt), new_folder(folder / folder_name(80_000)) as beside:
+        (beside / "manifest.json").write_text("{}")
+        assert latest(folder).images_seen == 72
+        raise KeyboardInterrupt
+    assert latest(folder).images_seen == 72
+    assert [p.name for p in sorted(folder.iterdir())] == ["000000.064k", "000000.072k"]
+
+
+def test_a_foreign_folder_among_the_checkpoints_is_no_harm(begun: tuple[Any, Path]) -> None:
+    _, path = begun
+    (path / "checkpoints" / "old ones").mkdir()
+    (path / "checkpoints" / "999999.000k").write_text("a file")
+    assert latest(path / "checkpoints").images_seen == 72
+
+
+def test_a_folder_that_is_not_a_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="does not exist"):
+        RunDirectory(tmp_path / "absent").require()
+    with pytest.raises(RunError, match=r"has no recipe\.toml"):
+        RunDirectory(tmp_path).recipe()
+
+
+def test_checkpoints_of_an_unknown_recipe_are_not_taken_over(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+) -> None:
+    """A folder without recipe.toml has not begun: whatever lies in it is not this run's."""
+    recipe, path = begun
+    (path / "recipe.toml").unlink()
+    watch = watcher()
+    try:
+        train(recipe.override("training.seed=5"), pack_path, path, reporter=watch)
+    except FaceganError:
+        return  # to refuse is as good
+    assert watch.steps[0][0] == 8, "it went on from another run's weights"
+
+
+def test_a_file_in_the_way(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(StorageError, match="run cannot be written"):
+        train(tiny("gan"), pack_path, tmp_path / "run", reporter=watcher())
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[]", "{}"])
+def test_a_broken_provenance_is_named(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path, broken: str
+) -> None:
+    recipe, path = begun
+    (path / "provenance.json").write_text(broken, "utf-8")
+    with pytest.raises(RunError, match="provenance"):
+        train(recipe, pack_path, path, reporter=watcher())
+
+
+@given(st.lists(st.integers(0, 999_999_999), min_size=2, unique=True))
+def test_folder_names_sort_as_the_numbers(images: list[int]) -> None:
+    assert sorted(images) == sorted(images, key=folder_name)
+    assert len({folder_name(n) for n in images}) == len(images)
+
+
+def test_the_newest_checkpoint_is_found_beyond_a_billion_images(tmp_path: Path) -> None:
+    for images in (999_999_936, 1_000_000_000):
+        folder = tmp_path / folder_name(images)
+        folder.mkdir()
+        manifest = {"images_seen": images, "sha256": {}, "extra": {}}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    found = latest(tmp_path)
+    assert found is None or found.images_seen == 1_000_000_000
+
+
+def test_a_full_disk_leaves_the_checkpoints_as_they_were(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, path = begun
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="No room left while writing"):
+        train(recipe, pack_path, path, reporter=watcher(80))
+    monkeypatch.undo()
+    assert [p.name for p in sorted((path / "checkpoints").iterdir())] == [
+        "000000.064k",
+        "000000.072k",
+    ]
+    assert latest(path / "checkpoints").images_seen == 72
+
+
+def test_save_keeps_the_newest(tmp_path: Path, begun: tuple[Any, Path]) -> None:
+    from facegan.runs.generator_file import GeneratorFile, find_generator
+
+    file = GeneratorFile.load(find_generator(begun[1]))
+    for images in (1000, 2500, 10_000):
+        checkpoint.save(
+            tmp_path / "c", images, {"a": torch.tensor([images])}, file, {"x": 0.1}, keep=2
+        )
+    assert [p.name for p in sorted((tmp_path / "c").iterdir())] == ["000002.500k", "000010.000k"]
+    found = latest(tmp_path / "c")
+    assert (found.images_seen, found.extra) == (10_000, {"x": 0.1})
+    assert found.tensors()["a"].tolist() == [10_000]
+
+
+def test_write_bytes_replaces_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "new" / "file"
+    write_bytes(file, b"old")
+    monkeypatch.setattr("os.fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(StorageError):
+        write_bytes(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert list(file.parent.iterdir()) == [file]
+
+
+class TestJournal:
+    def test_a_line_cut_short_is_left_out(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "j.jsonl")
+        assert journal.lines() == []
+        for images in (8, 16):
+            journal.append({"images_seen": images, "loss": 0.1 + images})
+        with journal.path.open("a") as file:
+            file.write('{"images_seen": 24, "lo')
+        assert [line["images_seen"] for line in journal.lines()] == [8, 16]
+
+    def test_rewind_keeps_the_bytes_of_what_stays(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "j.jsonl")
+        for images in (8, 16):
+            journal.append({"images_seen": images, "loss": 1 / images, "small": 5e-324})
+        kept = journal.path.read_bytes()
+        journal.append({"images_seen": 24, "loss": 0.0})
+        with journal.path.open("ab") as file:
+            file.write(b'{"images_seen": 32, "\xff')
+        journal.rewind(16)
+        assert journal.path.read_bytes() == kept
+        journal.append({"images_seen": 24, "loss": 1.0})
+        assert len(journal.lines()) == 3
+        journal.rewind(0)
+        assert journal.lines() == []
+
+    def test_a_cut_line_does_not_swallow_the_next(
+        self, begun: tuple[Any, Path], watcher: Any, pack_path: Path
+    ) -> None:
+        recipe, path = begun
+        with (path / "metrics.jsonl").open("a") as file:
+            file.write('{"images_seen": 96, "st')
+        train(recipe, pack_path, path, reporter=watcher())
+        text = (path / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["images_seen"] for line in text] == [32, 64, 96, 128, 160, 192]

@@ -1,0 +1,130 @@
+"""The shape of the house: who may import whom, what starts fast, how long files are."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "facegan"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+# Lowest first. A layer may import itself, the layers above it in this list, and nothing
+# else. Rooms that do not exist yet have their place already.
+LAYERS: tuple[frozenset[str], ...] = tuple(
+    frozenset(layer.split())
+    for layer in (
+        "version errors startup",
+        "config budget",
+        "seeding schedule",
+        "optimizers data",
+        "models",
+        "losses augment",
+        "methods",
+        "recipe_errors",
+        "recipe",
+        "runs",
+        "training evaluation",
+        "study",
+        "apps",
+        "cli",
+        "__init__ __main__",
+    )
+)
+LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
+# Rooms on one level that must not know each other.
+STRANGERS = {("training", "evaluation"), ("optimizers", "data"), ("augment", "losses")}
+# The evaluation judges pictures, whoever made them: it knows neither runs nor training.
+EVALUATION_MAY = {"version", "errors", "config", "seeding", "data", "models", "evaluation"}
+
+
+def room(module: str) -> str:
+    """`facegan.training.loop` → `training`."""
+    return [*module.split("."), "__init__"][1]
+
+
+def name_of(path: Path) -> str:
+    parts = ["facegan", *path.relative_to(SOURCE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
+
+
+def imported(path: Path) -> set[str]:
+    """Every module of facegan that a file imports, anywhere in it, for types alone included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports are not used here"
+            # `from facegan.runs import checkpoint` may import a module, `from facegan import x`
+            # too: the longest name decides.
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] == "facegan"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_downwards(path: Path) -> None:
+    mine = room(name_of(path))
+    assert mine in LEVEL, f"{mine} has no place among the layers: give it one in LAYERS"
+    for name in sorted(imported(path)):
+        other = room(name)
+        assert other in LEVEL, f"{path} imports {name}, which has no place among the layers"
+        assert LEVEL[other] <= LEVEL[mine], f"{mine} must not know {other} ({path}: {name})"
+        pair = {(mine, other), (other, mine)}
+        assert not pair & STRANGERS, f"{mine} and {other} must not know each other ({path})"
+        if mine == "evaluation":
+            assert other in EVALUATION_MAY, f"evaluation must not know {other} ({path}: {name})"
+
+
+def test_the_check_sees_imports_wherever_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(
+        "from typing import TYPE_CHECKING\nimport facegan.cli\n"
+        "if TYPE_CHECKING:\n    from facegan.apps.train import train\n"
+        "def f():\n    from facegan.runs import checkpoint\n",
+        "utf-8",
+    )
+    assert {room(name) for name in imported(file)} == {"cli", "apps", "runs"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_files_stay_short(path: Path) -> None:
+    lines = len(path.read_text("utf-8").splitlines())
+    assert lines <= 320, f"{path} has {lines} lines: give it one reason to change"
+
+
+HEAVY = ("torch", "numpy", "cv2", "PIL", "pydantic", "matplotlib", "rich", "safetensors")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["train", "--help"], ["data", "import", "--help"]]
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys, contextlib\n"
+        f"sys.argv = ['facegan', *{arguments!r}]\n"
+        "from facegan.cli import main\n"
+        "with contextlib.suppress(SystemExit):\n    main()\n"
+        "print('loaded:', *sorted(name for name in sys.modules if '.' not in name))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    output, _, loaded = done.stdout.rpartition("loaded:")
+    assert output.strip(), "the help itself was not printed"
+    assert not set(loaded.split()) & set(HEAVY)
+
+
+def test_importing_the_package_is_light() -> None:
+    code = (
+        "import sys, facegan; assert 'Recipe' in dir(facegan);"
+        f"bad = set(sys.modules) & set({HEAVY!r}); assert not bad, bad;"
+        "facegan.Recipe; facegan.train; facegan.generate; facegan.Pack; facegan.FaceganError;"
+        "facegan.import_images"
+    )
+    environment = os.environ | {"PYTHONWARNINGS": "error::DeprecationWarning:facegan"}
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env=environment)

@@ -1,0 +1,129 @@
+"""What tests/training/test_processes.py computes, in one process and in two.
+
+As a script, started by the test once for each process, it takes a pack and a file to write.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from facegan.data.pack import Pack
+from facegan.models.layers.norm import BatchNorm2d
+from facegan.recipe import Recipe
+from facegan.training import plan
+from facegan.training.execution import Execution, average_, processes
+from facegan.training.feed import Feed
+from facegan.training.state import TrainingState, pixels_of
+from facegan.training.step import Trainer
+
+STEPS = 4
+PENALTIES = (None, "r1", "gradient_penalty")
+# SGD turns the gradients into weights as they are: Adam would magnify a last digit in a
+# gradient near zero into a whole step.
+COMMON = (
+    "training.batch=8",
+    "training.precision=fp32",
+    "stages=[{generator={kind='sgd', lr=0.05}, discriminator={kind='sgd', lr=0.05}}]",
+)
+TINY = {
+    "gan": ("generator.hidden=[12]", "generator.latent.size=6", "discriminator.hidden=[12]"),
+    "dcgan": ("generator.channels=4", "generator.latent.size=6", "discriminator.channels=4"),
+}
+
+
+def cases() -> Iterator[tuple[str, Recipe]]:
+    for name, settings in TINY.items():
+        recipe = Recipe.load(name).override(*COMMON, *settings)
+        for penalty in PENALTIES:
+            with_it = () if penalty is None else (f"method.penalty.kind={penalty}",)
+            yield f"{name}-{penalty}", recipe.override(*with_it)
+        yield f"{name}-critic", recipe.override("method.n_critic=2", "method.loss=relativistic")
+
+
+def trained(recipe: Recipe, pack: Pack, execution: Execution) -> dict[str, Tensor]:
+    """Values and gradients of the first step, and the weights after STEPS steps."""
+    feed = Feed(pack, pixels_of(recipe, pack.card), recipe.training.seed, execution)
+    execution = plan.choose_precision(recipe, pack.spec, feed, execution)
+    state = TrainingState(recipe, pack.spec, execution)
+    trainer = Trainer(recipe, state, feed, execution, total=10**6)
+    found: dict[str, Tensor] = {}
+    for step in range(STEPS):
+        values = trainer.step()
+        found |= {f"value.{step}.{k}": torch.tensor(v) for k, v in values.items()}
+        if step == 0:
+            for player in ("discriminator", "generator"):
+                for name, p in state.network(player).named_parameters():
+                    assert p.grad is not None
+                    found[f"gradient.{player}.{name}"] = p.grad.clone()
+    found |= {f"weight.{k}": v for k, v in state.tensors().items()}
+    line = state.sums.take()
+    return found | {f"mean.{name}": torch.tensor(value) for name, value in line.items()}
+
+
+def normalised(execution: Execution) -> dict[str, Tensor]:
+    """Batch norm alone: outputs, statistics, first and second derivatives.
+
+    Per-sample tensors are of this process's part only.
+    """
+    x, weights = torch.randn(2, 8, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    n = 8 // execution.world
+    mine = slice(execution.rank * n, (execution.rank + 1) * n)
+    # An offset is where a careless variance loses its digits.
+    part = (x * 2 + 10)[mine].requires_grad_()
+    layer = BatchNorm2d(3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([0.5, 1.0, 2.0]))
+        layer.bias.copy_(torch.tensor([0.1, 0.2, 0.3]))
+    output = layer(part)
+    loss = (output.tanh() * weights[mine]).sum()
+    (first,) = torch.autograd.grad(loss, part, create_graph=True)
+    penalty = first.square().sum()
+    penalty.backward()
+    assert part.grad is not None
+    shared = [layer.weight.grad, layer.bias.grad]
+    assert shared[0] is not None
+    assert shared[1] is not None
+    gradients = [g * execution.world for g in shared if g is not None]
+    average_(gradients, execution.world)  # times the number of processes: their sum
+    return {
+        "output": output.detach(),
+        "first": first.detach(),
+        "second": part.grad,
+        "shared.weight": gradients[0],
+        "shared.bias": gradients[1],
+        "shared.mean": layer.running_mean.clone(),  # type: ignore[union-attr]
+        "shared.var": layer.running_var.clone(),  # type: ignore[union-attr]
+        "shared.count": layer.num_batches_tracked.clone(),  # type: ignore[union-attr]
+    }
+
+
+def planned(pack: Pack, execution: Execution) -> Tensor:
+    """The images that a budget of time was turned into."""
+    recipe = next(iter(cases()))[1].with_budget("10h")
+    feed = Feed(pack, pixels_of(recipe, pack.card), recipe.training.seed, execution)
+    plan.measure_speed = functools.partial(plan.measure_speed, seconds=0.05)
+    return torch.tensor(plan.make_plan(recipe, pack.spec, feed, execution).images)
+
+
+def main(pack_path: str, target: str) -> None:
+    from safetensors.torch import save_file
+
+    pack = Pack.open(pack_path)
+    found: dict[str, Tensor] = {}
+    with processes("cpu") as execution:
+        for name, recipe in cases():
+            found |= {f"{name}/{k}": v for k, v in trained(recipe, pack, execution).items()}
+        found |= {f"norm/{k}": v for k, v in normalised(execution).items()}
+        found["plan"] = planned(pack, execution)
+    whole = {name: value.contiguous() for name, value in found.items()}
+    save_file(whole, Path(target) / f"{execution.rank}.safetensors")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

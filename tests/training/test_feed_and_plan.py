@@ -1,0 +1,151 @@
+"""Which images a step gets, and what is decided before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from facegan.data.pack import Pack
+from facegan.data.pixels import Pixels
+from facegan.data.writer import PackWriter
+from facegan.training import feed as feed_module
+from facegan.training import plan
+from facegan.training.execution import Execution, choose_device
+from facegan.training.feed import Feed
+
+Make = Callable[..., Any]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Pack:
+    """20 grey pictures of one value each, with that value as their label; each third held out."""
+    values = np.arange(20, dtype=np.uint8)
+    images = np.broadcast_to(values[:, None, None, None], (20, 4, 4, 1)).copy()
+    names = [str(v) for v in values]
+    splits = ["holdout" if v % 3 == 0 else "train" for v in values]
+    with PackWriter(tmp_path / "pack", 4, 1, label_names=["value"]) as writer:
+        writer.add(images, names, names, splits, names, values[:, None].astype(np.float32))
+        writer.finish({"name": "values"})
+    return Pack.open(tmp_path / "pack")
+
+
+def shown(feed: Feed, position: int, size: int) -> list[int]:
+    """The pictures by their values, which must be those of their labels."""
+    images, labels = feed.batch(position, size)
+    assert images.shape == (len(labels), 1, 4, 4)
+    values = (images[:, 0, 0, 0] * 255).round().int().tolist()
+    assert labels[:, 0].int().tolist() == values
+    return values
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_only_the_train_split_is_shown_and_labels_stay_with_their_images(
+    labelled: Pack, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    if not in_memory:
+        monkeypatch.setattr(feed_module, "_IN_MEMORY_BYTES", 0)
+    feed = Feed(labelled, Pixels.of("unit"), 0, Execution(CPU))
+    train = [v for v in range(20) if v % 3 != 0]
+    assert sorted(shown(feed, 0, len(train))) == train
+    parts = [Feed(labelled, Pixels.of("unit"), 0, Execution(CPU, rank=r, world=2)) for r in (0, 1)]
+    assert shown(parts[0], 8, 10) + shown(parts[1], 8, 10) == shown(feed, 8, 10)
+
+
+def test_large_packs_are_shown_as_small_ones(
+    labelled: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Feed(labelled, Pixels.of("unit"), 3, Execution(CPU))
+    monkeypatch.setattr(feed_module, "_IN_MEMORY_BYTES", 0)
+    large = Feed(labelled, Pixels.of("unit"), 3, Execution(CPU))
+    assert shown(small, 5, 40) == shown(large, 5, 40)
+
+
+@pytest.mark.parametrize(
+    ("budget", "n_critic", "images"),
+    [("200img", 1, 200), ("201img", 1, 208), ("1img", 3, 24), ("2kimg", 3, 2016)],
+)
+def test_a_budget_of_images_becomes_whole_steps(
+    tiny: Make, trainer_of: Make, budget: str, n_critic: int, images: int
+) -> None:
+    recipe = tiny("gan", f"method.n_critic={n_critic}").with_budget(budget)
+    trainer = trainer_of(recipe)
+    found = plan.make_plan(recipe, trainer.state.networks.generator.spec, trainer.feed, None)
+    assert found == plan.Plan(images, None)
+
+
+@pytest.mark.parametrize(("budget", "images"), [("10s", 1000), ("1min", 6000), ("0.001s", 8)])
+def test_a_budget_of_time_becomes_images_by_the_measured_speed(
+    tiny: Make, trainer_of: Make, monkeypatch: pytest.MonkeyPatch, budget: str, images: int
+) -> None:
+    recipe = tiny("gan").with_budget("1img")
+    trainer = trainer_of(recipe)
+    monkeypatch.setattr(plan, "measure_speed", lambda *about, **more: 100.0)
+    found = plan.make_plan(recipe.with_budget(budget), None, trainer.feed, trainer.execution)
+    assert found == plan.Plan(images, 100.0)
+
+
+def test_speed_is_measured_on_a_copy_in_every_stage(
+    tiny: Make, trainer_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny("gan", "stages=[{share=1.0}, {share=3.0}, {share=1.0, train=['generator']}]")
+    trainer = trainer_of(recipe)
+    entered = []
+    enter = plan.TrainingState.enter
+
+    def watched(state: Any, stage: int) -> None:
+        entered.append(stage)
+        enter(state, stage)
+
+    monkeypatch.setattr(plan.TrainingState, "enter", watched)
+    before = {k: v.clone() for k, v in trainer.state.tensors().items()}
+    spec = trainer.state.networks.generator.spec
+    speed = plan.measure_speed(recipe, spec, trainer.feed, trainer.execution, seconds=0.01)
+    assert speed > 10
+    assert entered == [1, 2]
+    after = trainer.state.tensors()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize("name", ["gan", "dcgan"])
+def test_precision_as_the_recipe_says(
+    tiny: Make, trainer_of: Make, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(plan, "bf16_hardware", lambda execution: False)
+    trainer = trainer_of(tiny(name))
+    spec = trainer.state.networks.generator.spec
+    for wanted, expected in (("fp32", "fp32"), ("bf16", "bf16"), ("auto", "fp32")):
+        recipe = tiny(name, f"training.precision={wanted}")
+        found = plan.choose_precision(recipe, spec, trainer.feed, Execution(CPU))
+        assert found.precision == expected
+        assert found.channels_last == (name == "dcgan")
+
+
+def test_auto_takes_the_faster(
+    tiny: Make, trainer_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clock that only the steps of one precision move."""
+    trainer = trainer_of(tiny("gan"))
+    spec = trainer.state.networks.generator.spec
+    monkeypatch.setattr(plan, "bf16_hardware", lambda execution: True)
+    now = [0.0]
+    monkeypatch.setattr(plan.time, "perf_counter", lambda: now[0])
+    for slow, expected in (("fp32", "bf16"), ("bf16", "fp32"), (None, "fp32")):
+
+        def step(trainer: Any, slow: str | None = slow) -> None:
+            now[0] += 2.0 if trainer.execution.precision == slow else 1.0
+
+        monkeypatch.setattr(plan, "_step", step)
+        recipe = tiny("gan", "training.precision=auto")
+        found = plan.choose_precision(recipe, spec, trainer.feed, Execution(CPU))
+        assert found.precision == expected
+
+
+def test_devices_are_taken_at_their_word() -> None:
+    assert choose_device("cpu") == CPU
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")

@@ -1,0 +1,115 @@
+"""Two gloo processes with half of each batch compute what one computes with the whole."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import process_cases as cases
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from facegan.data.pack import Pack
+from facegan.errors import TrainingError
+from facegan.training.execution import Execution
+from facegan.training.plan import check_batch
+
+NAMES = [name for name, _ in cases.cases()]
+Results = tuple[dict[str, Tensor], dict[str, Tensor]]
+
+
+@pytest.fixture(scope="module")
+def two(pack_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Everything computed by two real processes, started as torchrun would."""
+    target = tmp_path_factory.mktemp("processes")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    running = [
+        subprocess.Popen(
+            [sys.executable, cases.__file__, str(pack_path), str(target)],
+            env={**os.environ, **common, "RANK": rank, "LOCAL_RANK": rank},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    try:
+        errors = [process.communicate(timeout=120)[1] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert [process.returncode for process in running] == [0, 0], "\n".join(errors)
+    return load_file(target / "0.safetensors"), load_file(target / "1.safetensors")
+
+
+@pytest.fixture(scope="module")
+def one(pack_path: Path) -> dict[str, dict[str, Tensor]]:
+    pack, execution = Pack.open(pack_path), Execution(torch.device("cpu"))
+    return {name: cases.trained(recipe, pack, execution) for name, recipe in cases.cases()}
+
+
+def of(results: dict[str, Tensor], case: str) -> dict[str, Tensor]:
+    return {k.removeprefix(f"{case}/"): v for k, v in results.items() if k.startswith(f"{case}/")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_values_and_weights(
+    two: Results, one: dict[str, dict[str, Tensor]], name: str
+) -> None:
+    expected = one[name]
+    for results in two:
+        found = of(results, name)
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            if value.is_floating_point():
+                scale = max(value.abs().max().item(), 1e-2)
+                torch.testing.assert_close(
+                    found[key], value, rtol=1e-4, atol=1e-5 * scale, msg=lambda m, k=key: k + m
+                )
+            else:
+                assert torch.equal(found[key], value), key
+    weights = [key for key in expected if key.startswith("weight.")]
+    assert any("running_var" in key for key in weights) == name.startswith("dcgan")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_processes_agree_to_the_bit(two: Results, name: str) -> None:
+    """They apply the same gradient, and never exchange weights: so they must not drift."""
+    first, second = (of(results, name) for results in two)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def close(found: Tensor, expected: Tensor, name: str) -> None:
+    torch.testing.assert_close(
+        found, expected, rtol=1e-4, atol=1e-4, msg=lambda message: f"{name}: {message}"
+    )
+
+
+def test_batch_norm(two: Results) -> None:
+    expected = cases.normalised(Execution(torch.device("cpu")))
+    parts = [of(results, "norm") for results in two]
+    for key, value in expected.items():
+        if key.startswith("shared."):
+            for part in parts:
+                close(part[key], value, key)
+        else:
+            close(torch.cat([part[key] for part in parts]), value, key)
+
+
+def test_a_time_budget_means_the_same_images_everywhere(two: Results) -> None:
+    """Each process measures its own speed, but they must end together."""
+    assert two[0]["plan"] == two[1]["plan"]
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tiny: object) -> None:
+    execution = Execution(torch.device("cpu"), world=3)
+    with pytest.raises(TrainingError, match="8 cannot be shared by 3") as caught:
+        check_batch(tiny("gan"), execution)  # type: ignore[operator]
+    assert "training.batch=48" in caught.value.hint

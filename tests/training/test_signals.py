@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from facegan.training.signals import stop_on_signals
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_the_first_signal_asks_to_stop(name: str) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with stop_on_signals() as request:
+        assert not request()
+        signal.raise_signal(getattr(signal, name))
+        assert request()
+        assert request.signal == name
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_second_ctrl_c_leaves_at_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with stop_on_signals():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # patient: whoever sends it will kill in the end
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_outside_the_main_thread_signals_are_left_alone() -> None:
+    found = []
+
+    def run() -> None:
+        with stop_on_signals() as request:
+            found.append((request(), signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [(False, signal.getsignal(signal.SIGINT))]
