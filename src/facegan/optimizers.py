@@ -17,8 +17,10 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 def _rate(rate: float | Linear | Cosine) -> float | Linear | Cosine:
     """Refuse what would climb instead of descend, or not fit into a float32."""
     low, high = bounds(rate)
-    if low < 0 or high > 1e30:
-        raise ValueError(f"a rate must stay between 0 and 1e30, and this goes {low:g} to {high:g}")
+    if low < 0 or high > 3.4e38:
+        raise ValueError(
+            f"a rate stays between 0 and 3.4e38 (float32); this goes {low:g} to {high:g}"
+        )
     return rate
 
 
