@@ -21,8 +21,10 @@ from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 
-# bf16 is chosen only if it is clearly faster: it costs digits.
-_WORTH_IT = 1.1
+# How long two ways of computing are compared: long enough that a busy moment touches both,
+# and that the fastest step of each is an undisturbed one.
+_PROBE_SECONDS = 6.0
+_PROBE_ROUNDS = (2, 12)
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,22 @@ def choose_precision(
         return plain
     ways = (plain, fast)
     trainers = [_trainer(recipe, spec, feed, way) for way in ways]
-    times = [math.inf, math.inf]
-    for repetition in range(4):  # alternating, so that a busy moment touches both
+    for trainer in trainers:
+        _step(trainer)
+    fastest = [math.inf, math.inf]
+    begun, rounds = time.perf_counter(), 0
+    while True:
         for way, trainer in enumerate(trainers):
             begin = time.perf_counter()
             _step(trainer)
-            if repetition > 0:
-                times[way] = min(times[way], time.perf_counter() - begin)
+            fastest[way] = min(fastest[way], time.perf_counter() - begin)
+        rounds += 1
+        late = time.perf_counter() - begun > _PROBE_SECONDS
+        enough = rounds >= _PROBE_ROUNDS[1] or (rounds >= _PROBE_ROUNDS[0] and late)
+        if not any_process(not enough, execution):
+            break
     # One decision for all processes: bf16 if any gains from it.
-    gains = any_process(times[0] > _WORTH_IT * times[1], execution)
-    return fast if gains else plain
+    return fast if any_process(fastest[1] < fastest[0], execution) else plain
 
 
 def bf16_hardware(execution: Execution) -> bool:

@@ -1,0 +1,114 @@
+"""`facegan demo`: from nothing to a generator of faces, and a page about it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facegan.data.pack import Pack
+from facegan.errors import RunError
+from facegan.recipe import Recipe, difference
+from facegan.runs.directory import RunDirectory
+from facegan.runs.files import write_bytes
+
+if TYPE_CHECKING:
+    from facegan.apps.train import Outcome
+    from facegan.training.loop import Reporter
+
+RECIPE = "portraits-demo"
+_GRID = 8
+
+
+def demo(
+    out: str | Path,
+    *,
+    budget: str = "3min",
+    n: int = 10_000,
+    recipe: Recipe | None = None,
+    device: str = "auto",
+    reporter: Reporter | None = None,
+) -> Outcome:
+    """Draw portraits, train on them, show what was learned.
+
+    OUT becomes: `portraits`, the dataset; `run`, the run with its page report.html;
+    `faces.png`, generated faces; `drawn.png`, pictures of the dataset for comparison. The same
+    call goes on where it was interrupted, or shows again what it made.
+
+    Args:
+        out: the folder; made if it is not there.
+        budget: how long to train: `3min`, `60kimg`.
+        n: portraits to draw, if there are none in OUT yet.
+        recipe: instead of the shipped `portraits-demo`.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        reporter: told what happens; by default what fits the terminal.
+
+    Returns:
+        How training ended. If it was interrupted, pictures and page are still to come.
+
+    Raises:
+        RunError: if OUT holds a demo with another budget or recipe.
+        DataError, TrainingError, StorageError: as for drawing and training.
+    """
+    from facegan.apps.console import make_reporter
+    from facegan.apps.data import draw_portraits
+    from facegan.apps.generate import generate
+    from facegan.apps.train import train
+
+    folder = Path(out)
+    run = RunDirectory(folder / "run")
+    chosen = (recipe or Recipe.load(RECIPE)).with_budget(budget)
+    _check_same(run, chosen)
+    pack = folder / "portraits"
+    if not pack.exists():
+        draw_portraits(pack, n=n)
+    outcome = train(chosen, pack, run.path, device=device, reporter=reporter or make_reporter())
+    if not outcome.finished:
+        return outcome
+    faces, drawn = folder / "faces.png", folder / "drawn.png"
+    generate(run.path, faces, n=_GRID**2, grid=True, columns=_GRID, device=device)
+    _draw_sheet(Pack.open(pack), drawn)
+    _say_what_was_made(folder, faces, drawn, run.report, outcome)
+    return outcome
+
+
+def _check_same(run: RunDirectory, recipe: Recipe) -> None:
+    """Refuse here what training would refuse, with the demo's own way out."""
+    if not run.started:
+        return
+    changes = difference(run.recipe(), recipe)
+    if changes:
+        raise RunError(
+            f"{run.path.parent} holds a demo that was begun otherwise:\n  " + "\n  ".join(changes),
+            "Give the same --budget to go on, or another --out folder to begin.",
+        )
+
+
+def _draw_sheet(pack: Pack, target: Path) -> None:
+    """Pictures of the dataset, laid out as the generated ones are."""
+    from PIL import Image
+
+    from facegan.training.samples import grid
+
+    png = io.BytesIO()
+    Image.fromarray(grid(pack.images[: _GRID**2], _GRID)).save(png, "PNG")
+    write_bytes(target, png.getvalue())
+
+
+def _say_what_was_made(
+    folder: Path, faces: Path, drawn: Path, page: Path, outcome: Outcome
+) -> None:
+    made = (
+        (faces, f"{_GRID**2} faces by the generator, which began with noise"),
+        (drawn, f"{_GRID**2} of the pictures it learned from"),
+        (page, "what happened on the way: open it in a browser"),
+    )
+    width = max(len(str(path)) for path, _ in made)
+    print()
+    for path, what in made:
+        print(f"  {path!s:{width}}  {what}")
+    print("\nTo try next:")
+    print(f"  facegan generate {outcome.run} --out {folder / 'more'} -n 100 --seed 1000")
+    print(f"  facegan train dcgan --data {folder / 'portraits'} --run runs/longer --budget 20min")
+    print("  facegan data import YOUR-PICTURES faces --resolution 64")
+    print()

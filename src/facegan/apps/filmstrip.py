@@ -1,0 +1,127 @@
+"""A run's sample grids, small enough to be part of a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Together, as base64, these make about 2.6 MB.
+_LAST_BYTES = 700_000
+_OTHERS_BYTES = 1_250_000
+_QUALITIES = (85, 70, 50, 30, 10)
+# (longest side, quality), from the best that a page may hold down to what always fits.
+_OTHERS = ((640, 85), (640, 70), (640, 50), (480, 50), (320, 50), (320, 30), (240, 20))
+_NAME = re.compile(r"(?P<kimg>[0-9]+\.[0-9]+)k\.png")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One grid.
+
+    Attributes:
+        kimg: images shown to the discriminator until then, in thousands.
+        uri: the picture as a data: URI.
+        width: of the original, in pixels.
+        height: of the original, in pixels.
+    """
+
+    kimg: float
+    uri: str
+    width: int
+    height: int
+
+
+def filmstrip(samples: Path, at_most: int = 24) -> list[Frame]:
+    """The grids in a run's folder of samples, in the order of training.
+
+    The last is kept as it is, unless it is very large; the others lose detail, and pixels
+    beyond a side of 640, as far as their number asks for. Files that are not pictures are left out.
+
+    Args:
+        samples: the folder; it need not exist.
+        at_most: frames to keep, at least 2: the first, the last, others evenly between.
+    """
+    found = sorted(
+        (float(match["kimg"]), path)
+        for path in samples.glob("*.png")
+        if (match := _NAME.fullmatch(path.name))
+    )
+    images = [
+        (kimg, image) for kimg, path in evenly(found, at_most) if (image := _open(path)) is not None
+    ]
+    if not images:
+        return []
+    *before, last = [image for _, image in images]
+    encoded = [*_small(before), _large(last)]
+    return [
+        Frame(kimg, _uri(data), image.width, image.height)
+        for (kimg, image), data in zip(images, encoded, strict=True)
+    ]
+
+
+def evenly(items: Sequence[T], at_most: int) -> list[T]:
+    """The first, the last, and as many as allowed evenly between."""
+    if len(items) <= at_most:
+        return list(items)
+    step = (len(items) - 1) / (at_most - 1)
+    return [items[round(i * step)] for i in range(at_most)]
+
+
+def _open(path: Path) -> Image | None:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError:
+        return None
+
+
+def _large(image: Image) -> bytes:
+    """Without loss where there is room for it."""
+    encoded = _webp(image, lossless=True)
+    for quality in _QUALITIES:
+        if len(encoded) <= _LAST_BYTES:
+            break
+        encoded = _webp(image, quality=quality)
+    return encoded
+
+
+def _small(images: list[Image]) -> list[bytes]:
+    """With one quality for all, so that a change between frames is a change in training."""
+    if not images:
+        return []
+    for side, quality in _OTHERS[:-1]:
+        # A few tell quickly whether all would be too large.
+        some = [len(_shrunk(image, side, quality)) for image in images[:: len(images) // 3 + 1]]
+        if sum(some) / len(some) * len(images) <= 1.1 * _OTHERS_BYTES:
+            encoded = [_shrunk(image, side, quality) for image in images]
+            if sum(map(len, encoded)) <= _OTHERS_BYTES:
+                return encoded
+    return [_shrunk(image, *_OTHERS[-1]) for image in images]
+
+
+def _shrunk(image: Image, side: int, quality: int) -> bytes:
+    copy = image.copy()
+    copy.thumbnail((side, side))
+    return _webp(copy, quality=quality)
+
+
+def _webp(image: Image, lossless: bool = False, quality: int = 80) -> bytes:
+    target = io.BytesIO()
+    image.save(target, "WEBP", lossless=lossless, quality=quality, method=4)
+    return target.getvalue()
+
+
+def _uri(data: bytes) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,58 @@
+"""The commands that a page gives: typing them repeats the run."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facegan.apps.commands import commands
+from facegan.data.spec import ImageSpec
+from facegan.recipe import Recipe
+
+
+def _line(recipe: Recipe, **more: Any) -> list[str]:
+    found = commands(recipe, 60_032, "runs", {"name": "faces"}, **more)
+    return shlex.split(next(c.line for c in found if c.line.startswith("facegan train")))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ("training.batch=32", "method.loss=hinge", "stages.*.*.lr=1e-4"),
+        ("method.penalty={kind='r1', gamma=2.5}", 'title="It\'s <mine> & $HOME"'),
+        ("stages.0.generator.betas=[0.0, 0.9]", "stages.0.train=['generator']"),
+    ],
+)
+def test_the_command_gives_the_same_recipe(settings: tuple[str, ...]) -> None:
+    recipe = Recipe.load("dcgan").override(*settings).with_budget("3min")
+    words = _line(recipe)
+    assert words[:3] == ["facegan", "train", "dcgan"]
+    given = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    assert Recipe.load(words[2]).override(*given).with_budget("3min") == recipe
+    assert words[-2:] == ["--budget", "60.032kimg"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [("name=mine",), ("stages=[{share=1}, {share=2}]", "name=x"), ("name=dcgan-staged",)],
+)
+def test_the_command_names_the_file_where_settings_would_not_do(
+    settings: tuple[str, ...],
+) -> None:
+    assert _line(Recipe.load("dcgan").override(*settings))[2] == "runs/recipe.toml"
+
+
+def test_portraits_can_be_drawn_again(tmp_path: Path) -> None:
+    from facegan.data import portraits
+    from facegan.data.pack import Pack
+
+    portraits.write(tmp_path / "p", 12, resolution=16, channels=1, seed=3)
+    card = Pack.open(tmp_path / "p").card
+    first, second, _ = commands(Recipe.load("gan"), 64, "r", card, ImageSpec(16, 1), processes=2)
+    assert first.line.endswith("portraits-again -n 12 --resolution 16 --seed 3 --grey")
+    assert "--data portraits-again" in second.line
+    assert second.line.endswith("--processes 2")
