@@ -17,6 +17,7 @@ from facegan.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from facegan.apps.generate import generate as generate
+    from facegan.apps.report import report as report
     from facegan.apps.train import train as train
     from facegan.data.importer import import_images as import_images
     from facegan.data.pack import Pack as Pack
@@ -30,6 +31,7 @@ _PUBLIC = {
     "Recipe": "facegan.recipe",
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",
+    "report": "facegan.apps.report",
     "train": "facegan.apps.train",
 }
 

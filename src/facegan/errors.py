@@ -44,6 +44,10 @@ class RunError(FaceganError):
     """A run folder, checkpoint or generator file that cannot be used."""
 
 
+class DeviceError(FaceganError):
+    """A device, or a number of processes or threads, that this machine cannot give."""
+
+
 class TrainingError(FaceganError):
     """Training that had to stop; what was saved before it stays."""
 
@@ -96,4 +100,7 @@ def storage(path: Path | str, kept: str = "") -> Iterator[None]:
                 f"{path} cannot be written: a file or folder is in the way ({error.strerror}).",
                 f"{kept} Move it away or choose another place.".strip(),
             ) from error
-        raise
+        raise StorageError(
+            f"{path} cannot be written ({error.strerror or error}).",
+            f"{kept} Choose another place.".strip(),
+        ) from error

@@ -114,8 +114,11 @@ class Recipe(Config):
         """Read TOML text. `origin` names it in errors."""
         try:
             values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(f"{origin} is not valid TOML: {error}.") from error
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(
+                f"{origin} is not valid TOML: {error}.",
+                "Compare it with 'facegan recipes show gan'.",
+            ) from error
         return cls.from_values(values, origin)
 
     @classmethod
@@ -146,6 +149,8 @@ class Recipe(Config):
         """
         values = self.values()
         for setting in settings:
+            if any(0xD800 <= ord(character) < 0xE000 for character in setting):
+                raise RecipeError(f"--set {setting!a} is not valid Unicode.")
             path, separator, text = setting.partition("=")
             if not separator or not path.strip():
                 raise RecipeError(
@@ -191,7 +196,7 @@ def _shipped() -> Any:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -18,14 +18,16 @@ def explain(
     findings = error.errors(include_url=False)
     findings.sort(key=_weight)
     first = findings[0]
-    place = _place(first["loc"], values)
+    unwritten = first["type"] in ("extra_forbidden", "missing")
+    place = _place(first["loc"], values, unwritten)
     more = f" ({len(findings) - 1} more finding(s) after this one.)" if len(findings) > 1 else ""
     if first["type"] == "extra_forbidden":
-        allowed = _siblings(first["loc"], model)
-        return RecipeError(
-            f"Unknown key {place!r} in {origin}.{more}",
-            nearest(place.rpartition(".")[2], allowed),
-        )
+        parent, _, key = place.rpartition(".")
+        kind = _at(parent, values).get("kind")
+        hint = nearest(key, _siblings(first["loc"], model))
+        if kind is not None:
+            hint += f""" Another kind has other keys: --set "{parent}={{kind='{kind}', …}}"."""
+        return RecipeError(f"Unknown key {place!r} in {origin}.{more}", hint)
     if first["type"] == "missing":
         return RecipeError(f"{origin} lacks {place!r}.{more}", "Add it, or start from a recipe.")
     if first["type"] == "union_tag_invalid":
@@ -38,37 +40,53 @@ def explain(
     if first["type"] == "union_tag_not_found":
         return RecipeError(
             f"{origin}: {place} does not say which kind it is.{more}",
-            f'Add kind = "…" to {place}; a plain number is also allowed for a rate.',
+            nearest("", _kinds(first["loc"], model)).replace("Allowed:", "Add kind = one of"),
         )
     return RecipeError(
-        f"{origin}: {place} = {first['input']!r} is not allowed.{more}", _message(first)
+        f"{origin}: {place} = {_short(first['input'])} is not allowed.{more}", _message(first)
     )
 
 
 def _weight(finding: ErrorDetails) -> int:
     """What is usually the cause of other findings comes before them.
 
-    An unknown key is; so is a table of an unknown kind, of which pydantic also says that it
-    is no number where a number would do.
+    An unknown key is; so is a table of an unknown kind. That a table is no number, where a
+    number would do as well, is what nobody wants to hear.
     """
     if finding["type"] == "extra_forbidden":
         return 0
-    if finding["type"].startswith("union_tag") and isinstance(finding["input"], Mapping):
+    table = isinstance(finding["input"], Mapping)
+    if table and finding["type"].startswith("union_tag"):
         return 1
-    return 2
+    return 3 if table and finding["type"] == "float_type" else 2
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
 
 
 def _message(finding: ErrorDetails) -> str:
-    text = finding["msg"].removeprefix("Value error, ")
+    text = finding["msg"]
+    if finding["type"] == "value_error":  # one of our own, about named values
+        return text.removeprefix("Value error, ") + "."
     if finding["type"] == "literal_error":
         expected = str(finding["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
         return nearest(str(finding["input"]), [e.strip() for e in expected.split(",")])
     text = text.replace("Input should", "It should", 1)
+    # What JSON calls an object is a table in TOML.
+    text = text.replace("an object", "a table, such as --set a.b=value makes")
     return text[0].upper() + text[1:] + "."
 
 
-def _place(location: tuple[int | str, ...], values: Any) -> str:
-    """The path as written in the recipe: pydantic's has the names of union members in it."""
+def _place(location: tuple[int | str, ...], values: Any, unwritten: bool) -> str:
+    """The path as written in the recipe: pydantic's has the names of union members in it.
+
+    Args:
+        location: pydantic's.
+        values: the recipe.
+        unwritten: whether the last key is one that the recipe, or the model, does not have.
+    """
     path: list[str] = []
     here: Any = values
     for position, key in enumerate(location):
@@ -76,10 +94,32 @@ def _place(location: tuple[int | str, ...], values: Any) -> str:
         in_list = isinstance(here, list) and isinstance(key, int) and key < len(here)
         if in_table or in_list:
             here = here[key]
-        elif position < len(location) - 1 or not isinstance(here, Mapping):
+        elif not (unwritten and position == len(location) - 1):
             continue  # the name of a union member, which nobody wrote
         path.append(str(key))
     return ".".join(path)
+
+
+def _at(path: str, values: Any) -> Mapping[str, Any]:
+    """The table at a path of the recipe."""
+    here = values
+    for key in filter(None, path.split(".")):
+        here = here[int(key)] if isinstance(here, list) else here[key]
+    return here if isinstance(here, Mapping) else {}
+
+
+def _kinds(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    """The kinds that a table may have there."""
+    current: Any = model
+    for key in location:
+        found = _step(current, key)
+        if found is not None:
+            current = found
+    return [
+        kind
+        for member in _models_within(current)
+        for kind in getattr(member.model_fields["kind"].annotation, "__args__", ())
+    ]
 
 
 def _siblings(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:

@@ -178,7 +178,7 @@ def test_finding_a_runs_generator(
     (run / "checkpoints" / "000000.072k" / "generator.safetensors").write_bytes(b"broken")
     assert find_generator(run) == run / "checkpoints" / "000000.064k" / "generator.safetensors"
     (run / "checkpoints" / "000000.064k" / "manifest.json").unlink()
-    with pytest.raises(RunError, match="no whole checkpoint"):
+    with pytest.raises(RunError, match="Every checkpoint"):
         find_generator(str(run))
     with pytest.raises(RunError, match="does not exist"):
         find_generator(tmp_path / "absent")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from facegan.apps.train import train
+from facegan.errors import RunError
 from facegan.recipe import recipe_names
 from facegan.runs.checkpoint import latest
 
@@ -167,28 +168,19 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used_and_said(
     compare(bytes_of(run), expected)
 
 
-def test_without_any_whole_checkpoint_it_begins_again(
-    stopped: tuple[Any, Path, dict[str, bytes]],
-    watcher: Any,
-    bytes_of: Make,
-    pack_path: Path,
-    tmp_path: Path,
+def test_without_any_whole_checkpoint_nothing_is_thrown_away(
+    stopped: tuple[Any, Path, dict[str, bytes]], watcher: Any, pack_path: Path, tmp_path: Path
 ) -> None:
-    recipe, original, expected = stopped
+    """Beginning again by itself would overwrite the journal and the samples of the lost run."""
+    recipe, original, _ = stopped
     run = tmp_path / "run"
     shutil.copytree(original, run)
     for checkpoint in (run / "checkpoints").iterdir():
         flip(checkpoint / "state.safetensors")
-    watch = watcher(stop_at=40)
-    train(recipe, pack_path, run, reporter=watch)
-    assert watch.steps[0][0] == 8
-    assert len([message for message in watch.said if "is damaged" in message]) == 2
-    again = watcher()
-    assert train(recipe, pack_path, run, reporter=again).finished
-    assert again.steps[0][0] == 48, "what was saved at 40 images was not used"
-    compare(bytes_of(run), expected)
-    # There is no "one before" that could be used instead of the last of them.
-    assert "using the one before it" not in watch.said[1]
+    before = (run / "metrics.jsonl").read_bytes()
+    with pytest.raises(RunError, match="Every checkpoint"):
+        train(recipe, pack_path, run, reporter=watcher())
+    assert (run / "metrics.jsonl").read_bytes() == before
 
 
 def test_a_damaged_checkpoint_does_not_push_out_a_good_one(

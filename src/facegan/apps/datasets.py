@@ -21,6 +21,12 @@ def open_dataset(name_or_path: str | Path) -> Pack:
     """
     match = _PORTRAITS.fullmatch(str(name_or_path))
     if match is None or Path(name_or_path).exists():
+        if str(name_or_path).startswith(("portraits:", "portraits@")):
+            raise DataError(
+                f"{name_or_path} is not understood.",
+                "Write portraits, portraits:COUNT, portraits@RESOLUTION or "
+                "portraits:COUNT@RESOLUTION, such as portraits:20000@128.",
+            )
         return Pack.open(Path(name_or_path))
     count = int(match["count"] or 10_000)
     resolution = int(match["resolution"] or 64)
@@ -33,7 +39,10 @@ def open_dataset(name_or_path: str | Path) -> Pack:
     if not path.exists():
         with progress_bar("drawing") as progress:
             portraits.write(path, count, resolution=resolution, progress=progress)
-    return Pack.open(path)
+    try:
+        return Pack.open(path)
+    except DataError as error:
+        raise DataError(error.message, f"Delete {path}, and it is drawn again.") from error
 
 
 def cache_folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def generate(
         The files written.
     """
     _check(n=n, seed=seed, truncation=truncation, columns=columns)
-    file = find_generator(source)
+    file = find_generator(source, damaged=lambda message: print(message, file=sys.stderr))
     loaded = GeneratorFile.load(file)
     generator = Execution(choose_device(device), channels_last=True).place(loaded.generator)
     seeds = range(seed, seed + n)

@@ -111,10 +111,10 @@ def _trained(run: RunDirectory, recipe: Recipe) -> _Trained | None:
     from facegan.models.interfaces import parameter_count
     from facegan.runs.generator_file import GeneratorFile
 
-    last = checkpoint.latest(run.checkpoints)
-    if last is None:
-        return None
     try:
+        last = checkpoint.latest(run.checkpoints)
+        if last is None:
+            return None
         generator = GeneratorFile.load(last.path / checkpoint.GENERATOR).generator
     except RunError:
         return None

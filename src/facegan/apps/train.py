@@ -68,6 +68,7 @@ def train(
 
     Raises:
         RecipeError, DataError, RunError: for what cannot be used.
+        DeviceError: for a device, or a number of processes or threads, that is not there.
         TrainingError: if the numbers diverge.
         StorageError: if the disk is full or not writable.
     """
@@ -76,7 +77,8 @@ def train(
         recipe = recipe.with_budget(budget)
     pack = open_dataset(data)
     folder = RunDirectory(run)
-    threads = threads or threads_before(folder)
+    if threads is None:
+        threads = threads_before(folder)
     with processes(device, threads) as execution:
         check_batch(recipe, execution)
         if reporter is None:

@@ -215,7 +215,11 @@ def put_aside(path: Path) -> Path:
 
 
 def _read_card(path: Path) -> dict[str, Any]:
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a name that no file can have
+        raise DataError(f"{path}: {error.strerror}.", "Give a pack's folder.") from error
+    if not there:
         hint = "Make one with `facegan data import SOURCE PACK` or `facegan data portraits PACK`."
         if put_aside(path).exists():
             hint = f"Its replacement was interrupted; rename {put_aside(path)} to have the old one."
@@ -247,6 +251,8 @@ def _read_card(path: Path) -> dict[str, Any]:
             f"{FORMAT}).",
             "Update facegan, or import the images again with this one.",
         )
+    if not isinstance(card.get("counts"), dict):
+        raise DataError(f"{path / CARD} lacks the counts of its pictures.", _REBUILD)
     names, mark = card.get("label_names"), card.get("fingerprint")
     if not isinstance(mark, str) or not isinstance(names, list):
         raise DataError(f"{path / CARD} lacks the fingerprint or the label names.", _REBUILD)

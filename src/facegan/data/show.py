@@ -33,6 +33,8 @@ def contact_sheet(
     """
     if rows < 1 or columns < 1:
         raise DataError(f"A sheet of {rows} rows and {columns} columns.", "Ask for 1 or more.")
+    if seed < 0:
+        raise DataError(f"The sheet's seed is {seed}.", "Seeds are whole numbers from 0.")
     indices = pack.indices(split)
     if not len(indices):
         raise DataError(f"{pack.path} has no picture in {split!r}.", "Show another split.")

@@ -78,6 +78,11 @@ class PackWriter:
         self.label_names = tuple(label_names)
         self.overwrite = overwrite
         self._shape = (resolution, resolution, channels)
+        if not self.path.name:
+            raise DataError(
+                f"{self.path} cannot become a pack.",
+                "Give another name, such as that of a folder in it.",
+            )
         self._partial = self.path.with_name(f".{self.path.name}.partial-{secrets.token_hex(4)}")
         self._replaced = put_aside(self.path)
         self._lock: FileLock | None = None

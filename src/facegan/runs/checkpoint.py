@@ -87,11 +87,14 @@ def save(
 def latest(
     folder: Path, damaged: Callable[[str], None] = lambda message: None
 ) -> Checkpoint | None:
-    """The newest whole checkpoint, or None.
+    """The newest whole checkpoint; None where none was ever finished.
 
     Args:
         folder: the run's checkpoints.
         damaged: told about each newer one that had to be passed over.
+
+    Raises:
+        RunError: if there are checkpoints and every one is damaged.
     """
     for path in reversed(_folders(folder)):
         try:
@@ -103,6 +106,11 @@ def latest(
         except (RunError, OSError, KeyError, TypeError, ValueError) as error:
             reason = error.message if isinstance(error, RunError) else repr(error)
             damaged(f"Checkpoint {path.name} is damaged ({reason}): passed over.")
+    if _folders(folder):
+        raise RunError(
+            f"Every checkpoint in {folder} is damaged.",
+            "Restore one from a backup, or begin again in another --run folder.",
+        )
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import RunError, storage
+from facegan.errors import RecipeError, RunError, storage
 from facegan.recipe import Recipe, difference
 from facegan.runs.files import read_json, remove_parts, write_json, write_text
 from facegan.runs.journal import Journal
@@ -47,14 +47,23 @@ class RunDirectory:
 
     def recipe(self) -> Recipe:
         """The recipe that the run was begun with."""
-        return Recipe.load(self.require().recipe_file)
+        try:
+            return Recipe.load(self.require().recipe_file)
+        except RecipeError as error:
+            raise RunError(
+                error.message,
+                f"The run's folder was changed by hand, or by another version of facegan; "
+                f"begin again in another --run folder. {error.hint}",
+            ) from error
 
     def provenance(self) -> dict[str, Any]:
         """What the run was made from: versions, machine, dataset, plan."""
         found = read_json(self.require().provenance_file, "The run's provenance.json")
-        if not {"dataset", "execution", "plan"} <= found.keys():
+        missing = {"dataset", "execution", "plan"} - found.keys()
+        if missing:
             raise RunError(
-                f"{self.provenance_file} lacks what was written into it.",
+                f"{self.provenance_file} lacks what was written into it: "
+                f"{', '.join(sorted(missing))}.",
                 "The folder was changed by hand; begin again in another --run folder.",
             )
         return found
@@ -101,3 +110,11 @@ class RunDirectory:
             yield
         finally:
             lock.release()
+            if not self.started:
+                self._leave_nothing()
+
+    def _leave_nothing(self) -> None:
+        """A run that was refused before it began takes its empty folder with it."""
+        with contextlib.suppress(OSError):
+            (self.path / ".lock").unlink(missing_ok=True)
+            self.path.rmdir()

@@ -7,6 +7,7 @@ shape, the pixel range, the dataset's card in short, and how far it was trained.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,14 +100,22 @@ class GeneratorFile:
             found = cls(generator.eval(), recipe, pixels, about["images_seen"], about["dataset"])
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
-                f"{path} does not hold the generator that its metadata describes: {error}.",
+                f"{path} does not hold the generator that its metadata describes: "
+                f"{str(error).splitlines()[0]}",
                 "The file is damaged or was changed; take the original.",
             ) from error
         return found
 
 
-def find_generator(source: Path | str) -> Path:
-    """The generator file of a run folder (its last whole checkpoint), or the file itself."""
+def find_generator(
+    source: Path | str, damaged: Callable[[str], None] = lambda message: None
+) -> Path:
+    """The generator file of a run folder (its last whole checkpoint), or the file itself.
+
+    Args:
+        source: a run's folder or a generator's file.
+        damaged: told about each newer checkpoint that had to be passed over.
+    """
     from facegan.runs.checkpoint import latest
     from facegan.runs.directory import RunDirectory
 
@@ -118,7 +127,7 @@ def find_generator(source: Path | str) -> Path:
             f"{path} does not exist.", "Give a run folder or a generator.safetensors file."
         )
     run = RunDirectory(path).require()
-    checkpoint = latest(run.checkpoints)
+    checkpoint = latest(run.checkpoints, damaged)
     if checkpoint is None:
         raise RunError(
             f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."

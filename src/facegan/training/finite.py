@@ -26,8 +26,8 @@ def require_finite(values: dict[str, float], state: TrainingState, before: int) 
     listed = ", ".join(f"{name} = {value}" for name, value in wrong.items())
     raise TrainingError(
         f"Training diverged at {before / 1000:.3f} kimg: {listed}. {_where(state)}",
-        "The last good checkpoint stays as it is. What usually helps: a lower learning rate "
-        "(--set stages.*.*.lr=1e-4), a penalty on the discriminator "
+        "The last good checkpoint stays as it is. What usually helps, in another --run folder: a "
+        "lower learning rate (--set stages.*.*.lr=1e-4), a penalty on the discriminator "
         "(--set method.penalty.kind=r1), or --set training.precision=fp32.",
     )
 

@@ -14,7 +14,7 @@ import torch
 
 from facegan.budget import parse_budget
 from facegan.data.spec import ImageSpec
-from facegan.errors import TrainingError
+from facegan.errors import DeviceError
 from facegan.recipe import Recipe
 from facegan.training.execution import Execution, any_process, from_main
 from facegan.training.feed import Feed
@@ -130,7 +130,7 @@ def measure_speed(
 def check_batch(recipe: Recipe, execution: Execution) -> None:
     """Refuse a batch that the processes cannot share equally."""
     if recipe.training.batch % execution.world:
-        raise TrainingError(
+        raise DeviceError(
             f"A batch of {recipe.training.batch} cannot be shared by {execution.world} processes.",
             f"Choose a multiple: --set training.batch={execution.world * 16}.",
         )

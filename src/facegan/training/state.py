@@ -111,7 +111,8 @@ class TrainingState:
                 module.load_state_dict(own)
             except RuntimeError as error:
                 raise RunError(
-                    f"The checkpoint's {part} does not fit the recipe: {error}.",
+                    f"The checkpoint's {part} does not fit the recipe: "
+                    f"{str(error).splitlines()[0]}",
                     "The run folder was changed by hand; begin again in another one.",
                 ) from error
         for player, name, parameter in self._parameters():

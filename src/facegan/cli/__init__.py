@@ -5,6 +5,7 @@ Imports nothing heavy: each command imports what it needs when it runs.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -12,25 +13,10 @@ from typing import Any
 
 import click
 
-from facegan.errors import FaceganError, nearest
+from facegan.cli.data import data
+from facegan.cli.group import Commands
+from facegan.errors import FaceganError
 from facegan.version import __version__
-
-
-class Commands(click.Group):
-    """A group that keeps its commands in their order and names the nearest to a wrong one."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of a first journey, not of the alphabet."""
-        return list(self.commands)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Add the nearest name to click's error."""
-        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            ctx.fail(f"There is no command {args[0]!r}. {nearest(args[0], self.commands)}")
-        return super().resolve_command(ctx, args)
-
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -45,6 +31,7 @@ def cli() -> None:
     facegan data import lfw.tgz faces --crop 152    a dataset from an archive
     facegan train dcgan --data faces --run runs/a   a generator from a dataset
     facegan generate runs/a --grid --out faces.png  pictures from a generator
+    facegan report runs/a                           what happened, as a page
     """
 
 
@@ -68,88 +55,7 @@ def demo(out: Path, budget: str) -> None:
     _finish(run_demo(out, budget=budget))
 
 
-@cli.group(cls=Commands)
-def data() -> None:
-    """Make datasets and look at them."""
-
-
-@data.command("import")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("pack", type=click.Path(path_type=Path))
-@click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
-@click.option(
-    "--crop",
-    default="full",
-    show_default=True,
-    help="'full' (the largest centred square), or the side of a centred square.",
-)
-@click.option("--grey", is_flag=True, help="One channel instead of three.")
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="A CSV of numbers, joined by file name."
-)
-@click.option("--labels-note", help="What the labels are, for the card.")
-@click.option(
-    "--holdout",
-    default=0.1,
-    show_default=True,
-    help="Share of the pictures kept from training, by whole identities.",
-)
-@click.option("--licence", help="The pictures' licence, for the card.")
-@click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
-@click.option("--workers", type=int, help="Decoding threads; all cores by default.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing pack once this one is whole.")
-def data_import(source: Path, pack: Path, grey: bool, **options: Any) -> None:
-    """Turn SOURCE into the dataset PACK.
-
-    SOURCE is a folder of pictures, a zip or tar of them, the LFW archive, or a zip in the
-    layout of NVlabs (dataset.json). What cannot be used is listed with its reason.
-
-    \b
-    Example: facegan data import lfw-deepfunneled.tgz faces --resolution 64 --crop 152
-    """
-    from facegan.apps.data import import_pack
-
-    given = {name: value for name, value in options.items() if value is not None}
-    import_pack(source, pack, channels=1 if grey else 3, **given)
-
-
-@data.command("show")
-@click.argument("pack", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to draw the contact sheet.")
-@click.option(
-    "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
-)
-@click.option("--rows", default=8, show_default=True, help="Rows of the sheet.")
-@click.option("--columns", default=12, show_default=True, help="Columns of the sheet.")
-@click.option("--seed", default=0, show_default=True, help="Which pictures are chosen.")
-@click.option("--verify", is_flag=True, help="Read every byte and compare the fingerprint.")
-def data_show(pack: Path, **options: Any) -> None:
-    """Print the card of PACK and draw a contact sheet.
-
-    \b
-    Example: facegan data show faces
-    """
-    from facegan.apps.data import show
-
-    show(pack, **options)
-
-
-@data.command("portraits")
-@click.argument("pack", type=click.Path(path_type=Path))
-@click.option("-n", "n", default=10_000, show_default=True, help="How many pictures.")
-@click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
-@click.option("--grey", is_flag=True, help="One channel instead of three.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--overwrite", is_flag=True, help="Replace an existing pack.")
-def data_portraits(pack: Path, grey: bool, **options: Any) -> None:
-    """Draw a dataset of portraits from known parameters: nobody's face, no licence needed.
-
-    \b
-    Example: facegan data portraits drawn -n 20000 --resolution 128
-    """
-    from facegan.apps.data import draw_portraits
-
-    draw_portraits(pack, channels=1 if grey else 3, **options)
+cli.add_command(data)
 
 
 @cli.group(cls=Commands, invoke_without_command=True)
@@ -199,7 +105,11 @@ def recipes_show(name: str, settings: tuple[str, ...]) -> None:
 )
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option(
-    "--processes", default=1, show_default=True, help="Share each batch between so many processes."
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Share each batch between so many processes.",
 )
 @click.option(
     "--threads", type=int, help="Of the processor, for each process.  [default: all cores]"
@@ -227,10 +137,6 @@ def train(
     """
     from facegan.recipe import Recipe
 
-    if processes > 1 and "WORLD_SIZE" not in os.environ:
-        from facegan.apps.processes import run_processes
-
-        sys.exit(run_processes(processes, sys.argv[1:]))
     resolved = Recipe.load(recipe).override(*settings)
     if budget is not None:
         resolved = resolved.with_budget(budget)
@@ -242,6 +148,10 @@ def train(
         return
     if run is None:
         raise click.UsageError("Missing option '--run': the folder to train in.")
+    if processes > 1 and "WORLD_SIZE" not in os.environ:
+        from facegan.apps.processes import run_processes
+
+        sys.exit(run_processes(processes, sys.argv[1:]))
     from facegan.apps.console import make_reporter
     from facegan.apps.train import train as run_train
 
@@ -283,6 +193,21 @@ def generate(source: Path, out: Path, **options: Any) -> None:
     click.echo(f"Wrote {what}.")
 
 
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path))
+def report(run: Path) -> None:
+    """Write RUN/report.html again: one file that tells what happened, and opens offline.
+
+    Training writes it when it ends or is interrupted.
+
+    \b
+    Example: facegan report runs/a
+    """
+    from facegan.apps.report import report as write_report
+
+    click.echo(f"Wrote {write_report(run)}.")
+
+
 def _finish(outcome: Any) -> None:
     """Say how training ended; an interruption leaves with its signal's usual status."""
     if not _speaks():
@@ -306,14 +231,35 @@ def main() -> None:
     from facegan.startup import tune_process
 
     tune_process()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a plain terminal may lack × and …
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command line; returns the exit status."""
     try:
-        cli(prog_name="facegan")
+        # Outside its standalone mode, click returns the status of --help and --version.
+        return cli(prog_name="facegan", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except FaceganError as error:
         if _speaks():
             click.echo(f"error: {error.message}", err=True)
             if error.hint:
                 click.echo(error.hint, err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+        return error.exit_code
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{error.strerror or error}.", err=True)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted; nothing half-written was left behind.", err=True)
-        sys.exit(130)
+        return 130
+    except Exception:
+        # The first process has said what is wrong; the others only lost their connection.
+        if _speaks():
+            raise
+        return 1

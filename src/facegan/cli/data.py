@@ -1,0 +1,98 @@
+"""The commands that make datasets and look at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facegan.cli.group import Commands
+
+
+@click.group(cls=Commands)
+def data() -> None:
+    """Make datasets and look at them.
+
+    \b
+    Example: facegan data portraits drawn -n 1000
+    """
+
+
+@data.command("import")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("pack", type=click.Path(path_type=Path))
+@click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
+@click.option(
+    "--crop",
+    default="full",
+    show_default=True,
+    help="'full' (the largest centred square), or the side of a centred square.",
+)
+@click.option("--grey", is_flag=True, help="One channel instead of three.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="A CSV of numbers, joined by file name."
+)
+@click.option("--labels-note", help="What the labels are, for the card.")
+@click.option(
+    "--holdout",
+    default=0.1,
+    show_default=True,
+    help="Share of the pictures kept from training, by whole identities.",
+)
+@click.option("--licence", help="The pictures' licence, for the card.")
+@click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
+@click.option("--workers", type=int, help="Decoding threads; all cores by default.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing pack once this one is whole.")
+def data_import(source: Path, pack: Path, grey: bool, **options: Any) -> None:
+    """Turn SOURCE into the dataset PACK.
+
+    SOURCE is a folder of pictures, a zip or tar of them, the LFW archive, or a zip in the
+    layout of NVlabs (dataset.json). What cannot be used is listed with its reason.
+
+    \b
+    Example: facegan data import lfw-deepfunneled.tgz faces --resolution 64 --crop 152
+    """
+    from facegan.apps.data import import_pack
+
+    given = {name: value for name, value in options.items() if value is not None}
+    import_pack(source, pack, channels=1 if grey else 3, **given)
+
+
+@data.command("show")
+@click.argument("pack", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where to draw the contact sheet.")
+@click.option(
+    "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
+)
+@click.option("--rows", default=8, show_default=True, help="Rows of the sheet.")
+@click.option("--columns", default=12, show_default=True, help="Columns of the sheet.")
+@click.option("--seed", default=0, show_default=True, help="Which pictures are chosen.")
+@click.option("--verify", is_flag=True, help="Read every byte and compare the fingerprint.")
+def data_show(pack: Path, **options: Any) -> None:
+    """Print the card of PACK and draw a contact sheet.
+
+    \b
+    Example: facegan data show faces
+    """
+    from facegan.apps.data import show
+
+    show(pack, **options)
+
+
+@data.command("portraits")
+@click.argument("pack", type=click.Path(path_type=Path))
+@click.option("-n", "n", default=10_000, show_default=True, help="How many pictures.")
+@click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
+@click.option("--grey", is_flag=True, help="One channel instead of three.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace an existing pack.")
+def data_portraits(pack: Path, grey: bool, **options: Any) -> None:
+    """Draw a dataset of portraits from known parameters: nobody's face, no licence needed.
+
+    \b
+    Example: facegan data portraits drawn -n 20000 --resolution 128
+    """
+    from facegan.apps.data import draw_portraits
+
+    draw_portraits(pack, channels=1 if grey else 3, **options)

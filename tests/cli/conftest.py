@@ -1,0 +1,114 @@
+"""The command line as a person meets it: called in this process, or started as another."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left with; `err` ends with the traceback where there was one."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What was said on standard error, without empty lines."""
+        return [line for line in self.err.splitlines() if line.strip()]
+
+
+def call(*arguments: str) -> Ended:
+    """`facegan ARGUMENTS` through its entry point, in this process."""
+    from facegan.cli import main
+
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    before, sys.argv = sys.argv, ["facegan", *arguments]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
+    except BaseException:
+        status = 1  # as the interpreter does
+        err.write(traceback.format_exc())
+    finally:
+        sys.argv = before
+    return Ended(status, out.getvalue(), err.getvalue())
+
+
+def start(*arguments: str, cwd: Path, **options: Any) -> subprocess.Popen[str]:
+    """`python -m facegan ARGUMENTS` as a process in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "facegan", *arguments],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        **options,
+    )
+
+
+def wait(process: subprocess.Popen[str], seconds: float = 120.0) -> Ended:
+    """How a started process ended; it is killed, and the test fails, if it takes longer."""
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"still running after {seconds} s: {out}{err}") from None
+    return Ended(process.returncode, out, err)
+
+
+@pytest.fixture(scope="session", name="call")
+def _call() -> Callable[..., Ended]:
+    """`call("recipes", "show", "gan")` → Ended, in this process."""
+    return call
+
+
+@pytest.fixture(scope="session", name="start")
+def _start() -> Callable[..., subprocess.Popen[str]]:
+    """`start("train", …, cwd=folder)` → a running process."""
+    return start
+
+
+@pytest.fixture(scope="session", name="wait")
+def _wait() -> Callable[..., Ended]:
+    """`wait(process)` → Ended."""
+    return wait
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., Ended]:
+    """`command("train", …, cwd=folder)` → Ended: a process, waited for."""
+    return lambda *arguments, **options: wait(start(*arguments, **options))
+
+
+def content(folder: Path) -> dict[str, bytes | None]:
+    """Every file below `folder` with its bytes, and every folder with None."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture(scope="session", name="content")
+def _content() -> Callable[[Path], dict[str, bytes | None]]:
+    """The function `content`, to compare a folder before and after."""
+    return content
