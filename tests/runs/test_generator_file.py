@@ -17,7 +17,8 @@ from facegan.apps.train import train
 from facegan.data.pixels import Pixels
 from facegan.data.spec import ImageSpec
 from facegan.errors import FaceganError, RunError
-from facegan.runs.generator_file import GeneratorFile, find_generator
+from facegan.runs.find import find_generator
+from facegan.runs.generator_file import GeneratorFile
 
 Make = Callable[..., Any]
 DATASET = {"name": "blobs", "source": "drawn", "licence": "CC0-1.0", "fingerprint": "ab" * 32}

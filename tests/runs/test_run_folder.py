@@ -198,7 +198,8 @@ def test_a_full_disk_leaves_the_checkpoints_as_they_were(
 
 
 def test_save_keeps_the_newest(tmp_path: Path, begun: tuple[Any, Path]) -> None:
-    from facegan.runs.generator_file import GeneratorFile, find_generator
+    from facegan.runs.find import find_generator
+    from facegan.runs.generator_file import GeneratorFile
 
     file = GeneratorFile.load(find_generator(begun[1]))
     for images in (1000, 2500, 10_000):

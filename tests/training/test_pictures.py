@@ -14,7 +14,7 @@ from PIL import Image
 from facegan.apps.generate import generate
 from facegan.apps.train import train
 from facegan.errors import FaceganError
-from facegan.runs.generator_file import find_generator
+from facegan.runs.find import find_generator
 from facegan.training.samples import grid
 
 Make = Callable[..., Any]

@@ -26,7 +26,8 @@ from facegan.data.labels import Joined, LabelTable
 from facegan.data.layouts import Layout, recognise
 from facegan.data.ledger import Ledger
 from facegan.data.pack import Pack
-from facegan.data.sources import Member, Source, open_source
+from facegan.data.recognise import open_source
+from facegan.data.sources import Member, Source
 from facegan.data.unusable import Unusable
 from facegan.data.writer import PackWriter
 from facegan.errors import DataError

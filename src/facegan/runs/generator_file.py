@@ -7,7 +7,6 @@ shape, the pixel range, the dataset's card in short, and how far it was trained.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,31 +104,3 @@ class GeneratorFile:
                 "The file is damaged or was changed; take the original.",
             ) from error
         return found
-
-
-def find_generator(
-    source: Path | str, damaged: Callable[[str], None] = lambda message: None
-) -> Path:
-    """The generator file of a run folder (its last whole checkpoint), or the file itself.
-
-    Args:
-        source: a run's folder or a generator's file.
-        damaged: told about each newer checkpoint that had to be passed over.
-    """
-    from facegan.runs.checkpoint import latest
-    from facegan.runs.directory import RunDirectory
-
-    path = Path(source)
-    if path.is_file():
-        return path
-    if not path.exists():
-        raise RunError(
-            f"{path} does not exist.", "Give a run folder or a generator.safetensors file."
-        )
-    run = RunDirectory(path).require()
-    checkpoint = latest(run.checkpoints, damaged)
-    if checkpoint is None:
-        raise RunError(
-            f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."
-        )
-    return checkpoint.path / "generator.safetensors"
