@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import random
 import signal
 import subprocess
@@ -46,7 +47,7 @@ def main() -> None:
         assert _train(pack, folder / "whole", options.budget).wait() == 0
         print(f"uninterrupted: {time.perf_counter() - begin:.0f} s", flush=True)
         kills, points = _train_and_kill(pack, folder / "killed", options)
-        print(f"killed {kills} times; resumed from {len(set(points))} different checkpoints")
+        print(f"killed {kills} times; lives began from {len(set(points))} different states")
         differing = _differences(folder / "whole", folder / "killed")
     if differing:
         sys.exit("DIFFERENT: " + ", ".join(differing))
@@ -58,18 +59,20 @@ def _train_and_kill(pack: Path, run: Path, options: argparse.Namespace) -> tuple
     chance = random.Random(options.seed)
     kills, points = 0, []
     while kills < options.kills:
+        points.append(max((p.name for p in (run / "checkpoints").glob("[0-9]*k")), default=""))
+        reached = _seen(run)
         process = _train(pack, run, options.budget)
-        # A life counts from the moment its training is seen to write something.
-        before = _newest(run)
-        while process.poll() is None and _newest(run) <= before:
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0.0, 1.0))
+        if chance.random() < 0.2:
+            time.sleep(chance.uniform(0.0, 4.0))  # also while it starts and picks up its state
+        else:
+            while process.poll() is None and _seen(run) <= reached:
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0.0, 1.0))
         if process.poll() is not None:
             sys.exit(f"The run ended after {kills} kills: give it a larger --budget.")
         process.send_signal(signal.SIGKILL)
         process.wait()
         kills += 1
-        points.append(max((p.name for p in (run / "checkpoints").glob("[0-9]*k")), default=""))
     assert _train(pack, run, options.budget).wait() == 0
     return kills, points
 
@@ -82,9 +85,13 @@ def _train(pack: Path, run: Path, budget: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
-def _newest(run: Path) -> float:
-    journal = run / "timing.jsonl"
-    return journal.stat().st_mtime if journal.exists() else 0.0
+def _seen(run: Path) -> int:
+    """Images seen in the journal's last whole line."""
+    journal = run / "metrics.jsonl"
+    if not journal.exists():
+        return 0
+    whole = journal.read_text("utf-8").rpartition("\n")[0].splitlines()
+    return int(json.loads(whole[-1])["images_seen"]) if whole else 0
 
 
 def _differences(one: Path, other: Path) -> list[str]:

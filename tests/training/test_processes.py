@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from facegan.data.pack import Pack
-from facegan.errors import TrainingError
+from facegan.errors import DeviceError
 from facegan.training.execution import Execution
 from facegan.training.plan import check_batch
 
@@ -110,6 +110,6 @@ def test_a_time_budget_means_the_same_images_everywhere(two: Results) -> None:
 
 def test_a_batch_that_cannot_be_shared_is_refused(tiny: object) -> None:
     execution = Execution(torch.device("cpu"), world=3)
-    with pytest.raises(TrainingError, match="8 cannot be shared by 3") as caught:
+    with pytest.raises(DeviceError, match="8 cannot be shared by 3") as caught:
         check_batch(tiny("gan"), execution)  # type: ignore[operator]
     assert "training.batch=48" in caught.value.hint
