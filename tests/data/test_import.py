@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -33,8 +31,6 @@ from facegan.data.importer import import_images
 from facegan.data.layouts import Layout
 from facegan.data.pack import Pack
 from facegan.errors import DataError
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def listing(folder: Path) -> list[str]:
@@ -280,25 +276,3 @@ def test_any_collection_of_people_is_kept_apart(tmp_path_factory, people, holdou
     assert len(train | held) == len(people)
     if holdout == 0:
         assert not held
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not (SHARED / "lfw-deepfunneled.tgz").exists(), reason="the LFW archive is not here"
-)
-def test_the_whole_of_lfw(tmp_path: Path):
-    start = time.perf_counter()
-    pack = import_images(
-        SHARED / "lfw-deepfunneled.tgz",
-        tmp_path / "lfw",
-        crop=152,
-        labels=SHARED / "lfw-attributes.csv",
-    )
-    seconds = time.perf_counter() - start
-    counts = pack.card["counts"]
-    assert (counts["kept"], counts["identities"], counts["dropped"]) == (13233, 5749, 0)
-    assert 1100 < counts["holdout"] < 1550
-    assert pack.card["labels"]["matched"] == 12949
-    assert pack.label_names[-1] == "Age"
-    if (os.cpu_count() or 1) >= 2:
-        assert seconds < 60  # seconds, not minutes; about 6 on a quiet machine
