@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -51,6 +52,7 @@ def call(*arguments: str) -> Ended:
 
 def start(*arguments: str, cwd: Path, **options: Any) -> subprocess.Popen[str]:
     """`python -m facegan ARGUMENTS` as a process in a session of its own."""
+    options.setdefault("preexec_fn", _hear_ctrl_c)
     return subprocess.Popen(
         [sys.executable, "-m", "facegan", *arguments],
         cwd=cwd,
@@ -63,6 +65,11 @@ def start(*arguments: str, cwd: Path, **options: Any) -> subprocess.Popen[str]:
         env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         **options,
     )
+
+
+def _hear_ctrl_c() -> None:
+    """A shell starts what runs in the background deaf to Ctrl-C, and tests may run there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait(process: subprocess.Popen[str], seconds: float = 120.0) -> Ended:

@@ -23,7 +23,10 @@ def lfw(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     if not ARCHIVE.exists():
         pytest.skip(f"the LFW archive is not at {ARCHIVE}; set FACEGAN_DATA to its folder")
     pack = tmp_path_factory.mktemp("lfw") / "faces"
-    return import_images(ARCHIVE, pack, resolution=32, crop=152, labels=ATTRIBUTES)
+    note = "predictions of two networks, not human labels"
+    return import_images(
+        ARCHIVE, pack, resolution=32, crop=152, labels=ATTRIBUTES, labels_note=note
+    )
 
 
 def test_every_picture_is_there(lfw: Pack) -> None:
@@ -51,7 +54,7 @@ def test_attributes_are_joined_by_file_name(lfw: Pack) -> None:
     row = lfw.names.index("AJ_Cook_0001.jpg")
     age = lfw.labels[row, lfw.label_names.index("Age")]
     assert age == 32
-    assert "probabilities" in lfw.card["labels"]["note"]
+    assert lfw.card["labels"]["note"] == "predictions of two networks, not human labels"
 
 
 def test_the_pictures_are_faces(lfw: Pack) -> None:
