@@ -74,33 +74,27 @@ _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextlib.contextmanager
-def storage(path: Path | str, kept: str = "") -> Iterator[None]:
-    """Turn an `OSError` while writing `path` into a `StorageError` that names it.
-
-    Args:
-        path: what is being written.
-        kept: what is still safe, for the hint ("the last checkpoint is …").
-    """
+def storage(path: Path | str) -> Iterator[None]:
+    """Turn an `OSError` while writing `path` into a `StorageError` that names it."""
     try:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise StorageError(
                 f"No room left while writing {path} ({error.strerror}).",
-                f"{kept} Free some space, or choose another folder, and run the same command "
-                "again.".strip(),
+                "Free some space, or choose another folder, and run the same command again.",
             ) from error
         if error.errno in _NO_ACCESS:
             raise StorageError(
                 f"{path} cannot be written ({error.strerror}).",
-                f"{kept} Change its permissions or choose another folder.".strip(),
+                "Change its permissions or choose another folder.",
             ) from error
         if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
             raise StorageError(
                 f"{path} cannot be written: a file or folder is in the way ({error.strerror}).",
-                f"{kept} Move it away or choose another place.".strip(),
+                "Move it away or choose another place.",
             ) from error
         raise StorageError(
             f"{path} cannot be written ({error.strerror or error}).",
-            f"{kept} Choose another place.".strip(),
+            "Choose another place.",
         ) from error

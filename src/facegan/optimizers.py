@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Annotated, Literal
 
 import torch
@@ -112,6 +114,12 @@ class Stage(Config):
     )
 
 
+def stage_starts(stages: tuple[Stage, ...]) -> list[float]:
+    """Where in the run each stage begins, as progress in [0, 1); the first at 0."""
+    whole = sum(stage.share for stage in stages)
+    return list(accumulate((stage.share / whole for stage in stages[:-1]), initial=0.0))
+
+
 def stage_at(stages: tuple[Stage, ...], progress: float) -> tuple[int, float]:
     """Which stage a run is in, and how far through it.
 
@@ -122,12 +130,7 @@ def stage_at(stages: tuple[Stage, ...], progress: float) -> tuple[int, float]:
     Returns:
         The stage's index, and the progress within it, in [0, 1].
     """
-    whole = sum(stage.share for stage in stages)
-    begin = 0.0
-    for index, stage in enumerate(stages):
-        part = stage.share / whole
-        last = index == len(stages) - 1
-        if progress < begin + part or last:
-            return index, min(max((progress - begin) / part, 0.0), 1.0)
-        begin += part
-    raise AssertionError("a recipe has at least one stage")
+    starts = stage_starts(stages)
+    index = bisect_right(starts, progress) - 1
+    part = stages[index].share / sum(stage.share for stage in stages)
+    return index, min((progress - starts[index]) / part, 1.0)

@@ -23,10 +23,9 @@ from facegan.data.pixels import Range
 from facegan.errors import RecipeError, nearest
 from facegan.methods.adversarial import AdversarialConfig
 from facegan.models import DiscriminatorConfig, GeneratorConfig
-from facegan.optimizers import Stage
+from facegan.optimizers import Positive, Stage
 from facegan.recipe_errors import explain
 
-Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 

@@ -110,28 +110,29 @@ def _at(path: str, values: Any) -> Mapping[str, Any]:
 
 def _kinds(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     """The kinds that a table may have there."""
-    current: Any = model
-    for key in location:
-        found = _step(current, key)
-        if found is not None:
-            current = found
     return [
         kind
-        for member in _models_within(current)
+        for member in _models_within(_walk(location, model))
         for kind in getattr(member.model_fields["kind"].annotation, "__args__", ())
     ]
 
 
 def _siblings(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    """The keys allowed beside an unknown one: walk the model along pydantic's location."""
+    """The keys allowed beside an unknown one."""
+    parent = _walk(location[:-1], model)
+    if isinstance(parent, type) and issubclass(parent, BaseModel):
+        return list(parent.model_fields)
+    return []
+
+
+def _walk(location: tuple[int | str, ...], model: type[BaseModel]) -> Any:
+    """The annotation at pydantic's location, past the names that no model has."""
     current: Any = model
-    for key in location[:-1]:
+    for key in location:
         found = _step(current, key)
         if found is not None:
             current = found
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
-    return []
+    return current
 
 
 def _step(current: Any, key: int | str) -> Any:

@@ -13,9 +13,9 @@ from PIL import Image
 
 from facegan.apps.generate import generate
 from facegan.apps.train import train
+from facegan.data.grid import grid
 from facegan.errors import FaceganError
 from facegan.runs.find import find_generator
-from facegan.training.samples import grid
 
 Make = Callable[..., Any]
 

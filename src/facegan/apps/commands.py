@@ -72,19 +72,26 @@ def changes_from_shipped(recipe: Recipe) -> list[str] | None:
     Returns:
         Lines `path: old → new`, or None where no recipe of that name is shipped.
     """
+    shipped = _shipped(recipe)
+    return None if shipped is None else difference(shipped, recipe)
+
+
+def _shipped(recipe: Recipe) -> Recipe | None:
+    """The shipped recipe of that name, with this one's budget."""
     if recipe.name not in recipe_names():
         return None
-    shipped = Recipe.load(recipe.name).with_budget(recipe.training.budget)
-    return difference(shipped, recipe)
+    return Recipe.load(recipe.name).with_budget(recipe.training.budget)
 
 
 def _recipe_words(recipe: Recipe, run: str) -> list[str]:
     """A shipped recipe with settings that give exactly this one, or else the run's own file."""
     own_file = [shlex.quote(f"{run}/recipe.toml")]
-    changes = changes_from_shipped(recipe)
-    if changes is None or len(changes) > _MOST_SETTINGS:
+    shipped = _shipped(recipe)
+    if shipped is None:
         return own_file
-    shipped = Recipe.load(recipe.name).with_budget(recipe.training.budget)
+    changes = difference(shipped, recipe)
+    if len(changes) > _MOST_SETTINGS:
+        return own_file
     try:
         settings = [_setting(recipe, change.split(": ")[0]) for change in changes]
         exact = shipped.override(*settings) == recipe

@@ -88,7 +88,7 @@ def _draw_sheet(pack: Pack, target: Path) -> None:
     """Pictures of the dataset, laid out as the generated ones are."""
     from PIL import Image
 
-    from facegan.training.samples import grid
+    from facegan.data.grid import grid
 
     png = io.BytesIO()
     Image.fromarray(grid(pack.images[: _GRID**2], _GRID)).save(png, "PNG")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from facegan.data.grid import grid as lay_out
 from facegan.errors import FaceganError
 from facegan.runs.find import find_generator
 from facegan.runs.generator_file import GeneratorFile
 from facegan.runs.png import save_png
 from facegan.training.execution import Execution, choose_device
-from facegan.training.samples import grid as lay_out
 from facegan.training.samples import pictures
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from facegan.apps.curves import curves
 from facegan.apps.filmstrip import filmstrip
 from facegan.data.spec import ImageSpec
 from facegan.errors import RunError
+from facegan.optimizers import stage_starts
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.runs.files import write_text
 from facegan.runs.journal import Journal
+from facegan.runs.provenance import dataset_identity
 
 # The widest that the page shows a grid, in CSS pixels.
 _GRID_WIDTH = 1056
@@ -83,7 +85,7 @@ def _page(run: RunDirectory) -> str:
         toml=recipe.to_toml(),
         changes=changes_from_shipped(recipe),
         budget=recipe.training.budget,
-        dataset={key: dataset.get(key) for key in ("name", "source", "licence", "fingerprint")},
+        dataset=dataset_identity(dataset),
         provenance=_listed(provenance),
         commands=commands(
             recipe,
@@ -166,10 +168,9 @@ class _Stage:
 
 
 def _stages(recipe: Recipe, total: int) -> list[_Stage]:
-    whole = sum(stage.share for stage in recipe.stages)
-    ends = [round(total * share / whole) for share in accumulate(s.share for s in recipe.stages)]
+    bounds = [*(round(total * start) for start in stage_starts(recipe.stages)), total]
     stages = []
-    for stage, begin, end in zip(recipe.stages, [0, *ends], ends, strict=False):
+    for stage, (begin, end) in zip(recipe.stages, pairwise(bounds), strict=True):
         values = stage.model_dump(mode="json")
         players = [(str(player), _words(values[player])) for player in stage.train]
         stages.append(_Stage(begin, end, players))

@@ -128,10 +128,9 @@ def _as_before(run: RunDirectory, execution: Execution, reporter: Reporter) -> E
     """Compute as the run began, and say so where this machine cannot do it exactly."""
     before = run.provenance()["execution"]
     same = execution.with_(before["precision"], before["channels_last"])
+    now = same.described()
     changed = [
-        f"{key}: {value} → {same.described().get(key)}"
-        for key, value in before.items()
-        if same.described().get(key) != value
+        f"{key}: {value} → {now.get(key)}" for key, value in before.items() if now.get(key) != value
     ]
     if changed and execution.main:
         reporter.say(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data.grid import grid
 from facegan.data.pack import Pack
 from facegan.errors import DataError
 
@@ -40,11 +39,5 @@ def contact_sheet(
         raise DataError(f"{pack.path} has no picture in {split!r}.", "Show another split.")
     count = min(rows * columns, len(indices))
     chosen = np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
-    side = pack.spec.resolution + _GAP
-    columns = min(columns, count)
-    height, width = math.ceil(count / columns) * side, columns * side
-    sheet = np.full((height + _GAP, width + _GAP, pack.spec.channels), 255, np.uint8)
-    for place, index in enumerate(chosen):
-        top, left = place // columns * side + _GAP, place % columns * side + _GAP
-        sheet[top : top + side - _GAP, left : left + side - _GAP] = pack.images[index]
-    return sheet
+    border = ((_GAP, _GAP), (_GAP, _GAP), (0, 0))
+    return np.pad(grid(pack.images[chosen], columns, _GAP), border, constant_values=255)

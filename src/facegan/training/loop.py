@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from facegan.data.grid import grid
 from facegan.data.pixels import Pixels
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
@@ -23,7 +24,7 @@ from facegan.runs.generator_file import GeneratorFile
 from facegan.runs.png import save_png
 from facegan.training.execution import Execution, any_process
 from facegan.training.finite import require_finite_weights
-from facegan.training.samples import grid, pictures
+from facegan.training.samples import pictures
 from facegan.training.step import Trainer
 
 GRID_SEEDS = range(64)
@@ -71,12 +72,12 @@ class Loop:
     dataset: dict[str, Any]
     reporter: Reporter
     stop: Callable[[], bool]
-    _clock: float = field(default_factory=time.perf_counter)
-    _seconds_before: float = 0.0
+    _begun_at: float = field(init=False)
 
     def __post_init__(self) -> None:
+        """Count seconds on from where an earlier, interrupted part left off."""
         earlier = self.run.timing.lines()
-        self._seconds_before = earlier[-1]["seconds"] if earlier else 0.0
+        self._begun_at = time.perf_counter() - (earlier[-1]["seconds"] if earlier else 0.0)
 
     def go_on(self) -> bool:
         """Train to the end of the budget. Returns whether the end was reached."""
@@ -124,7 +125,7 @@ class Loop:
         line: dict[str, Any] = {"images_seen": state.images_seen, "stage": state.stage_index}
         line |= {name: value for name, value in values.items() if name.endswith("/lr")}
         line |= state.sums.take()
-        seconds = self._seconds_before + time.perf_counter() - self._clock
+        seconds = time.perf_counter() - self._begun_at
         timing = {"images_seen": state.images_seen, "seconds": seconds, "img_per_s": speed}
         return line, timing
 

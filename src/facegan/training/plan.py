@@ -15,6 +15,7 @@ import torch
 from facegan.budget import parse_budget
 from facegan.data.spec import ImageSpec
 from facegan.errors import DeviceError
+from facegan.optimizers import stage_starts
 from facegan.recipe import Recipe
 from facegan.training.execution import Execution, any_process, from_main
 from facegan.training.feed import Feed
@@ -110,9 +111,9 @@ def measure_speed(
     """
     trainer = _trainer(recipe, spec, feed, execution)
     whole = sum(stage.share for stage in recipe.stages)
-    seconds_per_image, begun = 0.0, 0.0
-    for stage in recipe.stages:
-        trainer.state.images_seen = math.ceil(begun / whole * trainer.total)
+    seconds_per_image = 0.0
+    for stage, start in zip(recipe.stages, stage_starts(recipe.stages), strict=True):
+        trainer.state.images_seen = math.ceil(start * trainer.total)
         _step(trainer)
         _step(trainer)
         steps, begin = 0, time.perf_counter()
@@ -123,7 +124,6 @@ def measure_speed(
             if not any_process(steps < 3 or elapsed < seconds, execution):
                 break
         seconds_per_image += stage.share / whole * elapsed / (steps * trainer.step_images)
-        begun += stage.share
     return 1.0 / seconds_per_image
 
 
