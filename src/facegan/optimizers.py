@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import AfterValidator, Field
 
 from facegan.config import Config
-from facegan.schedule import Cosine, Linear, bounds, value_at
+from facegan.schedule import Cosine, Linear, Schedule, bounds, constant, resolve
 
 Positive = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -26,9 +26,15 @@ def _rate(rate: float | Linear | Cosine) -> float | Linear | Cosine:
     return rate
 
 
-Rate = Annotated[
-    float | Annotated[Linear | Cosine, Field(discriminator="kind")], AfterValidator(_rate)
-]
+def _decay(beta: float | Linear | Cosine) -> float | Linear | Cosine:
+    low, high = bounds(beta)
+    if low < 0 or high >= 1:
+        raise ValueError("It should be at least 0 and less than 1")
+    return beta
+
+
+Rate = Annotated[Schedule, AfterValidator(_rate)]
+Decay = Annotated[Schedule, AfterValidator(_decay)]
 Player = Literal["discriminator", "generator"]
 
 
@@ -37,21 +43,23 @@ class Adam(Config):
 
     Attributes:
         lr: learning rate, or a schedule of it over the stage.
-        betas: decay of the two moments.
+        betas: decay of the two moments; each may be a schedule over the stage.
         eps: added to the denominator.
     """
 
     kind: Literal["adam"]
     lr: Rate = 2e-4
-    betas: tuple[Beta, Beta] = (0.5, 0.999)
+    betas: tuple[Decay, Decay] = (0.5, 0.999)
     eps: Positive = 1e-8
 
     def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of these parameters."""
         fused = parameters[0].device.type in ("cpu", "cuda", "mps")
-        return torch.optim.Adam(
-            parameters, lr=value_at(self.lr, 0.0), betas=self.betas, eps=self.eps, fused=fused
-        )
+        return torch.optim.Adam(parameters, **_first(self), eps=self.eps, fused=fused)
+
+    def options(self) -> dict[str, Any]:
+        """What schedules may change, as its parameter groups name it. Of a resolved section."""
+        return {"lr": constant(self.lr), "betas": tuple(map(constant, self.betas))}
 
 
 class Sgd(Config):
@@ -68,9 +76,11 @@ class Sgd(Config):
 
     def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of these parameters."""
-        return torch.optim.SGD(
-            parameters, lr=value_at(self.lr, 0.0), momentum=self.momentum, foreach=True
-        )
+        return torch.optim.SGD(parameters, **_first(self), momentum=self.momentum, foreach=True)
+
+    def options(self) -> dict[str, Any]:
+        """See `Adam.options`."""
+        return {"lr": constant(self.lr)}
 
 
 class RmsProp(Config):
@@ -87,9 +97,16 @@ class RmsProp(Config):
 
     def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of these parameters."""
-        return torch.optim.RMSprop(
-            parameters, lr=value_at(self.lr, 0.0), alpha=self.alpha, foreach=True
-        )
+        return torch.optim.RMSprop(parameters, **_first(self), alpha=self.alpha, foreach=True)
+
+    def options(self) -> dict[str, Any]:
+        """See `Adam.options`."""
+        return {"lr": constant(self.lr)}
+
+
+def _first(optimizer: Adam | Sgd | RmsProp) -> dict[str, Any]:
+    """The options at the beginning of a stage."""
+    return resolve(optimizer, 0.0)[0].options()
 
 
 Optimizer = Annotated[Adam | Sgd | RmsProp, Field(discriminator="kind")]

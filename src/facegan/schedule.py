@@ -6,13 +6,14 @@ Progress runs from 0 to 1 over the budget, so that one recipe serves any budget.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from facegan.config import Config
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Section = TypeVar("Section", bound=Config)
 
 
 class _Ramp(Config):
@@ -68,3 +69,62 @@ def bounds(schedule: float | Linear | Cosine) -> tuple[float, float]:
     if isinstance(schedule, Linear | Cosine):
         return min(schedule.start, schedule.end), max(schedule.start, schedule.end)
     return schedule, schedule
+
+
+def _positive(schedule: float | Linear | Cosine) -> float | Linear | Cosine:
+    low, high = bounds(schedule)
+    if high <= 0 or low < 0:
+        raise ValueError("It should be greater than 0; a schedule may begin or end at 0")
+    return schedule
+
+
+PositiveSchedule = Annotated[Schedule, AfterValidator(_positive)]
+
+
+def resolve(section: Section, progress: float) -> tuple[Section, dict[str, float]]:
+    """A section as it is at one moment, with a plain number in the place of every schedule.
+
+    Args:
+        section: of a recipe, with sections of its own inside it.
+        progress: of whatever the schedules run over, in [0, 1].
+
+    Returns:
+        The section (itself, if it has no schedules) and the value of each schedule by its
+        path: `penalty.gamma`, `betas.1`.
+    """
+    values: dict[str, float] = {}
+    return _resolve(section, progress, "", values), values
+
+
+def constant(value: float | Linear | Cosine) -> float:
+    """The number that `resolve` left in the place of a schedule.
+
+    Raises TypeError if it is a schedule still: whoever computes with a section gets it resolved.
+    """
+    if isinstance(value, Linear | Cosine):
+        raise TypeError(f"{value!r} was not resolved")
+    return value
+
+
+def _resolve(value: Any, progress: float, path: str, values: dict[str, float]) -> Any:
+    if isinstance(value, Linear | Cosine):
+        values[path] = value_at(value, progress)
+        return values[path]
+    if isinstance(value, tuple):
+        items = [
+            _resolve(item, progress, f"{path}.{index}", values) for index, item in enumerate(value)
+        ]
+        changed = any(new is not old for new, old in zip(items, value, strict=True))
+        return tuple(items) if changed else value
+    if isinstance(value, Config):
+        fields = {
+            name: (getattr(value, name), f"{path}.{name}" if path else name)
+            for name in type(value).model_fields
+        }
+        update = {
+            name: new
+            for name, (old, inner) in fields.items()
+            if (new := _resolve(old, progress, inner, values)) is not old
+        }
+        return value.model_copy(update=update) if update else value
+    return value

@@ -61,6 +61,24 @@ def test_settings_that_need_exact_numbers_survive_toml() -> None:
     assert again.stages[0].generator.lr == 1.1e-17
 
 
+def test_schedules_and_estimates_survive_toml() -> None:
+    recipe = Recipe.load("gan").override(
+        "method.penalty={kind='r1r2', every=4}",
+        "method.penalty.gamma={kind='cosine', start=2, end=0.2, finish=0.3}",
+        "method.penalty.estimate={kind='finite_difference', sigma=0.01}",
+        "stages.*.*.betas=[0, {kind='cosine', start=0.9, end=0.99, finish=0.3}]",
+        "training.ema_half_life={kind='cosine', start=0, end=500, finish=0.3}",
+    )
+    assert Recipe.parse(recipe.to_toml()) == recipe
+    penalty = recipe.method.penalty
+    assert (penalty.every, penalty.gamma.end, penalty.estimate.sigma) == (4, 0.2, 0.01)
+    assert recipe.override("method.penalty.gamma=3").method.penalty.gamma == 3.0
+    assert recipe.stages[0].generator.betas[0] == 0.0
+    assert recipe.stages[0].generator.betas[1].end == 0.99
+    changed = [line for line in difference(Recipe.load("gan"), recipe) if "betas" in line]
+    assert "stages.0.discriminator.betas.1.finish: (absent) → 0.3" in changed
+
+
 @pytest.mark.parametrize(
     ("setting", "path", "value"),
     [
@@ -119,8 +137,25 @@ REFUSED = {
     "stages.0.generator.kind=adan": ("stages.0.generator.kind", "'adam'"),
     "generator.kind=dcgam": ("generator.kind", "'dcgan'"),
     "method.loss=hinges": ("method.loss", "'hinge'"),
-    "method.penalty.kind=r2": ("method.penalty.kind", "r1"),
+    "method.penalty.kind=r3": ("method.penalty.kind", "r1"),
     "method.penalty.gamma=3": ("method.penalty", "kind"),
+    "method.penalty={kind='gradient_penalty', gamma=1}": ("method.penalty.gamma", "weight"),
+    "method.penalty={kind='r1', every=0}": ("method.penalty.every", "1"),
+    "method.penalty={kind='r1', estimate='exact'}": ("method.penalty.estimate", "table"),
+    "method.penalty={kind='r1', estimate={kind='finite'}}": (
+        "method.penalty.estimate.kind",
+        "finite_difference",
+    ),
+    "method.penalty={kind='r1', estimate={kind='exact', sigma=0.1}}": (
+        "method.penalty.estimate.sigma",
+        "kind",
+    ),
+    "method.penalty={kind='r1', gamma={kind='cosine', start=1, end=-1}}": (
+        "method.penalty.gamma",
+        "greater than 0",
+    ),
+    "stages.0.generator.betas=[0, {kind='cosine', start=0.9, end=1}]": ("betas.1", "less than 1"),
+    "training.ema_half_life={kind='linear', start=0, end=0}": ("ema_half_life", "greater than 0"),
     "data.range=tanh": ("data.range", "symmetric"),
     "training.batch=1": ("training.batch", "2"),
     "training.batch=8.5": ("training.batch", "integer"),
@@ -179,6 +214,8 @@ def test_difference_names_every_changed_value() -> None:
     new = old.override("training.batch=32", "method.penalty.kind=r1", "stages.0.generator.lr=0.1")
     assert difference(old, old) == []
     assert difference(old, new) == [
+        "method.penalty.estimate.kind: (absent) → exact",
+        "method.penalty.every: (absent) → 1",
         "method.penalty.gamma: (absent) → 1.0",
         "method.penalty.kind: (absent) → r1",
         "stages.0.generator.lr: 0.0002 → 0.1",

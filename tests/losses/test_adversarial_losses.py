@@ -33,7 +33,12 @@ FORMULAS = {
     ),
     "wasserstein": (lambda r, f: f - r, lambda r, f: -f),
     "relativistic": (lambda r, f: -log_d(r - f), lambda r, f: -log_d(f - r)),
+    "relativistic_average": (
+        lambda r, f: -log_d(r - f.mean()) - log_not_d(f - r.mean()),
+        lambda r, f: -log_d(f - r.mean()) - log_not_d(r - f.mean()),
+    ),
 }
+RELATIVISTIC = ("relativistic", "relativistic_average")
 
 
 def test_every_loss_has_its_formula_here() -> None:
@@ -78,13 +83,45 @@ def test_hinge_ignores_what_is_beyond_the_margins() -> None:
     assert fake.grad.tolist()[1:] == [0, 1]
 
 
-def test_relativistic_players_are_mirror_images() -> None:
-    loss = ADVERSARIAL["relativistic"]
+@pytest.mark.parametrize("name", RELATIVISTIC)
+def test_relativistic_players_are_mirror_images(name: str) -> None:
+    """Exchanging real and generated exchanges the players, in values and in gradients."""
+    loss = ADVERSARIAL[name]
     torch.testing.assert_close(loss.discriminator(REAL, FAKE), loss.generator(FAKE, REAL))
-    shifted = loss.discriminator(REAL + 5, FAKE + 5)
-    torch.testing.assert_close(shifted, loss.discriminator(REAL, FAKE))
-    assert loss.relativistic
-    assert not any(other.relativistic for n, other in ADVERSARIAL.items() if n != "relativistic")
+    real, fake = REAL.clone().requires_grad_(), FAKE.clone().requires_grad_()
+    d = torch.autograd.grad(loss.discriminator(real, fake).mean(), (real, fake))
+    g = torch.autograd.grad(loss.generator(fake, real).mean(), (real, fake))
+    torch.testing.assert_close(d, g)
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_only_relativistic_losses_do_not_see_a_shift(name: str) -> None:
+    """Wasserstein's discriminator does not see one either, but its generator does."""
+    loss = ADVERSARIAL[name]
+    for side in ("discriminator", "generator"):
+        function = getattr(loss, side)
+        same = torch.allclose(function(REAL + 5, FAKE + 5), function(REAL, FAKE))
+        assert same == (name in RELATIVISTIC or (name, side) == ("wasserstein", "discriminator"))
+    assert loss.relativistic == (name in RELATIVISTIC)
+
+
+@pytest.mark.parametrize("name", RELATIVISTIC)
+def test_a_shift_has_no_gradient(name: str) -> None:
+    """Nothing holds the logits' level: only their differences are trained."""
+    real, fake = REAL.clone().requires_grad_(), FAKE.clone().requires_grad_()
+    loss = ADVERSARIAL[name].discriminator(real, fake).mean()
+    on_real, on_fake = torch.autograd.grad(loss, (real, fake))
+    assert on_real.sum() + on_fake.sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_relativistic_average_is_paired_against_means() -> None:
+    """With one sample of each kind, twice the paired loss; means are differentiated too."""
+    paired, average = ADVERSARIAL["relativistic"], ADVERSARIAL["relativistic_average"]
+    one = (REAL[3:4], FAKE[3:4])
+    torch.testing.assert_close(average.discriminator(*one), 2 * paired.discriminator(*one))
+    inputs = (REAL.clone().requires_grad_(), FAKE.clone().requires_grad_())
+    assert torch.autograd.gradcheck(average.discriminator, inputs)
+    assert torch.autograd.gradcheck(average.generator, inputs)
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)

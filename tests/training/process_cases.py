@@ -15,7 +15,9 @@ from torch import Tensor
 
 from facegan.data.pack import Pack
 from facegan.models.layers.norm import BatchNorm2d
+from facegan.models.layers.spectral import spectral_norm
 from facegan.recipe import Recipe
+from facegan.seeding import INITIAL_WEIGHTS, torch_seed
 from facegan.training import plan
 from facegan.training.execution import Execution, average_, processes
 from facegan.training.feed import Feed
@@ -23,7 +25,15 @@ from facegan.training.state import TrainingState, pixels_of
 from facegan.training.step import Trainer
 
 STEPS = 4
-PENALTIES = (None, "r1", "gradient_penalty")
+# So large that the difference's last digits do not matter.
+DIFFERENCE = "estimate={kind='finite_difference', sigma=1.0}"
+PENALTIES = {
+    "r1": "{kind='r1'}",
+    "gradient_penalty": "{kind='gradient_penalty'}",
+    "r1r2-lazy-difference": f"{{kind='r1r2', gamma=0.05, every=3, {DIFFERENCE}}}",
+    # At a weight of 10, one direction a sample is too noisy for SGD.
+    "gradient_penalty-difference": f"{{kind='gradient_penalty', weight=0.002, {DIFFERENCE}}}",
+}
 # SGD turns the gradients into weights as they are: Adam would magnify a last digit in a
 # gradient near zero into a whole step.
 COMMON = (
@@ -40,10 +50,18 @@ TINY = {
 def cases() -> Iterator[tuple[str, Recipe]]:
     for name, settings in TINY.items():
         recipe = Recipe.load(name).override(*COMMON, *settings)
-        for penalty in PENALTIES:
-            with_it = () if penalty is None else (f"method.penalty.kind={penalty}",)
-            yield f"{name}-{penalty}", recipe.override(*with_it)
-        yield f"{name}-critic", recipe.override("method.n_critic=2", "method.loss=relativistic")
+        yield f"{name}-None", recipe
+        for penalty, setting in PENALTIES.items():
+            yield f"{name}-{penalty}", recipe.override(f"method.penalty={setting}")
+        critic = recipe.override("method.n_critic=2", "method.loss=relativistic")
+        yield f"{name}-critic", critic
+        average = critic.override("method.loss=relativistic_average", "method.penalty.kind=r2")
+        yield f"{name}-average", average
+        yield f"{name}-{SPECTRAL}", recipe.override(f"name={SPECTRAL}", "method.loss=hinge")
+
+
+# A recipe of this name has its discriminator normalised.
+SPECTRAL = "spectral"
 
 
 def trained(recipe: Recipe, pack: Pack, execution: Execution) -> dict[str, Tensor]:
@@ -51,6 +69,9 @@ def trained(recipe: Recipe, pack: Pack, execution: Execution) -> dict[str, Tenso
     feed = Feed(pack, pixels_of(recipe, pack.card), recipe.training.seed, execution)
     execution = plan.choose_precision(recipe, pack.spec, feed, execution)
     state = TrainingState(recipe, pack.spec, execution)
+    if recipe.name == SPECTRAL:
+        with torch_seed(0, INITIAL_WEIGHTS):
+            spectral_norm(state.networks.discriminator)
     trainer = Trainer(recipe, state, feed, execution, total=10**6)
     found: dict[str, Tensor] = {}
     for step in range(STEPS):

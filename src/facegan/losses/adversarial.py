@@ -3,7 +3,8 @@
 Each is a pair: what the discriminator minimises and what the generator minimises. Both take
 (real_logits [N], fake_logits [N]) and return [N]; losses that need only one of the two
 ignore the other. Logits are before the sigmoid: with σ the sigmoid, log σ(x) = −softplus(−x)
-and log(1 − σ(x)) = −softplus(x), which never overflow.
+and log(1 − σ(x)) = −softplus(x), which never overflow. Where a loss needs a mean over the
+batch, it is that of the whole batch, over all processes.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
+
+from facegan.models.layers.processes import mean_over_processes
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -79,8 +83,27 @@ def _relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
     return softplus(real - fake)
 
 
+def _relativistic_average_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """−log σ(D(x) − E D(G(z))) − log(1 − σ(D(G(z)) − E D(x))): each logit against the mean of
+    the other kind (Jolicoeur-Martineau 2018, RaSGAN).
+    """
+    mean_real, mean_fake = mean_over_processes(torch.stack([real.mean(), fake.mean()]))
+    return softplus(mean_fake - real) + softplus(fake - mean_real)
+
+
+def _relativistic_average_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """−log σ(D(G(z)) − E D(x)) − log(1 − σ(D(x) − E D(G(z)))): the roles exchanged."""
+    return _relativistic_average_discriminator(fake, real)
+
+
 AdversarialName = Literal[
-    "minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"
+    "minimax",
+    "non_saturating",
+    "least_squares",
+    "hinge",
+    "wasserstein",
+    "relativistic",
+    "relativistic_average",
 ]
 
 ADVERSARIAL: dict[AdversarialName, Adversarial] = {
@@ -90,4 +113,7 @@ ADVERSARIAL: dict[AdversarialName, Adversarial] = {
     "hinge": Adversarial(_hinge_discriminator, _wasserstein_generator),
     "wasserstein": Adversarial(_wasserstein_discriminator, _wasserstein_generator),
     "relativistic": Adversarial(_relativistic_discriminator, _relativistic_generator, True),
+    "relativistic_average": Adversarial(
+        _relativistic_average_discriminator, _relativistic_average_generator, True
+    ),
 }

@@ -1,80 +1,97 @@
-"""Gradient penalties on the discriminator: one value per sample, by double backward.
+"""Penalties on the discriminator's slopes: one value per sample.
 
 Each is a recipe section and a function in one: `Penalty(...)(critic, real, fake, random)`.
-`critic` maps images to logits; the images need not require gradients.
+`critic` maps images to logits; `real` and `fake` are the images of the update with the
+logits that it has already computed. How a slope is found is the penalty's `estimate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from facegan.config import Config
+from facegan.losses.slopes import Critic, Estimate, Exact, Judged
+from facegan.schedule import PositiveSchedule, constant
 from facegan.seeding import Random
 
-Critic = Callable[[Tensor], Tensor]
-Weight = Annotated[float, Field(gt=0)]
+# Lazy regularisation (Karras et al. 2020, StyleGAN2): on every k-th update of the discriminator
+# only, and then k times as strong. Who adds up the losses does both; they share one optimizer
+# step, so that Adam's settings need no correction.
+Every = Annotated[int, Field(ge=1, le=1000)]
 
 
-def input_gradient(critic: Critic, images: Tensor) -> Tensor:
-    """∂ΣD(x)/∂x, [N, C, H, W], itself differentiable with respect to D's weights.
+class _ZeroCentred(Config):
+    """γ/2 · ‖∇D‖², from the first update on.
 
-    Computed in float32: squared gradients of many pixels lose too much in bfloat16.
+    Attributes:
+        gamma: its strength γ, or a schedule of it over the run.
+        estimate: how ‖∇D‖² is found: `exact` or `finite_difference`.
+        every: on each k-th update of the discriminator, k times as strong.
     """
-    # Generated images come in bfloat16 from under autocast.
-    images = images.detach().to(torch.promote_types(images.dtype, torch.float32))
-    images.requires_grad_(True)
-    with torch.autocast(images.device.type, enabled=False):
-        logits = critic(images)
-        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    return gradient
+
+    kind: str
+    gamma: PositiveSchedule = 1.0
+    estimate: Estimate = Exact(kind="exact")
+    every: Every = 1
+
+    def _on(self, critic: Critic, judged: Judged, random: Random) -> Tensor:
+        squared = self.estimate.squared_norm(critic, judged, random)
+        return constant(self.gamma) / 2 * squared
 
 
-def squared_norm(gradient: Tensor) -> Tensor:
-    """‖g‖² of each sample, [N]."""
-    return gradient.square().flatten(1).sum(1)
-
-
-class R1(Config):
+class R1(_ZeroCentred):
     """γ/2 · ‖∇D(x)‖² on real images (Mescheder, Geiger & Nowozin 2018, equation 9)."""
 
     kind: Literal["r1"]
-    gamma: Weight = 1.0
 
-    def __call__(self, critic: Critic, real: Tensor, fake: Tensor, random: Random) -> Tensor:
+    def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
         """Penalty [N]."""
-        return self.gamma / 2 * squared_norm(input_gradient(critic, real))
+        return self._on(critic, real, random)
 
 
-class R1R2(Config):
-    """γ/2 · ‖∇D‖² on real and on generated images: R1 and R2 of the same paper."""
+class R2(_ZeroCentred):
+    """γ/2 · ‖∇D(G(z))‖² on generated images: R2 of the same paper."""
+
+    kind: Literal["r2"]
+
+    def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
+        """Penalty [N]."""
+        return self._on(critic, fake, random)
+
+
+class R1R2(_ZeroCentred):
+    """γ/2 · ‖∇D‖² on real and on generated images, as R3GAN has it (Huang et al. 2024)."""
 
     kind: Literal["r1r2"]
-    gamma: Weight = 1.0
 
-    def __call__(self, critic: Critic, real: Tensor, fake: Tensor, random: Random) -> Tensor:
+    def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
         """Penalty [N]; the two kinds of image pass separately, for batch statistics' sake."""
-        on_real = squared_norm(input_gradient(critic, real))
-        return self.gamma / 2 * (on_real + squared_norm(input_gradient(critic, fake)))
+        return self._on(critic, real, random) + self._on(critic, fake, random)
 
 
 class GradientPenalty(Config):
-    """λ · (‖∇D(x̂)‖ − 1)² between real and generated (Gulrajani et al. 2017, equation 3)."""
+    """λ · (‖∇D(x̂)‖ − 1)² between real and generated (Gulrajani et al. 2017, equation 3).
+
+    Attributes:
+        weight: its strength λ, or a schedule of it over the run.
+        estimate: how (‖∇D‖ − 1)² is found: `exact` or `finite_difference`.
+        every: on each k-th update of the discriminator, k times as strong.
+    """
 
     kind: Literal["gradient_penalty"]
-    weight: Weight = 10.0
+    weight: PositiveSchedule = 10.0
+    estimate: Estimate = Exact(kind="exact")
+    every: Every = 1
 
-    def __call__(self, critic: Critic, real: Tensor, fake: Tensor, random: Random) -> Tensor:
+    def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
         """Penalty [N], at x̂ = εx + (1 − ε)G(z) with ε uniform on [0, 1] for each sample."""
-        epsilon = random.uniform(len(real), 1, 1, 1).to(real.device)
-        between = epsilon * real + (1 - epsilon) * fake.detach()
-        # The norm's derivative is infinite at a gradient of exactly zero.
-        norm = torch.sqrt(squared_norm(input_gradient(critic, between)) + 1e-12)
-        return self.weight * (norm - 1).square()
+        epsilon = random.uniform(len(real.images), 1, 1, 1).to(real.images.device)
+        between = epsilon * real.images + (1 - epsilon) * fake.images.detach()
+        distance = self.estimate.distance_from_one(critic, between, random)
+        return constant(self.weight) * distance
 
 
-Penalty = Annotated[R1 | R1R2 | GradientPenalty, Field(discriminator="kind")]
+Penalty = Annotated[R1 | R2 | R1R2 | GradientPenalty, Field(discriminator="kind")]

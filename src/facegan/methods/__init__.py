@@ -1,7 +1,8 @@
 """Methods: what one update of the discriminator and one of the generator compute.
 
 A method sees networks and a batch, and returns named terms. It never sees an optimizer, a
-device, `backward`, a schedule or a file: the trainer owns those.
+device, `backward`, a schedule or a file: the trainer owns those. It has no state of its own:
+the trainer builds it anew for each step, with the values that schedules have then.
 """
 
 from facegan.methods.adversarial import AdversarialConfig, AdversarialMethod

@@ -10,6 +10,7 @@ from pydantic import Field
 from facegan.config import Config
 from facegan.losses.adversarial import ADVERSARIAL, AdversarialName
 from facegan.losses.penalties import Penalty
+from facegan.losses.slopes import Judged
 from facegan.methods.terms import Batch, Networks, Terms
 
 
@@ -33,7 +34,11 @@ class AdversarialConfig(Config):
 
 
 class AdversarialMethod:
-    """Two players with opposite aims (Goodfellow et al. 2014)."""
+    """Two players with opposite aims (Goodfellow et al. 2014).
+
+    Args:
+        config: with a number in the place of every schedule.
+    """
 
     def __init__(self, config: AdversarialConfig) -> None:
         self._loss = ADVERSARIAL[config.loss]
@@ -42,20 +47,26 @@ class AdversarialMethod:
     def discriminator_terms(self, networks: Networks, batch: Batch) -> Terms:
         """What the discriminator minimises on real images and detached generated ones.
 
+        A lazy penalty is missing from most updates and counts `every` times in the others.
+
         The two pass through D separately: with batch statistics in D, one common pass lets
         D tell them apart by the statistics alone.
         """
         real = networks.discriminator(batch.real, batch.labels).float()
         fake = networks.discriminator(batch.fake, batch.labels).float()
         losses = {"adversarial": self._loss.discriminator(real, fake)}
-        if self._penalty is not None:
-            losses["penalty"] = self._penalty(
+        weights: dict[str, float] = {}
+        penalty = self._penalty
+        if penalty is not None and batch.update % penalty.every == 0:
+            losses["penalty"] = penalty(
                 lambda images: networks.discriminator(images, batch.labels),
-                batch.real,
-                batch.fake,
+                Judged(batch.real, real),
+                Judged(batch.fake, fake),
                 batch.random,
             )
-        return Terms(losses, {"logits_real": real.detach(), "logits_fake": fake.detach()})
+            weights["penalty"] = penalty.every
+        signals = {"logits_real": real.detach(), "logits_fake": fake.detach()}
+        return Terms(losses, weights, signals)
 
     def generator_terms(self, networks: Networks, batch: Batch) -> Terms:
         """What the generator minimises on images that are still attached to it."""

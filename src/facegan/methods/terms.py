@@ -28,12 +28,14 @@ class Batch:
             generator for the generator's.
         labels: float [N, L] belonging to `real`, or None.
         random: further random numbers for this step (interpolations, noise).
+        update: how many updates of the discriminator came before this one, in the whole run.
     """
 
     real: Tensor
     fake: Tensor
     labels: Tensor | None
     random: Random
+    update: int
 
 
 @dataclass
@@ -42,13 +44,18 @@ class Terms:
 
     Attributes:
         losses: name → per-sample tensor [N]; the update minimises the sum of their means.
+        weights: name → how often that loss counts in the sum, once where nothing is said. The
+            journal shows each loss without it.
         signals: name → detached per-sample tensor [N], for the journal only.
     """
 
     losses: dict[str, Tensor] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
     signals: dict[str, Tensor] = field(default_factory=dict)
 
     def total(self) -> Tensor:
         """The scalar to minimise."""
-        means = [term.float().mean() for term in self.losses.values()]
+        means = [
+            self.weights.get(name, 1.0) * term.float().mean() for name, term in self.losses.items()
+        ]
         return sum(means[1:], start=means[0])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from facegan.methods.terms import Batch, Terms
+from facegan.methods import AdversarialMethod, Batch
+from facegan.methods.terms import Terms
+from facegan.models.layers import spectral
 from facegan.optimizers import Player, stage_at
 from facegan.recipe import Recipe
-from facegan.schedule import value_at
+from facegan.schedule import constant, resolve
 from facegan.seeding import Random, step_random
 from facegan.training import ema
 from facegan.training.execution import Execution, average_
@@ -36,7 +39,6 @@ class Trainer:
     ) -> None:
         self.recipe, self.state, self.feed, self.execution = recipe, state, feed, execution
         self.total = total
-        self._method = recipe.method.build()
 
     @property
     def step_images(self) -> int:
@@ -47,10 +49,13 @@ class Trainer:
         """Take one step; returns its values by name. Raises TrainingError on a non-finite one."""
         state, recipe = self.state, self.recipe
         before = state.images_seen
-        stage, within = stage_at(recipe.stages, before / self.total)
+        progress = before / self.total
+        stage, within = stage_at(recipe.stages, progress)
         if stage != state.stage_index:
             state.enter(stage)
-        rates = self._set_rates(within)
+        config, scheduled = resolve(recipe.method, progress)
+        method = config.build()
+        rates = self._set_rates(within) | _prefixed("method", scheduled)
         learning = state.stage.train
         # The generator does not change before its own update, so the images made for the
         # discriminator's last iteration serve it too, with their graph.
@@ -60,11 +65,11 @@ class Trainer:
                 last = iteration == recipe.method.n_critic - 1
                 batch = self._batch(graph=last and "generator" in learning)
                 if "discriminator" in learning:
-                    values |= self._update("discriminator", batch, before)
+                    values |= self._update("discriminator", method, batch, before)
                 state.images_seen += recipe.training.batch
             if "generator" in learning:
-                values |= self._update("generator", batch, before)
-                self._average(before)
+                values |= self._update("generator", method, batch, before)
+                rates |= self._average(before)
         added = state.sums.add(values, self.execution)
         require_finite(added, state, before)
         return added | rates
@@ -79,25 +84,27 @@ class Trainer:
         z = self._latents(random, len(real))
         with execution.autocast(), torch.set_grad_enabled(graph):
             fake = self.state.networks.generator(z, labels)
-        return Batch(real, fake, labels, random)
+        return Batch(real, fake, labels, random, update=position // training.batch)
 
     def _latents(self, random: Random, n: int) -> Tensor:
         z = self.state.networks.generator.latent.draw(random, n)
         return z.to(self.execution.device, non_blocking=True)
 
-    def _update(self, player: Player, batch: Batch, before: int) -> dict[str, Tensor]:
+    def _update(
+        self, player: Player, method: AdversarialMethod, batch: Batch, before: int
+    ) -> dict[str, Tensor]:
         """Backward and one optimizer step for one player; the other is left untouched."""
         networks, state = self.state.networks, self.state
         network, optimizer = state.network(player), state.optimizers[player]
         optimizer.zero_grad(set_to_none=True)
         with self.execution.autocast():
             if player == "discriminator":
-                detached = Batch(batch.real, batch.fake.detach(), batch.labels, batch.random)
-                terms = self._method.discriminator_terms(networks, detached)
+                detached = replace(batch, fake=batch.fake.detach())
+                terms = method.discriminator_terms(networks, detached)
             else:
                 # Gradients flow through the discriminator to the images, not into its weights.
                 networks.discriminator.requires_grad_(False)
-                terms = self._method.generator_terms(networks, batch)
+                terms = method.generator_terms(networks, batch)
         terms.total().backward()
         networks.discriminator.requires_grad_(True)
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
@@ -109,22 +116,26 @@ class Trainer:
             means = {name: value.detach().float().mean().item() for name, value in values.items()}
             require_finite(means, state, before)
         optimizer.step()
+        spectral.follow(network)
         return values
 
     def _set_rates(self, progress: float) -> dict[str, float]:
-        """Resolve the schedules at this point of the stage."""
-        rates = {}
+        """Resolve the optimizers' schedules at this point of the stage."""
+        rates: dict[str, float] = {}
         for player in self.state.stage.train:
-            rate = value_at(getattr(self.state.stage, player).lr, progress)
+            config, scheduled = resolve(getattr(self.state.stage, player), progress)
             for group in self.state.optimizers[player].param_groups:
-                group["lr"] = rate
-            rates[f"{player}/lr"] = rate
+                group.update(config.options())
+            rates |= _prefixed(player, {"lr": constant(config.lr)} | scheduled)
         return rates
 
-    def _average(self, before: int) -> None:
-        training = self.recipe.training
-        old = ema.decay(self.step_images, before, training.ema_half_life, training.ema_rampup)
+    def _average(self, before: int) -> dict[str, float]:
+        """Move the averaged generator."""
+        training, scheduled = resolve(self.recipe.training, before / self.total)
+        half_life = constant(training.ema_half_life)
+        old = ema.decay(self.step_images, before, half_life, training.ema_rampup)
         ema.update(self.state.average, self.state.networks.generator, old)
+        return _prefixed("training", scheduled)
 
 
 @contextmanager
@@ -140,3 +151,7 @@ def _kept(frozen: Iterable[nn.Module]) -> Iterator[None]:
 def _values(player: Player, terms: Terms, norm: Tensor) -> dict[str, Tensor]:
     values = {f"{player}/{name}": term for name, term in terms.losses.items()}
     return values | terms.signals | {f"{player}/gradient_norm": norm}
+
+
+def _prefixed(prefix: str, values: dict[str, float]) -> dict[str, float]:
+    return {f"{prefix}/{name}": value for name, value in values.items()}

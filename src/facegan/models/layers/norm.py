@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.autograd import Function
 
-
-class _Sum(Function):
-    """The sum over all processes. Its gradient is again one, so it differentiates any number
-    of times.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        total = x.clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _sum_over_processes(gradient)
-
-
-def _sum_over_processes(x: Tensor) -> Tensor:
-    return _Sum.apply(x)
+from facegan.models.layers.processes import mean_over_processes, several_processes
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -41,19 +20,19 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise; shape unchanged."""
-        if self.training and dist.is_initialized() and dist.get_world_size() > 1:
+        if self.training and several_processes():
             return self._across_processes(input)
         return super().forward(input)
 
     def _across_processes(self, input: Tensor) -> Tensor:
         x = input.float()
-        world = dist.get_world_size()
         # Mean first, then the mean of squared distances: the difference of two large sums
         # would lose the digits that a comparison with one process needs.
-        mean = _sum_over_processes(x.mean((0, 2, 3))) / world
+        mean = mean_over_processes(x.mean((0, 2, 3)))
         centred = x - mean[:, None, None]
-        variance = _sum_over_processes(centred.square().mean((0, 2, 3))) / world
-        self._update_running(mean.detach(), variance.detach(), x.numel() // x.shape[1] * world)
+        variance = mean_over_processes(centred.square().mean((0, 2, 3)))
+        count = x.numel() // x.shape[1] * dist.get_world_size()
+        self._update_running(mean.detach(), variance.detach(), count)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
 

@@ -43,9 +43,10 @@ class StridedConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """[N, C, H, W] → [N, C', H/2, W/2]."""
-        if not _on_cpu(input, self):
-            return super().forward(input)
-        return _with_bias(_Down.apply(*_prepared(input, self.weight)), self.bias)
+        weight = self.weight  # once: it may be computed, as with a spectral norm
+        if not _on_cpu(input, weight):
+            return self._conv_forward(input, weight, self.bias)
+        return _with_bias(_Down.apply(*_prepared(input, weight)), self.bias)
 
 
 class StridedConvTranspose2d(nn.ConvTranspose2d):
@@ -62,16 +63,15 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """[N, C, H, W] → [N, C', 2H, 2W]."""
-        if not _on_cpu(input, self):
-            return super().forward(input)
-        return _with_bias(_Up.apply(*_prepared(input, self.weight)), self.bias)
+        weight = self.weight
+        if not _on_cpu(input, weight):
+            return F.conv_transpose2d(input, weight, self.bias, 2, 1)
+        return _with_bias(_Up.apply(*_prepared(input, weight)), self.bias)
 
 
-def _on_cpu(input: Tensor, module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+def _on_cpu(input: Tensor, weight: Tensor) -> bool:
     """Whether the forms here apply: on the CPU, with the weights laid out channels_last."""
-    return input.device.type == "cpu" and module.weight.is_contiguous(
-        memory_format=torch.channels_last
-    )
+    return input.device.type == "cpu" and weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def _prepared(input: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
