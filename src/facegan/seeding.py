@@ -22,6 +22,9 @@ INITIAL_WEIGHTS = 0
 STEP = 1
 ORDER = 2
 IMAGE_LATENT = 3
+REAL_CHOICE = 4
+BOOTSTRAP = 5
+READER = 6
 
 
 def random(seed: int, stream: int, counter: int) -> np.random.Generator:

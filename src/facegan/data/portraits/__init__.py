@@ -16,14 +16,12 @@ from facegan.data.portraits.parameters import (
     LABEL_NAMES,
     MODE_COUNT,
     MODES,
+    VERSION,
     Parameters,
     mode_index,
 )
 from facegan.data.portraits.sampling import mode_probabilities, sample
 from facegan.data.portraits.storing import write
-
-# Raised whenever the same (seed, index) would give another picture: cached packs are named by it.
-VERSION = 1
 
 __all__ = [
     "BINARY",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facegan.data.portraits.drawing import check_format, draw
-from facegan.data.portraits.parameters import LABEL_NAMES
+from facegan.data.portraits.parameters import LABEL_NAMES, VERSION
 from facegan.data.portraits.sampling import check_series, sample
 from facegan.data.writer import PackWriter
 from facegan.version import __version__
@@ -68,7 +68,7 @@ def write(
                 "crop": "none",
                 "filter": "none: drawn at this resolution",
                 "holdout": "the last tenth of the items; every picture is its own identity",
-                "portraits": {"seed": seed, "n": n},
+                "portraits": {"seed": seed, "n": n, "version": VERSION},
                 "dropped": {},
             }
         )

@@ -1,0 +1,172 @@
+"""What was seen of copying, in sentences: the numbers, what chance gives, what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.evaluation.results import EmbeddingCopying
+
+# Held-out people, counted as if all were photographed equally often, below which the yardstick
+# itself is uncertain.
+_FEW_PEOPLE = 50
+# New photographs of people who are in training, too, come near it 2.3 to 2.9 times as often as
+# those of strangers (LFW, three embeddings). Up to this many times may be such likenesses.
+_LIKENESSES = 4
+# Standard deviations of the null beyond which `closer` is worth a sentence.
+_FAR = 3.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one embedding saw, and what it takes to judge it.
+
+    Attributes:
+        found: the numbers that are reported.
+        near_limit: `found.near` exceeds it in 1 % of draws without copying.
+        near_highest: the most of 2,000 such draws.
+        first: how many generated pictures are closer to the training set than every held-out
+            one.
+        first_expected: how many by chance.
+        first_highest: the most of 2,000 draws.
+        first_holdout: like `first`, towards the holdout in the place of the training set.
+        identical: how many generated pictures lie at no distance from a training picture, up
+            to rounding.
+    """
+
+    found: EmbeddingCopying
+    near_limit: float
+    near_highest: int
+    first: int
+    first_expected: float
+    first_highest: int
+    first_holdout: int
+    identical: int
+
+    @property
+    def copied(self) -> bool:
+        """Whether it takes copies to explain the numbers.
+
+        More pictures are near than in any draw of chance, than twice as many as are towards the
+        holdout, and than likenesses of the people in training would be; or more are closer than
+        every held-out one than in any draw, and than twice as many as towards the holdout; or
+        some are identical.
+        """
+        found = self.found
+        near = max(self.near_highest, 2 * found.near_holdout, _LIKENESSES * found.near_expected)
+        first = max(self.first_highest, 2 * self.first_holdout)
+        return found.near > near or self.first > first or self.identical > 0
+
+    @property
+    def many(self) -> bool:
+        """Whether there is more closeness to the training set than chance usually gives."""
+        return self.found.near > self.near_limit or self.found.z > _FAR
+
+    @property
+    def drawn_to_holdout(self) -> bool:
+        """Whether at least half of what there is too much shows towards the holdout as well."""
+        near = self.found.near <= max(self.near_limit, 2 * self.found.near_holdout)
+        closer = self.found.z <= _FAR or self.found.closer - 0.5 <= 2 * (
+            self.found.closer_holdout - 0.5
+        )
+        return near and closer
+
+
+def in_words(seen: Sequence[Evidence], n: int, pictures: npt.NDArray[np.int64]) -> str:
+    """A few sentences.
+
+    Args:
+        seen: of each embedding.
+        n: how many generated pictures there are.
+        pictures: int64 [people], how many held-out pictures there are of each person.
+    """
+    copied = [one for one in seen if one.copied]
+    others = [one for one in seen if not one.copied]
+    counts = _and(f"{one.found.near:,} (in {one.found.embedding})" for one in seen)
+    sentences = [
+        f"{counts} of {n:,} generated faces lie closer to a training picture than 99 % of held-out "
+        f"faces do; about {_about(seen[0].found.near_expected)} would by chance."
+    ]
+    if copied:
+        sentences += _copied(copied)
+    sentences += [_pull(one) for one in others if one.many or one.found.z < -_FAR]
+    if quiet := [one for one in others if not one.many and one.found.z >= -_FAR]:
+        verb = "shows" if len(quiet) == 1 else "show"
+        sentences.append(f"Chance explains what {_names(quiet)} {verb}.")
+    if not copied:
+        sentences.append(
+            "This does not prove that nothing was copied: an embedding can miss a changed copy, "
+            "and the counts a rare one."
+        )
+    if pictures.sum() ** 2 / np.square(pictures).sum() < _FEW_PEOPLE:
+        people = f"{len(pictures):,} {'people' if len(pictures) > 1 else 'person'}"
+        sentences.append(
+            f"Only {pictures.sum():,} held-out pictures, of {people}, stand for chance here: the "
+            "calibration is weak."
+        )
+    return " ".join(sentences)
+
+
+def _copied(seen: Sequence[Evidence]) -> list[str]:
+    """Of embeddings in which it takes copies to explain the numbers."""
+    holdout = _and(f"{one.found.near_holdout:,}" for one in seen)
+    sentences = [
+        f"In {_names(seen)} neither chance explains what was seen nor faces that are close to "
+        f"everything ({holdout} come as close to the holdout): this is what copies of training "
+        "pictures look like, exact, altered or blended."
+    ]
+    most = max(seen, key=lambda one: one.first)
+    if most.first > most.first_highest:
+        sentences.append(
+            f"In {most.found.embedding} {most.first:,} are closer than any held-out face; about "
+            f"{_about(most.first_expected)} would be by chance."
+        )
+    if identical := max(one.identical for one in seen):
+        sentences.append(f"{identical:,} cannot be told from a training picture at all.")
+    turned = max((one.found for one in seen), key=lambda found: found.near_mirrored)
+    if turned.near_mirrored > turned.near_expected:
+        sentences.append(
+            f"In {turned.embedding} {turned.near_mirrored:,} come so close only when mirrored."
+        )
+    return [*sentences, "Look at the closest pairs."]
+
+
+def _pull(one: Evidence) -> str:
+    """Of an embedding in which something pulls generated faces to real ones, or away."""
+    found = one.found
+    closer = (
+        f"In {found.embedding} a generated face is closer to the training set than a held-out "
+        f"one with probability {found.closer:.2f} ({found.closer_low:.2f} to "
+        f"{found.closer_high:.2f} without copying), and closer to the holdout with "
+        f"{found.closer_holdout:.2f}:"
+    )
+    if not one.many:
+        return (
+            f"{closer} such faces are unlike real ones, which says more of their quality than of "
+            "copying."
+        )
+    if one.drawn_to_holdout:
+        return (
+            f"{closer} smooth or typical faces are close to everything, and that is no sign of "
+            "copying."
+        )
+    return (
+        f"{closer} the training set attracts them more than chance usually does, as copies would, "
+        "and as new faces of the people in it would. Look at the closest pairs."
+    )
+
+
+def _names(seen: Sequence[Evidence]) -> str:
+    return _and(one.found.embedding for one in seen)
+
+
+def _and(parts: Iterable[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _about(count: float) -> str:
+    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}"

@@ -1,0 +1,233 @@
+"""One evaluation: generated pictures beside real ones, in every way that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.data.pack import Pack
+from facegan.errors import DataError
+from facegan.evaluation import modes as known_modes
+from facegan.evaluation.cache import FeatureCache, Progress, extract, silent
+from facegan.evaluation.copying import RealFaces, Space, find_copies
+from facegan.evaluation.extractors.base import Extractor
+from facegan.evaluation.gallery import gallery
+from facegan.evaluation.pixel_embedding import PixelEmbedding
+from facegan.evaluation.real import RealChoice, Reference
+from facegan.evaluation.results import (
+    Copying,
+    Evaluation,
+    Faces,
+    FeatureScores,
+    Modes,
+    ScoreName,
+)
+from facegan.evaluation.scores import Scorer
+
+Images = npt.NDArray[np.uint8]
+# Opens something that shows the progress of a named piece of work.
+Watch = Callable[[str], AbstractContextManager[Progress]]
+
+ALL_SCORES: tuple[ScoreName, ...] = (
+    *("fd", "fd_infinity", "kid"),
+    *("precision", "recall", "density", "coverage"),
+)
+
+
+def unwatched(what: str) -> AbstractContextManager[Progress]:
+    """Shows nothing."""
+    return nullcontext(silent)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found, and pictures of it.
+
+    Attributes:
+        evaluation: the findings.
+        closest: uint8 [H, W, C], the closest pairs: generated, nearest training picture,
+            nearest held-out picture; None where copying was not looked for.
+        closest_generated: the same without the real faces.
+    """
+
+    evaluation: Evaluation
+    closest: Images | None = None
+    closest_generated: Images | None = None
+
+
+class Judge:
+    """Holds all that depends on the real pictures; judges any number of generated sets.
+
+    Args:
+        pack: the real pictures.
+        choice: which of them are reference and floor.
+        reference: the split that the reference comes from.
+        seed: of all that is drawn by chance.
+        extractors: the feature spaces.
+        wanted: the scores to compute.
+        cache: of the real pictures' features.
+        watch: shows the progress of what is done here.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        choice: RealChoice,
+        reference: Reference,
+        seed: int,
+        extractors: Sequence[Extractor],
+        wanted: Collection[ScoreName],
+        cache: FeatureCache,
+        watch: Watch = unwatched,
+    ) -> None:
+        self._pack, self._choice, self._reference, self._seed = pack, choice, reference, seed
+        self._cache = cache
+        self._extractors = tuple(extractors)
+        self._scorers = []
+        for extractor in extractors:
+            with watch(f"real pictures, {extractor.name}") as progress:
+                both = np.concatenate((choice.reference, choice.floor))
+                found = cache.features(extractor, pack, both, progress=progress)
+            real, floor = np.split(found, [len(choice.reference)])
+            self._scorers.append(Scorer(real, floor, wanted, seed))
+
+    @property
+    def n(self) -> int:
+        """How many generated pictures it takes."""
+        return len(self._choice.floor)
+
+    def judge(
+        self,
+        images: Images,
+        source: str,
+        *,
+        seeds: Sequence[int] | None = None,
+        faces: bool = False,
+        copying: bool = False,
+        training: bool = False,
+        watch: Watch = unwatched,
+    ) -> Judgement:
+        """Judge generated pictures.
+
+        Args:
+            images: uint8 [n, H, W, C], of the shape of the pack's.
+            source: what they are, in words.
+            seeds: by which each can be made again; its number by default.
+            faces: whether to look for faces in them (extra `faces`).
+            copying: whether to look for copies of training pictures.
+            training: whether this happens while training.
+            watch: shows progress.
+
+        Raises:
+            DataError: if their number or shape is not that of the real ones.
+        """
+        self._require(images)
+        features = []
+        for extractor in self._extractors:
+            with watch(f"generated pictures, {extractor.name}") as progress:
+                features.append(extract(extractor, images, progress=progress))
+        spaces = tuple(
+            FeatureScores(
+                extractor=extractor.name,
+                resizer=extractor.resizer,
+                fingerprint=extractor.fingerprint,
+                scores=scorer.scores(found),
+            )
+            for extractor, scorer, found in zip(
+                self._extractors, self._scorers, features, strict=True
+            )
+        )
+        copies, closest, closest_generated = None, None, None
+        if copying:
+            copies, closest, closest_generated = self._copying(images, features, seeds, watch)
+        evaluation = Evaluation(
+            source=source,
+            dataset=str(self._pack.card.get("name")),
+            dataset_fingerprint=self._pack.fingerprint,
+            reference=self._reference,
+            n_real=len(self._choice.reference),
+            n_fake=len(images),
+            seed=self._seed,
+            resolution=images.shape[1],
+            training=training,
+            features=spaces,
+            faces=self._faces(images, watch) if faces else None,
+            modes=self._modes(images, watch) if not training else None,
+            copying=copies,
+        )
+        return Judgement(evaluation, closest, closest_generated)
+
+    def _require(self, images: Images) -> None:
+        shape = (self.n, *self._pack.images.shape[1:])
+        if images.shape != shape or images.dtype != np.uint8:
+            raise DataError(
+                f"The pictures to judge are {images.dtype} {list(images.shape)}; those of "
+                f"{self._pack.path} ask for uint8 {list(shape)}.",
+                "Only pictures of the same size, colours and number are compared: import the "
+                "real ones at the resolution of the generated ones.",
+            )
+
+    def _faces(self, images: Images, watch: Watch) -> Faces:
+        from facegan.evaluation.detection import faces
+
+        with watch("finding faces") as progress:
+            return faces(images, self._floor_images(), self._seed, progress)
+
+    def _modes(self, images: Images, watch: Watch) -> Modes | None:
+        if not known_modes.applies_to(self._pack.card):
+            return None
+        with watch("reading attributes") as progress:
+            return known_modes.modes(images, self._floor_images(), self._seed, progress)
+
+    def _copying(
+        self,
+        images: Images,
+        features: list[npt.NDArray[np.float32]],
+        seeds: Sequence[int] | None,
+        watch: Watch,
+    ) -> tuple[Copying, Images, Images]:
+        pack, real = self._pack, RealFaces.of(self._pack)
+        seeds = range(len(images)) if seeds is None else seeds
+        pixels = PixelEmbedding()
+        found = [(pixels, extract(pixels, images)), *zip(self._extractors, features, strict=True)]
+        spaces = []
+        for extractor, generated in found:
+
+            def of_split(
+                indices: npt.NDArray[np.int64],
+                mirrored: bool = False,
+                extractor: Extractor = extractor,
+            ) -> npt.NDArray[np.float32]:
+                kind = "mirrored real pictures" if mirrored else "real pictures"
+                with watch(f"{kind}, {extractor.name}") as progress:
+                    return self._cache.features(extractor, pack, indices, mirrored, progress)
+
+            with watch(f"mirrored pictures, {extractor.name}") as progress:
+                turned = extract(extractor, images, mirrored=True, progress=progress)
+            spaces.append(
+                Space(
+                    embedding=extractor.name,
+                    train=of_split(real.train),
+                    holdout=of_split(real.holdout),
+                    holdout_mirrored=of_split(real.holdout, mirrored=True),
+                    generated=generated,
+                    generated_mirrored=turned,
+                )
+            )
+        with watch("nearest neighbours") as progress:
+            copies = find_copies(spaces, real, seeds, seed=self._seed, progress=progress)
+        # The generated picture of each pair: its place among those that were judged.
+        places = {seed: place for place, seed in enumerate(seeds)}
+        made = images[[places[pair.seed] for pair in copies.pairs]]
+        return (
+            copies,
+            gallery(copies.pairs, made, pack.images),
+            gallery(copies.pairs, made, pack.images, real=False),
+        )
+
+    def _floor_images(self) -> Images:
+        return np.asarray(self._pack.images[self._choice.floor])

@@ -1,0 +1,265 @@
+"""What an evaluation found, as plain values: to print, to keep in a journal, to compare.
+
+No score stands alone: beside it is the same score of as many real pictures (its floor),
+both with an interval, and all that must be equal before two evaluations may be compared.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from facegan.config import Config
+
+ScoreName = Literal["fd", "fd_infinity", "kid", "precision", "recall", "density", "coverage"]
+# How each is called in tables, and whether less of it is better.
+SCORE_TITLES: dict[ScoreName, str] = {
+    "fd": "FD",
+    "fd_infinity": "FD∞",
+    "kid": "KID",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+}
+LESS_IS_BETTER: frozenset[ScoreName] = frozenset({"fd", "fd_infinity", "kid"})
+
+
+class Estimate(Config):
+    """A number and its 95 % bootstrap interval.
+
+    Attributes:
+        value: the number.
+        low: lower end of the interval.
+        high: upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+class Score(Config):
+    """One score of the generated pictures beside the same score of real ones.
+
+    Attributes:
+        generated: of the generated pictures.
+        real: the floor: of as many real pictures, which are not in the reference.
+        ratio: generated over real; None where the floor cannot be told from zero.
+    """
+
+    generated: Estimate
+    real: Estimate
+    ratio: float | None = None
+
+
+class FeatureScores(Config):
+    """All scores in the space of one extractor.
+
+    Attributes:
+        extractor: its name.
+        resizer: how pictures reached its size.
+        fingerprint: of its weights and preprocessing, SHA-256 (hex).
+        scores: by name; those that were not asked for are absent.
+    """
+
+    extractor: str
+    resizer: str
+    fingerprint: str
+    scores: dict[ScoreName, Score]
+
+
+class Faces(Config):
+    """In how many pictures a face detector finds a face.
+
+    Attributes:
+        detector: its name and the size at which it looked.
+        n: pictures looked at, of each kind.
+        generated: share of the generated pictures, in [0, 1].
+        real: share of real ones.
+    """
+
+    detector: str
+    n: int
+    generated: Estimate
+    real: Estimate
+
+
+class Attribute(Config):
+    """How often a known attribute of drawn portraits takes one value.
+
+    Attributes:
+        name: of the attribute.
+        value: which of its values.
+        generated: share among the generated pictures, in [0, 1], as read from them.
+        real: share among as many real ones, as read from them.
+        truth: the share with which it is drawn.
+    """
+
+    name: str
+    value: str
+    generated: float
+    real: float
+    truth: float
+
+
+class Modes(Config):
+    """Which combinations of known attributes the generator makes (on `portraits` only).
+
+    Attributes:
+        n: pictures read, of each kind.
+        modes: how many combinations there are.
+        covered: how many of them at least one generated picture shows beyond doubt.
+        covered_real: how many occur among as many real ones.
+        total_variation: between the generated shares and the truth, in [0, 1].
+        total_variation_real: the same of as many real ones: the floor.
+        accuracy: of the reader, on portraits that it was not fitted on: the share of pictures
+            of which it reads the combination right.
+        attributes: every attribute alone.
+    """
+
+    n: int
+    modes: int
+    covered: int
+    covered_real: int
+    total_variation: Estimate
+    total_variation_real: Estimate
+    accuracy: float
+    attributes: tuple[Attribute, ...]
+
+
+class Neighbour(Config):
+    """The closest real picture of a split.
+
+    Attributes:
+        index: its place in the pack.
+        name: its name in the pack.
+        distance: to the generated picture, in the embedding that found the pair.
+        mirrored: whether the generated picture was mirrored to come so close.
+    """
+
+    index: int
+    name: str
+    distance: float
+    mirrored: bool
+
+
+class Pair(Config):
+    """A generated picture and what it comes closest to.
+
+    Attributes:
+        seed: of the generated picture; its number where the source is no generator.
+        embedding: in which the pair was found.
+        closeness: the share of held-out pictures that come as close to the training set or
+            closer, in [0, 1]: 0 means that no held-out picture does.
+        train: closest in the training split.
+        holdout: closest in the holdout.
+    """
+
+    seed: int
+    embedding: str
+    closeness: float
+    train: Neighbour
+    holdout: Neighbour
+
+
+class EmbeddingCopying(Config):
+    """How close generated pictures come to the training set, in one embedding.
+
+    Attributes:
+        embedding: its name.
+        authentic: AuthPct: share of generated pictures that are further from their nearest
+            training picture than that one is from its own nearest (Alaa et al. 2022).
+        authentic_real: the same of held-out pictures: what is to be expected without copying.
+        closer: probability that a generated picture is closer to the training set than a
+            held-out one (the rank-sum statistic of Meehan et al. 2020, as a share; 0.5 where
+            nothing is copied).
+        closer_low: lower end of the calibrated null: between the two ends lies `closer` for
+            95 % of draws of held-out pictures against others.
+        closer_high: its upper end.
+        z: the rank-sum statistic in standard deviations of that null; positive means closer.
+        closer_holdout: the same as `closer`, towards the holdout. Smooth or typical faces raise
+            both; copies of training pictures raise `closer` alone.
+        near: how many generated pictures lie closer to the training set than 99 % of the
+            held-out pictures do.
+        near_expected: how many would by chance.
+        near_mirrored: how many of `near` do so mirrored only.
+        near_holdout: the same as `near`, towards the holdout.
+    """
+
+    embedding: str
+    authentic: Estimate
+    authentic_real: Estimate
+    closer: float
+    closer_low: float
+    closer_high: float
+    z: float
+    closer_holdout: float
+    near: int
+    near_expected: float
+    near_mirrored: int
+    near_holdout: int
+
+
+class Copying(Config):
+    """What was seen of copying. Never a pass mark.
+
+    Attributes:
+        n: generated pictures looked at.
+        n_train: training pictures searched.
+        n_holdout: held-out pictures searched, and calibrated on.
+        embeddings: what each embedding saw.
+        pairs: the closest pairs over all embeddings, closest first.
+        said: what was seen, in a few sentences.
+    """
+
+    n: int
+    n_train: int
+    n_holdout: int
+    embeddings: tuple[EmbeddingCopying, ...]
+    pairs: tuple[Pair, ...]
+    said: str
+
+
+class Evaluation(Config):
+    """Everything that one evaluation found.
+
+    Attributes:
+        source: what was evaluated, in words (a run at some kimg, a file, a pack, a folder).
+        dataset: name of the real pictures.
+        dataset_fingerprint: SHA-256 (hex) of their pack.
+        reference: the split that the reference comes from.
+        n_real: real pictures in the reference.
+        n_fake: generated pictures, and real ones in the floor.
+        seed: of the choice of real pictures, and the first seed of the generated ones.
+        resolution: side of the pictures that were compared, in pixels.
+        training: whether it was taken while training.
+        features: scores for each extractor.
+        faces: how many pictures show a face.
+        modes: what of the known truth was covered.
+        copying: how close to the training set.
+    """
+
+    source: str
+    dataset: str
+    dataset_fingerprint: str
+    reference: Literal["train", "holdout", "all"]
+    n_real: int
+    n_fake: int
+    seed: int
+    resolution: int
+    training: bool = False
+    features: tuple[FeatureScores, ...] = ()
+    faces: Faces | None = None
+    modes: Modes | None = None
+    copying: Copying | None = None
+
+    def conditions(self) -> dict[str, object]:
+        """What must be equal before any two scores may be compared, by name."""
+        return {
+            "dataset": self.dataset_fingerprint,
+            "reference": self.reference,
+            "n_real": self.n_real,
+            "n_fake": self.n_fake,
+            "seed": self.seed,
+            "resolution": self.resolution,
+        }

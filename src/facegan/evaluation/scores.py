@@ -1,0 +1,111 @@
+"""All scores of generated features beside those of as many real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import get_args
+
+from facegan.errors import FaceganError, nearest
+from facegan.evaluation.frechet import FrechetReference, fd_infinity
+from facegan.evaluation.intervals import averaged, halved, linearised
+from facegan.evaluation.kernel import KernelReference
+from facegan.evaluation.manifold import ManifoldReference
+from facegan.evaluation.matrices import Features, checked, same_dimension
+from facegan.evaluation.moments import Moments
+from facegan.evaluation.results import Estimate, Score, ScoreName
+from facegan.seeding import BOOTSTRAP, random
+
+# The order also decides which random numbers a score uses: append, never reorder.
+_NAMES: tuple[ScoreName, ...] = get_args(ScoreName)
+# Halves of fewer have no five nearest neighbours, and their scores mean nothing.
+_LEAST = 12
+
+
+class Scorer:
+    """Compares generated features with one reference, any number of times.
+
+    All that depends on the real pictures alone is computed once, here: what the scores keep
+    of the reference, and the floor.
+
+    Args:
+        reference: [R, D], features of the reference.
+        real: [n, D], of as many real pictures as will be generated, none of them in the
+            reference: the floor.
+        wanted: scores to compute. What the others would cost is not spent.
+        seed: of the bootstrap.
+
+    Raises:
+        FaceganError: features cannot be used (see `matrices.checked`), are fewer than 12, or
+            have different dimensions; a score has no such name.
+    """
+
+    def __init__(
+        self, reference: Features, real: Features, wanted: Collection[ScoreName], seed: int
+    ) -> None:
+        for name in wanted:
+            if name not in _NAMES:
+                raise FaceganError(f"There is no score {name!r}.", nearest(name, _NAMES))
+        reference = checked(reference, "reference", _LEAST)
+        self._wanted, self._seed = frozenset(wanted), seed
+        self._n, self._dimension = checked(real, "real", _LEAST).shape
+        same_dimension(self._dimension, reference.shape[1])
+        self._frechet = self._kernel = self._manifold = None
+        if self._wanted & {"fd", "fd_infinity"}:
+            self._frechet = FrechetReference(Moments.of(reference))
+        if "kid" in self._wanted:
+            self._kernel = KernelReference(reference)
+        if self._wanted & {"precision", "recall", "density", "coverage"}:
+            self._manifold = ManifoldReference(reference)
+        self._floor = self._estimates(real)
+
+    def scores(self, generated: Features) -> dict[ScoreName, Score]:
+        """Every wanted score of generated features [n, D] beside its floor.
+
+        The ratio is generated over real. It is None where the floor cannot be told from
+        zero: where the lower end of its interval is zero or less.
+
+        Raises:
+            FaceganError: they cannot be used (see `matrices.checked`), or are not as many as
+                the floor's.
+        """
+        generated = checked(generated, "generated", _LEAST)
+        same_dimension(generated.shape[1], self._dimension)
+        if len(generated) != self._n:
+            raise FaceganError(
+                f"There are {len(generated)} generated pictures and {self._n} real ones.",
+                "Scores depend on how many pictures there are: take as many of both.",
+            )
+        found = self._estimates(generated)
+        return {
+            name: Score(generated=found[name], real=floor, ratio=_ratio(found[name], floor))
+            for name, floor in self._floor.items()
+        }
+
+    def _estimates(self, features: Features) -> dict[ScoreName, Estimate]:
+        # The same draws for both rows: equal features have equal scores and intervals.
+        drawn = {name: random(self._seed, BOOTSTRAP, number) for number, name in enumerate(_NAMES)}
+        found: dict[ScoreName, Estimate] = {}
+        if self._frechet is not None:
+            whole = self._frechet.measure(features, drawn["fd"])
+            if "fd" in self._wanted:
+                found["fd"] = linearised(whole, drawn["fd"])
+            if "fd_infinity" in self._wanted:
+                limit = fd_infinity(self._frechet, features, drawn["fd_infinity"], whole)
+                found["fd_infinity"] = linearised(limit, drawn["fd_infinity"])
+        if self._kernel is not None:
+            found["kid"] = linearised(self._kernel.measure(features), drawn["kid"])
+        if self._manifold is not None:
+            placed = self._manifold.measure(features, drawn["recall"], "recall" in self._wanted)
+            if "precision" in self._wanted:
+                found["precision"] = averaged(placed.precision, drawn["precision"])
+            if placed.recall is not None:
+                found["recall"] = halved(placed.recall)
+            if "density" in self._wanted:
+                found["density"] = averaged(placed.density, drawn["density"])
+            if "coverage" in self._wanted:
+                found["coverage"] = linearised(placed.coverage, drawn["coverage"], (0.0, 1.0))
+        return {name: found[name] for name in _NAMES if name in found}
+
+
+def _ratio(generated: Estimate, floor: Estimate) -> float | None:
+    return generated.value / floor.value if floor.low > 0 else None
