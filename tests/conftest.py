@@ -42,6 +42,12 @@ def write_pack(
 
 
 @pytest.fixture(scope="session")
+def make_pack() -> Callable[..., Path]:
+    """The function `write_pack`."""
+    return write_pack
+
+
+@pytest.fixture(scope="session")
 def pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """48 colour pictures of 32 pixels, 40 of them to train on. Do not write into it."""
     return write_pack(tmp_path_factory.mktemp("packs") / "blobs")
@@ -83,6 +89,7 @@ SHORT = (
     "training.ticks=6",
     "training.snapshots=3",
     "training.precision=fp32",
+    "evaluation.times=0",
 )
 
 

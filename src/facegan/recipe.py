@@ -25,6 +25,7 @@ from facegan.methods.adversarial import AdversarialConfig
 from facegan.models import DiscriminatorConfig, GeneratorConfig
 from facegan.optimizers import Positive, Stage
 from facegan.recipe_errors import explain
+from facegan.schedule import PositiveSchedule
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -47,7 +48,7 @@ class Training(Config):
         batch: images in one update, over all processes.
         budget: how long to train: `200kimg` (thousands of images shown to the
             discriminator) or `10min`, `2h`, `90s`, turned into kimg once.
-        ema_half_life: of the averaged generator, in kimg.
+        ema_half_life: of the averaged generator, in kimg, or a schedule of it over the run.
         ema_rampup: the half-life is at most this fraction of the images seen so far, so
             that the early average follows quickly (Karras et al. 2020, ADA).
         ticks: lines in the journal over the whole run.
@@ -58,12 +59,31 @@ class Training(Config):
 
     batch: Annotated[int, Field(ge=2, le=65536)] = 64
     budget: str = "10min"
-    ema_half_life: Positive = 5.0
+    ema_half_life: PositiveSchedule = 5.0
     ema_rampup: Positive = 0.05
     ticks: Count = 200
     snapshots: Count = 20
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+
+class Evaluation(Config):
+    """What is measured while training. It only looks: it changes nothing of what is trained.
+
+    Attributes:
+        times: how often, evenly over the run, its end included; `auto`: at every snapshot, or
+            as often as takes 5 % of the run's time; 0: never.
+        extractor: the feature space; a cheap one, because scores while training are compared
+            with one another only.
+        n: generated pictures, and as many real ones for the floor; fewer where the dataset
+            does not have twice as many.
+        n_real: real pictures in the reference, where there are so many.
+    """
+
+    times: Literal["auto"] | Annotated[int, Field(ge=0, le=10_000)] = "auto"
+    extractor: str = "efflite0@64"
+    n: Annotated[int, Field(ge=50)] = 1_000
+    n_real: Annotated[int, Field(ge=50)] = 5_000
 
 
 class Recipe(Config):
@@ -79,6 +99,7 @@ class Recipe(Config):
         method: what the two minimise.
         stages: optimizers, one stage after the other.
         training: the loop.
+        evaluation: what is measured on the way.
     """
 
     name: str
@@ -90,6 +111,7 @@ class Recipe(Config):
     method: AdversarialConfig = AdversarialConfig()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = (Stage(),)
     training: Training = Training()
+    evaluation: Evaluation = Evaluation()
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Recipe:

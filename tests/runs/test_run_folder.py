@@ -45,7 +45,7 @@ def test_what_a_run_leaves_behind(begun: tuple[Any, Path], pack_path: Path) -> N
     assert about["plan"]["images"] == 192
     assert about["execution"]["precision"] == "fp32"
     assert about["packages"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
-    assert [line["images_seen"] for line in run.metrics.lines()] == [32, 64]
+    assert [line["images_seen"] for line in run.metrics.lines() if "stage" in line] == [32, 64]
 
 
 def test_another_recipe_is_refused_with_the_difference(
@@ -255,4 +255,6 @@ class TestJournal:
             file.write('{"images_seen": 96, "st')
         train(recipe, pack_path, path, reporter=watcher())
         text = (path / "metrics.jsonl").read_text().splitlines()
-        assert [json.loads(line)["images_seen"] for line in text] == [32, 64, 96, 128, 160, 192]
+        lines = [json.loads(line) for line in text]
+        ticks = [line["images_seen"] for line in lines if "stage" in line]
+        assert ticks == [32, 64, 96, 128, 160, 192]

@@ -149,3 +149,51 @@ def test_auto_takes_the_faster(
 def test_devices_are_taken_at_their_word() -> None:
     assert choose_device("cpu") == CPU
     assert choose_device("auto").type in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.parametrize(
+    ("budget_seconds", "cost", "times"),
+    [
+        (600.0, 1.0, 20),  # 20 snapshots, 30 affordable
+        (600.0, 3.0, 10),
+        (600.0, 100.0, 1),  # the end is always measured
+    ],
+)
+def test_measuring_takes_at_most_a_twentieth_of_the_time(
+    tiny: Make,
+    trainer_of: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    budget_seconds: float,
+    cost: float,
+    times: int,
+) -> None:
+    recipe = tiny("dcgan", "evaluation.times=auto", "training.snapshots=20")
+    trainer = trainer_of(recipe)
+    now = 0.0
+    monkeypatch.setattr(plan.time, "perf_counter", lambda: now)
+
+    def measure(generator: Any, images_seen: int) -> None:
+        nonlocal now
+        now += cost
+
+    begun = plan.Plan(images=round(100 * budget_seconds), speed=100.0)
+    about = (recipe, trainer.state.average.spec, trainer.feed, trainer.execution)
+    found = plan.plan_evaluations(begun, *about, measure)  # type: ignore[arg-type]
+    assert found.evaluations == times
+    assert found.images == begun.images
+
+
+@pytest.mark.parametrize(("times", "expected"), [("7", 7), ("0", 0)])
+def test_a_number_of_measurements_is_taken_at_its_word(
+    tiny: Make, trainer_of: Make, times: str, expected: int
+) -> None:
+    recipe = tiny("dcgan", f"evaluation.times={times}")
+    trainer = trainer_of(recipe)
+    about = (recipe, trainer.state.average.spec, trainer.feed, trainer.execution)
+
+    def never(generator: Any, images_seen: int) -> Any:
+        raise AssertionError("nothing needs to be timed")
+
+    begun = plan.Plan(images=1000, speed=None)
+    assert plan.plan_evaluations(begun, *about, never).evaluations == expected
+    assert plan.plan_evaluations(begun, *about, None).evaluations == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facegan.apps.datasets import open_dataset
 from facegan.data.pack import Pack
+from facegan.data.pixels import Pixels
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
@@ -16,10 +17,18 @@ from facegan.runs.provenance import dataset_identity, provenance
 from facegan.training.execution import Execution, processes
 from facegan.training.feed import Feed
 from facegan.training.loop import Loop, Reporter
-from facegan.training.plan import check_batch, choose_precision, make_plan
+from facegan.training.plan import (
+    Plan,
+    check_batch,
+    choose_precision,
+    make_plan,
+    plan_evaluations,
+)
+from facegan.training.probe import Probe
 from facegan.training.signals import stop_on_signals
 from facegan.training.state import TrainingState, pixels_of
 from facegan.training.step import Trainer
+from facegan.training.watch import Measure
 
 
 @dataclass(frozen=True)
@@ -98,25 +107,61 @@ def _train(
     if begun:
         run.check_same(recipe, pack.fingerprint)
         execution = _as_before(run, execution, reporter)
-        total = int(run.provenance()["plan"]["images"])
+        before = run.provenance()["plan"]
+        plan = Plan(int(before["images"]), None, int(before.get("evaluations", 0)))
+        measure = None
     else:
         execution = choose_precision(recipe, pack.spec, feed, execution)
+        measure = _monitor(recipe, pack, pixels, execution, reporter)
         plan = make_plan(recipe, pack.spec, feed, execution)
-        total = plan.images
+        plan = plan_evaluations(plan, recipe, pack.spec, feed, execution, measure)
         if execution.main:
-            about = {"images": plan.images, "measured_img_per_s": plan.speed}
+            about = {
+                "images": plan.images,
+                "measured_img_per_s": plan.speed,
+                "evaluations": plan.evaluations,
+            }
             run.begin(recipe, provenance(pack.card, execution.described(), about))
     state = TrainingState(recipe, pack.spec, execution)
     if begun:
         _resume(run, state, execution, reporter)
-    trainer = Trainer(recipe, state, feed, execution, total)
+        if plan.evaluations and state.images_seen < plan.images:
+            measure = _monitor(recipe, pack, pixels, execution, reporter)
+    trainer = Trainer(recipe, state, feed, execution, plan.images)
     with stop_on_signals() as stop, _watching(reporter, recipe, run, trainer):
-        finished = Loop(trainer, run, pixels, dataset_identity(pack.card), reporter, stop).go_on()
+        finished = Loop(
+            trainer,
+            run,
+            pixels,
+            dataset_identity(pack.card),
+            reporter,
+            stop,
+            Probe(pack, pixels, execution) if execution.main else None,
+            measure,
+            plan.evaluations,
+        ).go_on()
     if execution.main:
         from facegan.apps.report import report
 
         report(run.path)
-    return Outcome(run.path, finished, state.images_seen, total, stop.signal)
+    return Outcome(run.path, finished, state.images_seen, plan.images, stop.signal)
+
+
+def _monitor(
+    recipe: Recipe, pack: Pack, pixels: Pixels, execution: Execution, reporter: Reporter
+) -> Measure | None:
+    """What measures the generator on the way, in the main process alone."""
+    if not execution.main or recipe.evaluation.times == 0:
+        return None
+    from facegan.apps.monitor import Monitor, enough_for
+
+    if not enough_for(pack):
+        reporter.say(
+            "The generator is not measured while it trains: the dataset has too few pictures "
+            "to train on for any score to mean something."
+        )
+        return None
+    return Monitor(recipe, pack, pixels, execution)
 
 
 def threads_before(run: RunDirectory) -> int | None:

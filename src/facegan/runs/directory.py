@@ -28,6 +28,8 @@ class RunDirectory:
         self.timing = Journal(self.path / "timing.jsonl")
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
+        self.evaluations = self.path / "evaluations"
         self.report = self.path / "report.html"
 
     @property

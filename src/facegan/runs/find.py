@@ -11,15 +11,21 @@ from facegan.runs.directory import RunDirectory
 
 
 def find_generator(
-    source: Path | str, damaged: Callable[[str], None] = lambda message: None
+    source: Path | str,
+    damaged: Callable[[str], None] = lambda message: None,
+    best: bool = False,
 ) -> Path:
-    """The generator file of a run folder (its last whole checkpoint), or the file itself.
+    """The generator file of a run folder, or the file itself.
 
     Args:
         source: a run's folder or a generator's file.
         damaged: told about each newer checkpoint that had to be passed over.
+        best: of a run, the snapshot with the best FD, and not that of its last whole
+            checkpoint.
     """
     path = Path(source)
+    if best and not path.is_file():
+        return find_best(RunDirectory(path).require())
     if path.is_file():
         return path
     if not path.exists():
@@ -33,3 +39,14 @@ def find_generator(
             f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."
         )
     return checkpoint.path / GENERATOR
+
+
+def find_best(run: RunDirectory) -> Path:
+    """The generator of a run's best snapshot."""
+    path = run.best / GENERATOR
+    if not path.is_file():
+        raise RunError(
+            f"{run.path} has no best snapshot: nothing was measured while it trained.",
+            "Take its last one, or train with evaluation.times = auto.",
+        )
+    return path

@@ -18,14 +18,18 @@ from facegan.data.grid import grid
 from facegan.data.pixels import Pixels
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
+from facegan.runs.best import keep_best
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.directory import RunDirectory
 from facegan.runs.generator_file import GeneratorFile
 from facegan.runs.png import save_png
+from facegan.training.diagnosis import Diagnosis
 from facegan.training.execution import Execution, any_process
 from facegan.training.finite import require_finite_weights
+from facegan.training.probe import Probe
 from facegan.training.samples import pictures
 from facegan.training.step import Trainer
+from facegan.training.watch import Measure
 
 GRID_SEEDS = range(64)
 # Beside the snapshots, which follow the budget, so that a crash in a long run costs little.
@@ -64,6 +68,10 @@ class Loop:
         dataset: what generator files say of the training data.
         reporter: told what happens.
         stop: asked after each step whether to save and leave.
+        probe: looks at the two players at each snapshot; None in all processes but the main
+            one.
+        measure: measures the averaged generator; None in all processes but the main one.
+        evaluations: how often it does so, evenly over the run.
     """
 
     trainer: Trainer
@@ -72,12 +80,18 @@ class Loop:
     dataset: dict[str, Any]
     reporter: Reporter
     stop: Callable[[], bool]
+    probe: Probe | None = None
+    measure: Measure | None = None
+    evaluations: int = 0
     _begun_at: float = field(init=False)
+    _diagnosis: Diagnosis = field(init=False)
 
     def __post_init__(self) -> None:
         """Count seconds on from where an earlier, interrupted part left off."""
         earlier = self.run.timing.lines()
         self._begun_at = time.perf_counter() - (earlier[-1]["seconds"] if earlier else 0.0)
+        # What it finds in these lines was said before.
+        self._diagnosis = Diagnosis(self.trainer.total, self.run.metrics.lines())
 
     def go_on(self) -> bool:
         """Train to the end of the budget. Returns whether the end was reached."""
@@ -85,6 +99,7 @@ class Loop:
         training = trainer.recipe.training
         ticks = Boundaries(training.ticks, trainer.total)
         snapshots = Boundaries(training.snapshots, trainer.total)
+        evaluations = Boundaries(self.evaluations, trainer.total)
         main = trainer.execution.main
         if state.images_seen == 0 and main:
             self._sample()
@@ -100,19 +115,21 @@ class Loop:
                 line, timing = self._journal(values, (state.images_seen - begun) / (now - begun_at))
                 begun, begun_at = state.images_seen, now
                 if main:
-                    self.run.metrics.append(line)
+                    self._enter(line)
                     self.run.timing.append(timing)
                     self.reporter.tick(line, timing)
             snapshot = snapshots.crossed(before, state.images_seen)
             stopping = any_process(self.stop(), trainer.execution)
             late = any_process(now - saved_at > _CHECKPOINT_SECONDS, trainer.execution)
             if main and snapshot:
-                self._sample()
+                self._look(self._sample())
+            if main and evaluations.crossed(before, state.images_seen):
+                self._measure()
             if main and (snapshot or stopping or late):
                 self._save()
             if snapshot or stopping or late:
                 saved_at = time.perf_counter()
-                begun_at += saved_at - now  # img/s means training, not saving
+            begun_at += time.perf_counter() - now  # img/s means training, and nothing else
             if stopping and state.images_seen < trainer.total:
                 return False
         return True
@@ -123,27 +140,58 @@ class Loop:
         """A line of what was computed, and a line of how fast."""
         state = self.trainer.state
         line: dict[str, Any] = {"images_seen": state.images_seen, "stage": state.stage_index}
-        line |= {name: value for name, value in values.items() if name.endswith("/lr")}
-        line |= state.sums.take()
+        # Of what schedules set, the latest value; of what was computed, the mean.
+        line |= values | state.sums.take()
         seconds = time.perf_counter() - self._begun_at
         timing = {"images_seen": state.images_seen, "seconds": seconds, "img_per_s": speed}
         return line, timing
 
-    def _sample(self) -> None:
+    def _enter(self, line: dict[str, Any]) -> None:
+        """Add a line to the journal, and say what it shows of the run's health."""
+        self.run.metrics.append(line)
+        for finding in self._diagnosis.add(line):
+            self.reporter.say(f"{finding.said} {finding.helps}")
+
+    def _look(self, images: np.ndarray) -> None:
+        if self.probe is not None:
+            found = self.probe.measure(self.trainer.state, images)
+            self._enter({"images_seen": self.trainer.state.images_seen} | found)
+
+    def _sample(self) -> np.ndarray:
+        """Write the sample grid; its pictures, uint8 [64, H, W, C]."""
         state = self.trainer.state
         images = np.concatenate(list(pictures(state.average, self.pixels, GRID_SEEDS)))
         name = f"{folder_name(state.images_seen)}.png"
         about = {"recipe": self.trainer.recipe.name, "kimg": f"{state.images_seen / 1000:g}"}
         save_png(self.run.samples / name, grid(images), seeds=GRID_SEEDS, model=about)
+        return images
+
+    def _measure(self) -> None:
+        """Measure the average, and keep it if it is the best so far."""
+        if self.measure is None:
+            return
+        state = self.trainer.state
+        found = self.measure(state.average, state.images_seen)
+        self._enter(found.line)
+        kept = keep_best(self.run, found.best, self._generator())
+        best = ", the best so far" if kept else ""
+        self.reporter.say(f"{state.images_seen / 1000:g} kimg: {found.said}{best}")
 
     def _save(self) -> None:
         state = self.trainer.state
         require_finite_weights(state)
-        generator = GeneratorFile(
-            state.average, self.trainer.recipe, self.pixels, state.images_seen, self.dataset
-        )
         checkpoint.save(
-            self.run.checkpoints, state.images_seen, state.tensors(), generator, state.extra()
+            self.run.checkpoints,
+            state.images_seen,
+            state.tensors(),
+            self._generator(),
+            state.extra(),
+        )
+
+    def _generator(self) -> GeneratorFile:
+        state = self.trainer.state
+        return GeneratorFile(
+            state.average, self.trainer.recipe, self.pixels, state.images_seen, self.dataset
         )
 
 
@@ -151,7 +199,7 @@ class Boundaries:
     """Divides a run into `count` equal parts, and tells when a step ends one.
 
     Args:
-        count: how many parts.
+        count: how many parts; 0 for no boundary at all.
         total: images in the run.
     """
 
@@ -160,6 +208,8 @@ class Boundaries:
 
     def crossed(self, before: int, after: int) -> bool:
         """Whether a boundary lies in (before, after]. The end is always one."""
+        if self._count == 0:
+            return False
         return self._part(after) > self._part(before) or after >= self._total > before
 
     def _part(self, images: int) -> int:

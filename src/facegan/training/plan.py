@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -21,11 +21,16 @@ from facegan.training.execution import Execution, any_process, from_main
 from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
+from facegan.training.watch import Measure
 
 # How long two ways of computing are compared: long enough that a busy moment touches both,
 # and that the fastest step of each is an undisturbed one.
 _PROBE_SECONDS = 6.0
 _PROBE_ROUNDS = (2, 12)
+
+
+# The share of a run's time that measuring the generator may take.
+_EVALUATION_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,12 @@ class Plan:
     Attributes:
         images: images to show to the discriminator in all; a whole number of steps.
         speed: measured images a second, all stages together; None where nothing was measured.
+        evaluations: how often the generator is measured on the way.
     """
 
     images: int
     speed: float | None
+    evaluations: int = 0
 
 
 def choose_precision(
@@ -97,6 +104,42 @@ def make_plan(recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution)
     return Plan(max(round(budget.seconds * speed / step), 1) * step, speed)
 
 
+def plan_evaluations(
+    plan: Plan,
+    recipe: Recipe,
+    spec: ImageSpec,
+    feed: Feed,
+    execution: Execution,
+    measure: Measure | None,
+) -> Plan:
+    """Decide how often the generator is measured.
+
+    Args:
+        plan: the length of the run.
+        recipe: says how often, or leaves it to the time that one measurement takes here.
+        spec: shape of the images.
+        feed: the real images.
+        execution: where and how.
+        measure: measures a generator; None in all processes but the main one, and where
+            nothing can be measured.
+    """
+    times = recipe.evaluation.times
+    if times == "auto" and any_process(measure is not None, execution):
+        trainer = _trainer(recipe, spec, feed, execution)
+        begin = time.perf_counter()
+        if measure is not None:
+            measure(trainer.state.average, 0)
+        seconds = from_main(time.perf_counter() - begin, execution)
+        speed = plan.speed or from_main(
+            measure_speed(recipe, spec, feed, execution, seconds=1.0), execution
+        )
+        affordable = int(_EVALUATION_SHARE * plan.images / speed / seconds)
+        times = min(max(affordable, 1), recipe.training.snapshots)
+    if times == "auto" or not any_process(measure is not None, execution):
+        times = 0
+    return replace(plan, evaluations=times)
+
+
 def measure_speed(
     recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution, seconds: float = 5.0
 ) -> float:
@@ -111,6 +154,8 @@ def measure_speed(
     """
     trainer = _trainer(recipe, spec, feed, execution)
     whole = sum(stage.share for stage in recipe.stages)
+    # Of a lazy penalty, whole rounds: the updates that have one are the slow ones.
+    cycle = recipe.method.penalty.every if recipe.method.penalty is not None else 1
     seconds_per_image = 0.0
     for stage, start in zip(recipe.stages, stage_starts(recipe.stages), strict=True):
         trainer.state.images_seen = math.ceil(start * trainer.total)
@@ -121,7 +166,8 @@ def measure_speed(
             _step(trainer)
             steps += 1
             elapsed = time.perf_counter() - begin
-            if not any_process(steps < 3 or elapsed < seconds, execution):
+            part = steps * recipe.method.n_critic % cycle
+            if not any_process(steps < 3 or elapsed < seconds or part > 0, execution):
                 break
         seconds_per_image += stage.share / whole * elapsed / (steps * trainer.step_images)
     return 1.0 / seconds_per_image

@@ -1,0 +1,93 @@
+"""What training looks at its own progress with: a small evaluation of the averaged generator."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facegan.apps.data import progress_bar
+from facegan.apps.datasets import cache_folder
+from facegan.data.pack import Pack
+from facegan.data.pixels import Pixels
+from facegan.evaluation.cache import FeatureCache
+from facegan.evaluation.extractors import open_extractor
+from facegan.evaluation.judge import Judge
+from facegan.evaluation.real import FEWEST, choose_real
+from facegan.evaluation.results import Estimate, Evaluation, ScoreName
+from facegan.models.interfaces import Generator
+from facegan.recipe import Recipe
+from facegan.runs.best import Best
+from facegan.training.execution import Execution
+from facegan.training.samples import pictures
+from facegan.training.watch import Measured
+
+# What is cheap enough to be measured many times, and shows progress, collapse and copying
+# apart: distance (FD), sharpness (precision) and variety (recall, coverage).
+_SCORES: tuple[ScoreName, ...] = ("fd", "kid", "precision", "recall", "density", "coverage")
+
+
+class Monitor:
+    """Measures a generator the same way each time; see `facegan.training.watch.Measure`.
+
+    Args:
+        recipe: says what to measure, and how many pictures.
+        pack: the real pictures.
+        pixels: conversion of what the generator makes.
+        execution: where to compute.
+    """
+
+    def __init__(self, recipe: Recipe, pack: Pack, pixels: Pixels, execution: Execution) -> None:
+        wanted = recipe.evaluation
+        half = len(pack.indices("train")) // 2
+        n = min(wanted.n, half)
+        left = len(pack.indices("train")) - n
+        choice = choose_real(pack, n, min(wanted.n_real, left), "train", seed=0)
+        extractor = open_extractor(wanted.extractor, execution.device)
+        cache = FeatureCache(cache_folder())
+        self._judge = Judge(pack, choice, "train", 0, [extractor], _SCORES, cache, progress_bar)
+        self._pixels = pixels
+        self._name = recipe.name
+
+    def __call__(self, generator: Generator, images_seen: int) -> Measured:
+        """Measure the generator's pictures of seeds 0, 1, …"""
+        images = np.concatenate(list(pictures(generator, self._pixels, range(self._judge.n))))
+        said = f"{self._name} at {images_seen / 1000:g} kimg"
+        evaluation = self._judge.judge(images, said, training=True).evaluation
+        line = {"images_seen": images_seen, "evaluation": evaluation.model_dump(exclude_none=True)}
+        return Measured(line, _best(evaluation, images_seen), in_a_line(evaluation))
+
+
+def enough_for(pack: Pack) -> bool:
+    """Whether a pack has pictures enough for anything to be measured."""
+    return len(pack.indices("train")) >= 2 * FEWEST
+
+
+def in_a_line(evaluation: Evaluation) -> str:
+    """`FD 92 (89 to 95), of real pictures 12: 7.6 times; recall 0.31; efflite0@64, n 1,000`."""
+    space = evaluation.features[0]
+    fd = space.scores["fd"]
+    words = [f"FD {_estimate(fd.generated)}, of real pictures {fd.real.value:.3g}"]
+    if fd.ratio is not None:
+        words[0] += f": {fd.ratio:.3g} times"
+    if "recall" in space.scores:
+        words.append(f"recall {space.scores['recall'].generated.value:.2f}")
+    words.append(f"{space.extractor}, n {evaluation.n_fake:,}")
+    return "; ".join(words)
+
+
+def _estimate(found: Estimate) -> str:
+    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"
+
+
+def _best(evaluation: Evaluation, images_seen: int) -> Best:
+    space = evaluation.features[0]
+    fd = space.scores["fd"]
+    return Best(
+        images_seen=images_seen,
+        fd=fd.generated.value,
+        low=fd.generated.low,
+        high=fd.generated.high,
+        real=fd.real.value,
+        extractor=space.extractor,
+        n_fake=evaluation.n_fake,
+        n_real=evaluation.n_real,
+    )

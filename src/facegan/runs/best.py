@@ -1,0 +1,65 @@
+"""The best snapshot of a run, kept beside the last."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from facegan.errors import RunError
+from facegan.runs.checkpoint import GENERATOR
+from facegan.runs.directory import RunDirectory
+from facegan.runs.files import new_folder, read_json
+from facegan.runs.generator_file import GeneratorFile
+
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True)
+class Best:
+    """How good the best snapshot is.
+
+    Attributes:
+        images_seen: where in the run it was taken.
+        fd: its Fréchet distance, in the feature space named by `extractor`.
+        low: lower end of the 95 % interval of `fd`.
+        high: upper end.
+        real: the same distance of as many real pictures: the floor.
+        extractor: the feature space.
+        n_fake: generated pictures measured.
+        n_real: real pictures in the reference.
+    """
+
+    images_seen: int
+    fd: float
+    low: float
+    high: float
+    real: float
+    extractor: str
+    n_fake: int
+    n_real: int
+
+
+def keep_best(run: RunDirectory, scores: Best, generator: GeneratorFile) -> bool:
+    """Keep this generator if none measured earlier in the run is better.
+
+    What was measured later than this is forgotten: the run has gone back to an earlier
+    checkpoint, and will measure it again.
+
+    Returns:
+        Whether it was kept.
+    """
+    before = read_best(run)
+    if before is not None and before.images_seen < scores.images_seen and before.fd <= scores.fd:
+        return False
+    with new_folder(run.best) as folder:
+        (folder / GENERATOR).write_bytes(generator.to_bytes())
+        (folder / SCORES).write_text(json.dumps(asdict(scores), indent=2) + "\n", "utf-8")
+    return True
+
+
+def read_best(run: RunDirectory) -> Best | None:
+    """The best snapshot so far; None where there is none, or its files are damaged."""
+    try:
+        return Best(**read_json(run.best / SCORES, "The scores of the best snapshot"))
+    except (RunError, TypeError):
+        return None
