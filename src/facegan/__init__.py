@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from facegan.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from facegan.apps.evaluate import evaluate as evaluate
     from facegan.apps.generate import generate as generate
+    from facegan.apps.report import compare as compare
     from facegan.apps.report import report as report
     from facegan.apps.train import train as train
     from facegan.data.importer import import_images as import_images
@@ -29,6 +31,8 @@ _PUBLIC = {
     "FaceganError": "facegan.errors",
     "Pack": "facegan.data.pack",
     "Recipe": "facegan.recipe",
+    "compare": "facegan.apps.report",
+    "evaluate": "facegan.apps.evaluate",
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",
     "report": "facegan.apps.report",

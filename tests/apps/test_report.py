@@ -6,75 +6,20 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from run_pages import Page, estimate
 
-from facegan.apps.filmstrip import evenly, filmstrip
-from facegan.apps.report import duration, kimg, report
+from facegan.apps.report import report
+from facegan.apps.reporting.filmstrip import evenly, filmstrip
+from facegan.apps.reporting.words import duration, kimg, told
 from facegan.apps.train import train
 from facegan.errors import RunError
 from facegan.recipe import Recipe
-
-_VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-
-
-class Page(HTMLParser):
-    """Reads a page, insisting that every element is closed where it should be."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("style", "script"):
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def values(self, tag: str, name: str) -> list[str]:
-        return [v for t, n, v in self.attributes if (t, n) == (tag, name)]
-
-
-@pytest.fixture(scope="module")
-def finished(
-    tiny: Callable[..., Recipe],
-    pack_path: Path,
-    watcher: type,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A run that reached its end. Do not write into it."""
-    path = tmp_path_factory.mktemp("runs") / "a run"
-    train(tiny("dcgan-staged"), pack_path, path, reporter=watcher())
-    return path
-
-
-@pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run."""
-    return Path(shutil.copytree(finished, tmp_path / finished.name))
 
 
 def page_of(run: Path) -> Page:
@@ -118,7 +63,7 @@ def test_another_model_on_grey_pictures(
 def test_every_snapshot_is_in_it_and_the_last_is_shown(run: Path) -> None:
     page = page_of(run)
     assert len(page.values("img", "src")) == 4
-    assert page.values("img", "data-kimg") == ["0", "0.064", "0.128", "0.192"]
+    assert page.snapshots == ["0", "0.064", "0.128", "0.192"]
     hidden = [n for t, n, _ in page.attributes if t == "img" and n in ("src", "hidden")]
     assert hidden == ["src", "hidden", "src", "hidden", "src", "hidden", "src"]
 
@@ -220,7 +165,7 @@ def test_damaged_files_are_passed_over(run: Path) -> None:
     for state in (run / "checkpoints").glob("*/generator.safetensors"):
         state.write_bytes(b"short")
     page = page_of(run)
-    assert page.values("img", "data-kimg") == ["0", "0.064", "0.128"]
+    assert page.snapshots == ["0", "0.064", "0.128"]
     assert "for 0.192 kimg" in page.text
 
 
@@ -254,8 +199,8 @@ def test_page_stays_small_whatever_the_grids(run: Path) -> None:
     page = page_of(run)
     assert len(page.values("img", "src")) == 24
     assert (run / "report.html").stat().st_size < 3_000_000
-    assert page.values("img", "data-kimg")[0] == "0"
-    assert page.values("img", "data-kimg")[-1] == "30"
+    assert page.snapshots[0] == "0"
+    assert page.snapshots[-1] == "30"
 
 
 def test_last_frame_is_exact(run: Path) -> None:
@@ -296,3 +241,23 @@ def test_kimg_is_exact() -> None:
         "25000",
         "1234567.891",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "text"),
+    [
+        (61.04, 1.8, "61.0 (59.2 – 62.8)"),
+        (182.4, 6.0, "182 (176 – 188)"),
+        (0.03049, 0.003, "0.030 (0.027 – 0.033)"),
+        (-0.00002, 0.00005, "−0.00002 (−0.00007 – 0.00003)"),
+        (1234.6, 40.0, "1,235 (1,195 – 1,275)"),
+        (0.5, 0.0, "0.5000 (0.5000 – 0.5000)"),
+        (0.0, 0.0, "0.0 (0.0 – 0.0)"),
+    ],
+)
+def test_estimates_have_the_digits_that_they_deserve(value: float, half: float, text: str) -> None:
+    assert str(told(estimate(value, half))) == text
+
+
+def test_shares_in_percent() -> None:
+    assert str(told(estimate(0.931, 0.01), percent=True)) == "93.1 % (92.1 – 94.1)"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from facegan.apps.commands import commands
+from facegan.apps.reporting.commands import commands
 from facegan.data.spec import ImageSpec
 from facegan.recipe import Recipe
 

@@ -133,14 +133,13 @@ class TensorBoardReporter:
 
     def __init__(self) -> None:
         self._writer: Any = None
+        self._place = ("", 0)
 
     def begin(
         self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
     ) -> None:
-        """Open the event file, hiding what an earlier, interrupted part wrote beyond it."""
-        from torch.utils.tensorboard.writer import SummaryWriter
-
-        self._writer = SummaryWriter(str(run.path / "tensorboard"), purge_step=images_seen + 1)
+        """Note where to write: a run that is finished already gets no further file."""
+        self._place = (str(run.path / "tensorboard"), images_seen + 1)
 
     def end(self) -> None:
         """Close the event file."""
@@ -151,7 +150,12 @@ class TensorBoardReporter:
         """Nothing: ticks are enough."""
 
     def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """One point on every curve."""
+        """One point on every curve, hiding what an interrupted part wrote beyond it."""
+        if self._writer is None:
+            from torch.utils.tensorboard.writer import SummaryWriter
+
+            folder, from_here = self._place
+            self._writer = SummaryWriter(folder, purge_step=from_here)
         for name, value in (line | timing).items():
             if name != "images_seen":
                 self._writer.add_scalar(name, value, line["images_seen"])

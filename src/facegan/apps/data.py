@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from facegan.data.pack import Pack
 from facegan.data.show import contact_sheet
 from facegan.errors import DataError
 from facegan.runs.files import write_bytes
+from facegan.runs.png import png_bytes
 
 _PLAIN_EVERY = 5.0  # seconds
 
@@ -84,17 +84,13 @@ def show(
     Returns:
         The PNG written.
     """
-    from PIL import Image
-
     opened = Pack.open(pack, verify=verify)
     sheet = contact_sheet(opened, rows, columns, split, seed)
     folder = opened.path.resolve()
     target = Path(out) if out is not None else folder.with_name(f"{folder.name}-sheet.png")
     if target.suffix.lower() != ".png":
         raise DataError(f"The sheet cannot be written to {target}.", "Give a name ending in .png.")
-    png = io.BytesIO()
-    Image.fromarray(sheet if sheet.shape[2] == 3 else sheet[:, :, 0]).save(png, "PNG")
-    write_bytes(target, png.getvalue())
+    write_bytes(target, png_bytes(sheet))
     _print_card(opened)
     if verify:
         _console().print("Every byte is as it was when the pack was made.", markup=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
+from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
 from facegan.errors import DataError
 
@@ -43,11 +43,3 @@ def open_dataset(name_or_path: str | Path) -> Pack:
         return Pack.open(path)
     except DataError as error:
         raise DataError(error.message, f"Delete {path}, and it is drawn again.") from error
-
-
-def cache_folder() -> Path:
-    """Where facegan keeps what it can make again: $FACEGAN_CACHE, or the user's cache."""
-    if "FACEGAN_CACHE" in os.environ:
-        return Path(os.environ["FACEGAN_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "facegan"

@@ -25,6 +25,7 @@ def generate(
     grid: bool = False,
     columns: int | None = None,
     truncation: float = 1.0,
+    best: bool = False,
     device: str = "auto",
 ) -> list[Path]:
     """Write generated pictures as PNG files that say they are generated.
@@ -40,13 +41,14 @@ def generate(
         columns: of the grid; as square as possible by default.
         truncation: ψ in [0, 1]; less than 1 draws latents towards their mean: more typical,
             less varied.
+        best: of a run: its best snapshot instead of its last.
         device: `auto`, `cpu`, `cuda`, `mps`.
 
     Returns:
         The files written.
     """
     _check(n=n, seed=seed, truncation=truncation, columns=columns)
-    file = find_generator(source, damaged=lambda message: print(message, file=sys.stderr))
+    file = find_generator(source, lambda message: print(message, file=sys.stderr), best)
     loaded = GeneratorFile.load(file)
     generator = Execution(choose_device(device), channels_last=True).place(loaded.generator)
     seeds = range(seed, seed + n)

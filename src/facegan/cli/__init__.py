@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from facegan.cli.data import data
+from facegan.cli.evaluate import evaluate
 from facegan.cli.group import Commands
 from facegan.errors import FaceganError
 from facegan.version import __version__
@@ -24,12 +25,13 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(cls=Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="facegan")
 def cli() -> None:
-    """A laboratory for GANs that generate faces: prepare, train, use.
+    """A laboratory for GANs that generate faces: prepare, train, measure, use.
 
     \b
     facegan demo                                    faces in three minutes
     facegan data import lfw.tgz faces --crop 152    a dataset from an archive
     facegan train dcgan --data faces --run runs/a   a generator from a dataset
+    facegan evaluate runs/a --data faces            how good, how varied, how much copied
     facegan generate runs/a --grid --out faces.png  pictures from a generator
     facegan report runs/a                           what happened, as a page
     """
@@ -56,6 +58,7 @@ def demo(out: Path, budget: str) -> None:
 
 
 cli.add_command(data)
+cli.add_command(evaluate)
 
 
 @cli.group(cls=Commands, invoke_without_command=True)
@@ -179,6 +182,7 @@ def train(
     metavar="PSI",
     help="Less than 1: more typical, less varied.",
 )
+@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
 @click.option("--device", default="auto", show_default=True)
 def generate(source: Path, out: Path, **options: Any) -> None:
     """Generate pictures from SOURCE, a run's folder or a generator.safetensors file.
@@ -194,18 +198,33 @@ def generate(source: Path, out: Path, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("run", type=click.Path(path_type=Path))
-def report(run: Path) -> None:
-    """Write RUN/report.html again: one file that tells what happened, and opens offline.
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The page.  [default: RUN/report.html; of several, comparison.html]",
+)
+@click.option(
+    "--without-real",
+    is_flag=True,
+    help="Leave real faces and their names out, so that the page can be published.",
+)
+def report(runs: tuple[Path, ...], out: Path | None, without_real: bool) -> None:
+    """Tell what happened in RUN, or compare several: one page that opens offline.
 
-    Training writes it when it ends or is interrupted.
+    Training writes the page of its run when it ends or is interrupted.
 
     \b
     Example: facegan report runs/a
+    Example: facegan report runs/a runs/b --out comparison.html
     """
-    from facegan.apps.report import report as write_report
+    from facegan.apps import report as pages
 
-    click.echo(f"Wrote {write_report(run)}.")
+    if len(runs) == 1:
+        written = pages.report(runs[0], out, real=not without_real)
+    else:
+        written = pages.compare(runs, out or Path("comparison.html"), real=not without_real)
+    click.echo(f"Wrote {written}.")
 
 
 def _finish(outcome: Any) -> None:

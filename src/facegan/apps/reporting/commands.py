@@ -11,10 +11,12 @@ import tomli_w
 
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
+from facegan.evaluation.results import Evaluation
 from facegan.recipe import Recipe, difference, recipe_names
 
 # Beyond this many --set, the recipe's own file is easier to read.
 _MOST_SETTINGS = 12
+_GRID = "-n 64 --seed 0 --grid --out"
 _WORD = re.compile(r"(?!(true|false|inf|nan)$)[a-z][a-z0-9_]*")
 _PORTRAITS = re.compile(r"seed (?P<seed>[0-9]+), items 0 to (?P<last>[0-9]+)")
 
@@ -34,8 +36,9 @@ def commands(
     dataset: dict[str, Any],
     spec: ImageSpec | None = None,
     processes: int = 1,
+    measured: Evaluation | None = None,
 ) -> list[Command]:
-    """What to type to make the dataset (where it was drawn), the same run, and pictures.
+    """What to type to make the dataset (where it was drawn), the same run, scores and pictures.
 
     Args:
         recipe: of the run.
@@ -45,6 +48,7 @@ def commands(
         dataset: its identity, as in provenance.json.
         spec: shape of its images, where known.
         processes: that shared each batch.
+        measured: an evaluation of the trained generator, to measure the same again.
     """
     found = []
     pack = "PACK"
@@ -57,13 +61,31 @@ def commands(
     if processes > 1:
         parts.append(f"--processes {processes}")
     found.append(Command("Train the same run again, in a new folder", " ".join(parts)))
+    if measured is not None:
+        found.append(Command("Measure it the same way", _measure(measured, run, pack)))
     found.append(
         Command(
             "The grid of this page, from the trained generator",
-            f"facegan generate {shlex.quote(run)} -n 64 --seed 0 --grid --out faces.png",
+            f"facegan generate {shlex.quote(run)} {_GRID} faces.png",
         )
     )
     return found
+
+
+def best_command(run: str) -> str:
+    """What to type for pictures from the best snapshot."""
+    return f"facegan generate {shlex.quote(run)} --best {_GRID} best-faces.png"
+
+
+def _measure(evaluation: Evaluation, run: str, pack: str) -> str:
+    words = [f"facegan evaluate {shlex.quote(run)} --data {pack}"]
+    words += [f"-n {evaluation.n_fake} --n-real {evaluation.n_real}"]
+    words += [f"--extractor {shlex.quote(space.extractor)}" for space in evaluation.features]
+    if evaluation.reference != "train":
+        words.append(f"--reference {evaluation.reference}")
+    if evaluation.seed:
+        words.append(f"--seed {evaluation.seed}")
+    return " ".join(words)
 
 
 def changes_from_shipped(recipe: Recipe) -> list[str] | None:

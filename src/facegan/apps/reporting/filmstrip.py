@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Together, as base64, these make about 2.6 MB.
-_LAST_BYTES = 700_000
-_OTHERS_BYTES = 1_250_000
+# As base64 this makes about 2.6 MB.
+ROOM = 1_950_000
+# The part of the room for the last grid, which is the one that people look at.
+_LAST = 0.36
 _QUALITIES = (85, 70, 50, 30, 10)
 # (longest side, quality), from the best that a page may hold down to what always fits.
 _OTHERS = ((640, 85), (640, 70), (640, 50), (480, 50), (320, 50), (320, 30), (240, 20))
 _NAME = re.compile(r"(?P<kimg>[0-9]+\.[0-9]+)k\.png")
+
+# How training lays its samples out.
+COLUMNS, GAP = 8, 2
+
+# The widest that a page shows a grid, in CSS pixels.
+_WIDEST = 1056
 
 T = TypeVar("T")
 
@@ -31,8 +38,8 @@ class Frame:
     Attributes:
         kimg: images shown to the discriminator until then, in thousands.
         uri: the picture as a data: URI.
-        width: of the original, in pixels.
-        height: of the original, in pixels.
+        width: of what is kept of the original, in its own pixels.
+        height: of the same.
     """
 
     kimg: float
@@ -41,7 +48,13 @@ class Frame:
     height: int
 
 
-def filmstrip(samples: Path, at_most: int = 24) -> list[Frame]:
+def filmstrip(
+    samples: Path,
+    at_most: int = 24,
+    room: int = ROOM,
+    rows: int = COLUMNS,
+    widest: int | None = None,
+) -> list[Frame]:
     """The grids in a run's folder of samples, in the order of training.
 
     The last is kept as it is, unless it is very large; the others lose detail, and pixels
@@ -50,6 +63,9 @@ def filmstrip(samples: Path, at_most: int = 24) -> list[Frame]:
     Args:
         samples: the folder; it need not exist.
         at_most: frames to keep, at least 2: the first, the last, others evenly between.
+        room: bytes for all of them together.
+        rows: how many of the grid's 8 rows of pictures to keep.
+        widest: pixels beyond which grids are made smaller; None for no limit.
     """
     found = sorted(
         (float(match["kimg"]), path)
@@ -57,16 +73,24 @@ def filmstrip(samples: Path, at_most: int = 24) -> list[Frame]:
         if (match := _NAME.fullmatch(path.name))
     )
     images = [
-        (kimg, image) for kimg, path in evenly(found, at_most) if (image := _open(path)) is not None
+        (kimg, _reduced(image, rows, widest))
+        for kimg, path in evenly(found, at_most)
+        if (image := _open(path)) is not None
     ]
     if not images:
         return []
     *before, last = [image for _, image in images]
-    encoded = [*_small(before), _large(last)]
+    for_last = round(room * _LAST)
+    encoded = [*_small(before, room - for_last), _large(last, for_last)]
     return [
-        Frame(kimg, _uri(data), image.width, image.height)
+        Frame(kimg, data_uri(data), image.width, image.height)
         for (kimg, image), data in zip(images, encoded, strict=True)
     ]
+
+
+def shown_width(natural: int) -> int:
+    """CSS pixels: whole screen pixels for each of the picture's, where it is small enough."""
+    return natural * max(1, _WIDEST // natural)
 
 
 def evenly(items: Sequence[T], at_most: int) -> list[T]:
@@ -87,26 +111,36 @@ def _open(path: Path) -> Image | None:
         return None
 
 
-def _large(image: Image) -> bytes:
+def _reduced(image: Image, rows: int, widest: int | None) -> Image:
+    """The first rows of a grid of 8 × 8 (all of one laid out otherwise), not too wide."""
+    side, rest = divmod(image.height + GAP, COLUMNS)
+    if not rest and image.width == image.height and rows < COLUMNS:
+        image = image.crop((0, 0, image.width, rows * side - GAP))
+    if widest is not None:
+        image.thumbnail((widest, widest))
+    return image
+
+
+def _large(image: Image, room: int) -> bytes:
     """Without loss where there is room for it."""
-    encoded = _webp(image, lossless=True)
+    encoded = webp(image, lossless=True)
     for quality in _QUALITIES:
-        if len(encoded) <= _LAST_BYTES:
+        if len(encoded) <= room:
             break
-        encoded = _webp(image, quality=quality)
+        encoded = webp(image, quality=quality)
     return encoded
 
 
-def _small(images: list[Image]) -> list[bytes]:
+def _small(images: list[Image], room: int) -> list[bytes]:
     """With one quality for all, so that a change between frames is a change in training."""
     if not images:
         return []
     for side, quality in _OTHERS[:-1]:
         # A few tell quickly whether all would be too large.
         some = [len(_shrunk(image, side, quality)) for image in images[:: len(images) // 3 + 1]]
-        if sum(some) / len(some) * len(images) <= 1.1 * _OTHERS_BYTES:
+        if sum(some) / len(some) * len(images) <= 1.1 * room:
             encoded = [_shrunk(image, side, quality) for image in images]
-            if sum(map(len, encoded)) <= _OTHERS_BYTES:
+            if sum(map(len, encoded)) <= room:
                 return encoded
     return [_shrunk(image, *_OTHERS[-1]) for image in images]
 
@@ -114,14 +148,16 @@ def _small(images: list[Image]) -> list[bytes]:
 def _shrunk(image: Image, side: int, quality: int) -> bytes:
     copy = image.copy()
     copy.thumbnail((side, side))
-    return _webp(copy, quality=quality)
+    return webp(copy, quality=quality)
 
 
-def _webp(image: Image, lossless: bool = False, quality: int = 80) -> bytes:
+def webp(image: Image, lossless: bool = False, quality: int = 80) -> bytes:
+    """The content of a WebP file."""
     target = io.BytesIO()
     image.save(target, "WEBP", lossless=lossless, quality=quality, method=4)
     return target.getvalue()
 
 
-def _uri(data: bytes) -> str:
+def data_uri(data: bytes) -> str:
+    """A WebP picture as the source of an `<img>`."""
     return f"data:image/webp;base64,{base64.b64encode(data).decode()}"

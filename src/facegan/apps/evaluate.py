@@ -1,0 +1,224 @@
+"""`facegan evaluate`: how good, how varied and how much copied generated pictures are."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.apps.data import progress_bar
+from facegan.apps.datasets import cache_folder, open_dataset
+from facegan.apps.report import report as write_report
+from facegan.data.importer import import_images
+from facegan.data.pack import Pack, is_pack
+from facegan.errors import DataError, FaceganError
+from facegan.evaluation.cache import FeatureCache
+from facegan.evaluation.extractors import open_extractor
+from facegan.evaluation.judge import ALL_SCORES, Judge, Judgement
+from facegan.evaluation.real import DEFAULT_N, FEWEST, Reference, choose_real
+from facegan.evaluation.results import Evaluation
+from facegan.runs.checkpoint import folder_name
+from facegan.runs.directory import RunDirectory
+from facegan.runs.files import new_folder
+from facegan.runs.find import find_generator
+from facegan.runs.generator_file import GeneratorFile
+from facegan.runs.png import png_bytes
+from facegan.seeding import REAL_CHOICE, random
+from facegan.training.execution import Execution, choose_device
+from facegan.training.samples import pictures
+
+DEFAULT_EXTRACTORS = ("efflite0",)
+
+
+def evaluate(
+    source: str | Path,
+    data: str | Path,
+    *,
+    n: int | None = None,
+    n_real: int | None = None,
+    reference: Reference = "train",
+    extractors: Sequence[str] = DEFAULT_EXTRACTORS,
+    seed: int = 0,
+    copying: bool | None = None,
+    faces: bool | None = None,
+    best: bool = False,
+    device: str = "auto",
+    record: bool = True,
+) -> Evaluation:
+    """Measure generated pictures beside real ones.
+
+    Args:
+        source: a run's folder, a generator.safetensors file, a pack, or a folder or archive
+            of pictures.
+        data: the pack of real pictures, or `portraits`.
+        n: how many generated pictures to measure; 5,000 by default, or as many as the real
+            ones allow.
+        n_real: real pictures in the reference; 10,000 by default, or all that are there.
+        reference: the split of `data` that the reference comes from: `train`, `holdout`,
+            `all`.
+        extractors: the feature spaces: `efflite0`, `efflite0@64`, `faces`, `inception`, or a
+            TOML file that describes another.
+        seed: the first seed of the generated pictures, and of all that is drawn by chance.
+        copying: whether to look for copies of training pictures; by default where `data` has
+            held-out ones, without which nothing can be said.
+        faces: whether to look for faces; by default where the extra `faces` is installed.
+        best: of a run: its best snapshot instead of its last.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        record: of a run: whether to write the findings into its folder, and its page again.
+
+    Raises:
+        FaceganError: for what cannot be measured, or is not comparable.
+    """
+    if not extractors:
+        raise FaceganError("No extractor was given.", "Name one: efflite0.")
+    if len(set(extractors)) < len(extractors):
+        raise FaceganError(f"An extractor is named twice: {', '.join(extractors)}.")
+    pack = open_dataset(data)
+    where = choose_device(device)
+    opened = [open_extractor(name, where) for name in extractors]
+    generated = _open_source(source, pack, best, device)
+    if n is None and generated.available is not None:
+        halves = len(pack.indices("train" if reference == "holdout" else reference))
+        n = min(DEFAULT_N, generated.available, halves if reference == "holdout" else halves // 2)
+    choice = choose_real(pack, n, n_real, reference, seed)
+    cache = FeatureCache(cache_folder())
+    judge = Judge(pack, choice, reference, seed, opened, ALL_SCORES, cache, progress_bar)
+    images, seeds = generated.take(judge.n, seed)
+    if copying is None:
+        copying = len(pack.indices("holdout")) >= FEWEST
+    if faces is None:
+        faces = _faces_installed()
+    judgement = judge.judge(
+        images,
+        generated.said,
+        seeds=seeds,
+        faces=faces,
+        copying=copying,
+        watch=progress_bar,
+    )
+    if record and generated.run is not None:
+        _record(generated.run, generated.images_seen, judgement)
+        write_report(generated.run.path)
+    return judgement.evaluation
+
+
+def _faces_installed() -> bool:
+    from facegan.evaluation.dlib_models import installed
+
+    return installed()
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where generated pictures come from.
+
+    Attributes:
+        said: in words.
+        available: how many there are; None for a generator, which makes any number.
+        images: uint8 [available, H, W, C], where there is no generator.
+        generator: where there is one.
+        run: the run that it belongs to.
+        images_seen: how far it was trained.
+    """
+
+    said: str
+    available: int | None = None
+    images: npt.NDArray[np.uint8] | None = None
+    generator: GeneratorFile | None = None
+    device: str = "auto"
+    run: RunDirectory | None = None
+    images_seen: int = 0
+
+    def take(self, n: int, seed: int) -> tuple[npt.NDArray[np.uint8], list[int]]:
+        """`n` pictures, and the seed or number of each."""
+        if self.generator is None:
+            assert self.images is not None
+            if n > len(self.images):
+                raise DataError(
+                    f"-n {n}: {self.said} holds {len(self.images)} pictures.",
+                    f"Ask for -n {len(self.images)} or fewer.",
+                )
+            chosen = np.sort(random(seed, REAL_CHOICE, 2).permutation(len(self.images))[:n])
+            return np.asarray(self.images[chosen]), chosen.tolist()
+        loaded = self.generator
+        execution = Execution(choose_device(self.device), channels_last=True)
+        generator = execution.place(loaded.generator)
+        seeds = range(seed, seed + n)
+        spec = loaded.generator.spec
+        made = np.empty((n, spec.resolution, spec.resolution, spec.channels), np.uint8)
+        done = 0
+        with progress_bar("generating") as progress:
+            for group in pictures(generator, loaded.pixels, seeds):
+                made[done : done + len(group)] = group
+                done += len(group)
+                progress(done, n)
+        return made, list(seeds)
+
+
+def _open_source(source: str | Path, pack: Pack, best: bool, device: str) -> _Source:
+    """Tell what `source` is by what is there."""
+    path = Path(source)
+    if RunDirectory(path).started or path.suffix == ".safetensors":
+        run = RunDirectory(path) if path.is_dir() else None
+        loaded = GeneratorFile.load(find_generator(path, best=best))
+        _require_shape(loaded, pack)
+        snapshot = "best snapshot" if best else "generator"
+        said = f"{loaded.recipe.name}, {snapshot} at {loaded.images_seen / 1000:g} kimg"
+        return _Source(
+            said, generator=loaded, device=device, run=run, images_seen=loaded.images_seen
+        )
+    if best:
+        raise FaceganError(f"--best: {path} is not a run.", "Only runs keep their best snapshot.")
+    if path.is_dir() and is_pack(path):
+        other = Pack.open(path)
+        said = f"the pictures of {other.card.get('name')}"
+        return _Source(said, available=len(other), images=other.images)
+    if not path.exists():
+        raise FaceganError(
+            f"{path} does not exist.",
+            "Give a run's folder, a generator.safetensors file, a pack, or pictures in a folder "
+            "or an archive.",
+        )
+    return _from_pictures(path, pack)
+
+
+def _from_pictures(path: Path, pack: Pack) -> _Source:
+    """Any pictures, brought to the size of the real ones by the importer's filter."""
+    with tempfile.TemporaryDirectory(prefix="facegan-") as folder, progress_bar("reading") as bar:
+        made = import_images(
+            path,
+            Path(folder) / "pictures",
+            resolution=pack.spec.resolution,
+            channels=pack.spec.channels,
+            holdout=0.0,
+            min_size=1,
+            progress=bar,
+        )
+        images = np.array(made.images)
+    return _Source(f"the pictures in {path.name}", available=len(images), images=images)
+
+
+def _require_shape(loaded: GeneratorFile, pack: Pack) -> None:
+    made, real = loaded.generator.spec, pack.spec
+    if (made.resolution, made.channels) != (real.resolution, real.channels):
+        raise FaceganError(
+            f"The generator makes pictures of {made.resolution}×{made.resolution} with "
+            f"{made.channels} channels; those of {pack.path} are {real.resolution}×"
+            f"{real.resolution} with {real.channels}.",
+            "Import the real pictures again in the shape of the generated ones.",
+        )
+
+
+def _record(run: RunDirectory, images_seen: int, judgement: Judgement) -> None:
+    """A line in the journal, and the pictures of the closest pairs."""
+    evaluation = judgement.evaluation
+    if judgement.closest is not None and judgement.closest_generated is not None:
+        with new_folder(run.evaluations / folder_name(images_seen)) as folder:
+            (folder / "closest.png").write_bytes(png_bytes(judgement.closest))
+            (folder / "closest-generated.png").write_bytes(png_bytes(judgement.closest_generated))
+    line = {"images_seen": images_seen, "evaluation": evaluation.model_dump(exclude_none=True)}
+    run.metrics.append(line)

@@ -1,0 +1,110 @@
+"""An evaluation as tables on the terminal: no score without its floor."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from facegan.evaluation.results import (
+    LESS_IS_BETTER,
+    SCORE_TITLES,
+    Copying,
+    Estimate,
+    Evaluation,
+    FeatureScores,
+    Modes,
+)
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Everything that was found, with what it takes to judge it."""
+    console = Console(highlight=False)
+    say = lambda text: console.print(text, markup=False, soft_wrap=True)  # noqa: E731
+    say(
+        f"{evaluation.source}: {evaluation.n_fake:,} pictures of {evaluation.resolution}×"
+        f"{evaluation.resolution} beside {evaluation.n_real:,} real ones of {evaluation.dataset} "
+        f"({evaluation.reference}), seed {evaluation.seed}."
+    )
+    for space in evaluation.features:
+        say("")
+        console.print(_scores(space))
+        say(f"{space.extractor}: {space.resizer}")
+    say("")
+    say(
+        "Beside each value its 95 % bootstrap interval. Floor: as many real pictures in the place "
+        "of the generated ones. Compare with other evaluations only where dataset, numbers, "
+        "extractor and seed are the same."
+    )
+    if evaluation.faces is not None:
+        found = evaluation.faces
+        say("")
+        say(
+            f"Faces found in {_share(found.generated)} of the generated pictures, in "
+            f"{_share(found.real)} of real ones ({found.detector}, n {found.n:,})."
+        )
+    if evaluation.modes is not None:
+        say("")
+        say(_modes(evaluation.modes))
+    if evaluation.copying is not None:
+        say("")
+        console.print(_copying(evaluation.copying))
+        say(evaluation.copying.said)
+
+
+def _scores(space: FeatureScores) -> Table:
+    fid = space.extractor == "inception"
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(space.extractor, no_wrap=True)
+    for column in ("generated", "", "floor", "", "ratio"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, title in SCORE_TITLES.items():
+        if name not in space.scores:
+            continue
+        score = space.scores[name]
+        arrow = "↓" if name in LESS_IS_BETTER else "↑"
+        title = title.replace("FD", "FID") if fid else title
+        unit = 1.0
+        if name == "kid":  # as it is usually given
+            title, unit = "KID × 10³", 1000.0
+        ratio = "–" if score.ratio is None else f"{score.ratio:.3g}"
+        cells = (*_cells(score.generated, unit), *_cells(score.real, unit))
+        table.add_row(f"{title} {arrow}", *cells, ratio)
+    return table
+
+
+def _cells(estimate: Estimate, unit: float) -> tuple[str, str]:
+    value, low, high = (unit * x for x in (estimate.value, estimate.low, estimate.high))
+    return f"{value:.3g}", f"{low:.3g} to {high:.3g}"
+
+
+def _share(estimate: Estimate) -> str:
+    low, high = (f"{100 * end:.1f}" for end in (estimate.low, estimate.high))
+    return f"{100 * estimate.value:.1f} % ({low} to {high})"
+
+
+def _modes(modes: Modes) -> str:
+    generated, real = modes.total_variation, modes.total_variation_real
+    return (
+        f"Known truth: {modes.covered} of {modes.modes} combinations of attributes occur "
+        f"(among as many real pictures: {modes.covered_real}). Total variation from the truth "
+        f"{generated.value:.3f} ({generated.low:.3f} to {generated.high:.3f}), of real pictures "
+        f"{real.value:.3f}. The reader is right in {100 * modes.accuracy:.1f} % of pictures."
+    )
+
+
+def _copying(copying: Copying) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("copying", no_wrap=True)
+    for column in ("authentic", "held-out", "closer", "to holdout", "near", "by chance"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for seen in copying.embeddings:
+        table.add_row(
+            seen.embedding,
+            f"{100 * seen.authentic.value:.1f} %",
+            f"{100 * seen.authentic_real.value:.1f} %",
+            f"{seen.closer:.3f}",
+            f"{seen.closer_holdout:.3f}",
+            f"{seen.near:,}",
+            f"{seen.near_expected:.0f}",
+        )
+    return table
