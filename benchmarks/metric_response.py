@@ -31,6 +31,7 @@ from facegan.evaluation.pixel_embedding import PixelEmbedding
 from facegan.evaluation.results import ScoreName
 from facegan.evaluation.scores import Scorer
 from facegan.seeding import REAL_CHOICE, random
+from facegan.startup import tune_process
 
 Images = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
@@ -39,6 +40,7 @@ SCORES: tuple[ScoreName, ...] = ("fd", "kid", "precision", "recall", "density", 
 
 def main() -> None:
     """Spoil, measure, print."""
+    tune_process()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("pack", type=Path)
     parser.add_argument("--n", type=int, default=2500)

@@ -82,6 +82,21 @@ TINY: dict[str, tuple[str, ...]] = {
         "discriminator.hidden=[12, 8]",
     ),
     "dcgan": ("generator.channels=4", "generator.latent.size=6", "discriminator.channels=4"),
+    "resnet": (
+        *("generator.channels=8", "generator.widest=2", "generator.latent.size=6"),
+        *("discriminator.channels=8", "discriminator.widest=2"),
+    ),
+    "r3gan": (
+        *("generator.channels=16", "generator.group=4", "generator.latent.size=6"),
+        *("discriminator.channels=16", "discriminator.group=4"),
+    ),
+}
+# What a recipe needs besides, to be small: 32 pixels leave no 32×32 maps inside, and several
+# updates of D for each of G would make odd numbers of steps.
+TINY_RECIPES: dict[str, tuple[str, ...]] = {
+    "wgan-gp": ("method.n_critic=2",),
+    "sngan": ("method.n_critic=2",),
+    "sagan": ("generator.attention=16", "discriminator.attention=16"),
 }
 SHORT = (
     "training.batch=8",
@@ -100,7 +115,8 @@ def tiny() -> Callable[..., Any]:
 
     def make(name: str, *settings: str) -> Recipe:
         recipe = Recipe.load(name)
-        return recipe.override(*TINY[recipe.generator.kind], *SHORT, *settings)
+        small = (*TINY[recipe.generator.kind], *TINY_RECIPES.get(name, ()))
+        return recipe.override(*small, *SHORT, *settings)
 
     return make
 

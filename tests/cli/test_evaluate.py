@@ -67,7 +67,7 @@ def test_a_run_is_measured_recorded_and_shown(home: Path, command: Any) -> None:
         "FD∞ ↓",
         "KID × 10³ ↓",
         "coverage ↑",
-        "bootstrap",
+        "95 % interval",
         "combinations of attributes",
         "without copying",
         "does not prove",

@@ -96,10 +96,10 @@ def test_repeated_pictures_dead_units_and_collapse() -> None:
     gap = real.mean(axis=0) - collapsed[0]
     assert fd(real, collapsed) == pytest.approx(gap @ gap + real.var(axis=0, ddof=1).sum())
     assert fd(collapsed, real) == pytest.approx(fd(real, collapsed))
-    for few in (repeated, collapsed):
+    for x, few in ((real, repeated), (real, collapsed), (collapsed, real)):
         random = np.random.default_rng(0)
-        measured = FrechetReference(Moments.of(real)).measure(few, random)
-        assert measured.value == pytest.approx(fd(real, few))
+        measured = FrechetReference(Moments.of(x)).measure(few, random)
+        assert measured.value == pytest.approx(fd(x, few))
         assert np.isfinite(measured.influence).all()
         estimate = linearised(measured, random)
         assert estimate.low <= estimate.value <= estimate.high

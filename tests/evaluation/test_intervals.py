@@ -88,6 +88,13 @@ def test_a_share_stays_within_its_range() -> None:
     assert halved(Halved(0.98, np.array([[1.0, 0.8]]))).high == 1.0
 
 
+def test_what_points_add_alone_does_not_become_less_with_more_pictures() -> None:
+    estimate = halved(Halved(0.5, np.array([[0.5, 0.52], [0.53, 0.5]]), alone=3e-4))
+    reach = 1.96 * np.sqrt((0.02**2 + 0.03**2) / 8 + 3e-4 / 2)
+    assert estimate.high - 0.5 == pytest.approx(reach, rel=1e-4)
+    assert 0.5 - estimate.low == pytest.approx(reach, rel=1e-4)
+
+
 def test_of_halves_is_right_for_a_mean() -> None:
     random = np.random.default_rng(0)
     contributions = (random.random(400) < 0.4).astype(float)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -15,11 +16,18 @@ from facegan.models.dcgan import RESOLUTIONS, DcganDiscriminatorConfig, DcganGen
 from facegan.models.interfaces import Discriminator, Generator, Latent, parameter_count
 from facegan.models.mlp import MlpDiscriminatorConfig, MlpGeneratorConfig
 
-TINY = {
+TINY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "mlp": ({"hidden": (8, 6)}, {"hidden": (8, 6)}),
     "dcgan": ({"channels": 2}, {"channels": 2}),
+    "resnet": ({"channels": 8, "widest": 2}, {"channels": 8, "widest": 2}),
+    "r3gan": ({"channels": 16, "group": 2}, {"channels": 16, "group": 2}),
 }
-SUPPORTED = {"mlp": (1, 32, 45), "dcgan": RESOLUTIONS}
+SUPPORTED = {
+    "mlp": (1, 32, 45),
+    "dcgan": RESOLUTIONS,
+    "resnet": (32, 64, 128),
+    "r3gan": (8, 32, 64, 128),
+}
 LATENT = Latent(size=5)
 CASES = [
     pytest.param(kind, ImageSpec(resolution, channels), id=f"{kind}-{resolution}-{channels}")
@@ -63,6 +71,10 @@ def test_shapes_and_gradients(kind: str, spec: ImageSpec) -> None:
 def test_every_parameter_matters(kind: str) -> None:
     """A gradient of exactly zero everywhere would be a weight that nothing depends on."""
     generator, discriminator = build(kind, ImageSpec(32))
+    with torch.no_grad():
+        for parameter in (*generator.parameters(), *discriminator.parameters()):
+            if not parameter.any():  # some branches begin closed, and open after one step
+                parameter.normal_(0, 0.1)
     discriminator(generator(latents(16))).square().sum().backward()
     for network in (generator, discriminator):
         for name, parameter in network.named_parameters():

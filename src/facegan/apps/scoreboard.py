@@ -31,8 +31,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         say(f"{space.extractor}: {space.resizer}")
     say("")
     say(
-        "Beside each value its 95 % bootstrap interval. Floor: as many real pictures in the place "
-        "of the generated ones. Compare with other evaluations only where dataset, numbers, "
+        "Beside each value its 95 % interval (resampling). Floor: as many real pictures in the "
+        "place of the generated ones. Compare with other evaluations only where dataset, numbers, "
         "extractor and seed are the same."
     )
     if evaluation.faces is not None:

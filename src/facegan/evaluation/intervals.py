@@ -43,15 +43,18 @@ class Measured(NamedTuple):
 
 
 class Halved(NamedTuple):
-    """A score that changes in jumps when a picture is left out, with that of halves.
+    """A share of fixed points that n pictures hit, jointly, with that of halves of them.
 
     Attributes:
-        value: the score of n pictures.
-        halves: float64 [splits, 2], of both halves of them, split at random several times.
+        value: the share that all n pictures hit.
+        halves: float64 [splits, 2], that both halves of them hit, split at random several times.
+        alone: what each fixed point adds to the variance by being hit or not: half of the
+            share on which two halves disagree, over the number of points.
     """
 
     value: float
     halves: Floats
+    alone: float = 0.0
 
 
 def bootstrap_mean(
@@ -112,12 +115,14 @@ def linearised(
 def halved(measured: Halved) -> Estimate:
     """A share in [0, 1] with its interval, from how much the two halves of a split differ.
 
-    Half the pictures have twice the variance, and so does a difference of two equal ones: the
-    deviation is the root mean square of the differences, over 2.
+    The variance is a + b/n: what points close to each other have in common becomes less with
+    more pictures, what each adds alone (a) does not. Halves have a + 2b/n, and their
+    difference has twice that, so the variance of all is the mean square of the differences
+    over 4, and a/2.
     """
-    value, halves = measured
-    deviation = float(np.sqrt(((halves[:, 0] - halves[:, 1]) ** 2).mean())) / 2
-    reach = _NORMAL * deviation
+    value, halves, alone = measured
+    variance = float(((halves[:, 0] - halves[:, 1]) ** 2).mean()) / 4 + alone / 2
+    reach = _NORMAL * math.sqrt(variance)
     return _estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
 
 

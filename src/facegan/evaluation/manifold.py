@@ -126,8 +126,10 @@ class _Balls:
             hit[1, rows] |= (inside & ~first[columns]).any(axis=1)
 
     def recall(self) -> Halved:
+        """The share of real pictures seen that lie in some ball."""
         shares = self._hit.mean(axis=2)
-        return Halved(float(shares[0, 0]), shares[1:])
+        differ = float((self._hit[1:, 0] != self._hit[1:, 1]).mean())
+        return Halved(float(shares[0, 0]), shares[1:], differ / 2 / self._hit.shape[2])
 
 
 class _Cover:

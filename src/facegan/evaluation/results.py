@@ -25,7 +25,7 @@ LESS_IS_BETTER: frozenset[ScoreName] = frozenset({"fd", "fd_infinity", "kid"})
 
 
 class Estimate(Config):
-    """A number and its 95 % bootstrap interval.
+    """A number and its 95 % interval, from resampling the generated pictures.
 
     Attributes:
         value: the number.

@@ -8,14 +8,25 @@ from pydantic import Field
 
 from facegan.models.dcgan import DcganDiscriminatorConfig, DcganGeneratorConfig
 from facegan.models.mlp import MlpDiscriminatorConfig, MlpGeneratorConfig
+from facegan.models.r3gan import R3ganDiscriminatorConfig, R3ganGeneratorConfig
+from facegan.models.resnet import ResnetDiscriminatorConfig, ResnetGeneratorConfig
 
 # kind → (generator's options, discriminator's options)
 MODELS = {
     "mlp": (MlpGeneratorConfig, MlpDiscriminatorConfig),
     "dcgan": (DcganGeneratorConfig, DcganDiscriminatorConfig),
+    "resnet": (ResnetGeneratorConfig, ResnetDiscriminatorConfig),
+    "r3gan": (R3ganGeneratorConfig, R3ganDiscriminatorConfig),
 }
 
-GeneratorConfig = Annotated[MlpGeneratorConfig | DcganGeneratorConfig, Field(discriminator="kind")]
+GeneratorConfig = Annotated[
+    MlpGeneratorConfig | DcganGeneratorConfig | ResnetGeneratorConfig | R3ganGeneratorConfig,
+    Field(discriminator="kind"),
+]
 DiscriminatorConfig = Annotated[
-    MlpDiscriminatorConfig | DcganDiscriminatorConfig, Field(discriminator="kind")
+    MlpDiscriminatorConfig
+    | DcganDiscriminatorConfig
+    | ResnetDiscriminatorConfig
+    | R3ganDiscriminatorConfig,
+    Field(discriminator="kind"),
 ]
