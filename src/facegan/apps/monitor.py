@@ -6,13 +6,14 @@ import numpy as np
 
 from facegan.apps.data import progress_bar
 from facegan.apps.datasets import cache_folder
+from facegan.apps.reporting.words import ratio, told
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import Judge
 from facegan.evaluation.real import FEWEST, choose_real
-from facegan.evaluation.results import Estimate, Evaluation, ScoreName
+from facegan.evaluation.results import Evaluation, ScoreName
 from facegan.models.interfaces import Generator
 from facegan.recipe import Recipe
 from facegan.runs.best import Best
@@ -62,20 +63,16 @@ def enough_for(pack: Pack) -> bool:
 
 
 def in_a_line(evaluation: Evaluation) -> str:
-    """`FD 92 (89 to 95), of real pictures 12: 7.6 times; coverage 0.31; efflite0@64, n 1,000`."""
+    """`FD 92 (89 – 95), of real pictures 12: 7.6 ×; coverage 0.31; efflite0@64, n 1,000`."""
     space = evaluation.features[0]
     fd = space.scores["fd"]
-    words = [f"FD {_estimate(fd.generated)}, of real pictures {fd.real.value:.3g}"]
+    words = [f"FD {told(fd.generated)}, of real pictures {told(fd.real).value}"]
     if fd.ratio is not None:
-        words[0] += f": {fd.ratio:.3g} times"
+        words[0] += f": {ratio(fd.ratio)}"
     if "coverage" in space.scores:
         words.append(f"coverage {space.scores['coverage'].generated.value:.2f}")
     words.append(f"{space.extractor}, n {evaluation.n_fake:,}")
     return "; ".join(words)
-
-
-def _estimate(found: Estimate) -> str:
-    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"
 
 
 def _best(evaluation: Evaluation, images_seen: int) -> Best:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from facegan.apps.reporting.words import ratio, told
 from facegan.evaluation.results import (
     LESS_IS_BETTER,
     SCORE_TITLES,
@@ -39,8 +40,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         found = evaluation.faces
         say("")
         say(
-            f"Faces found in {_share(found.generated)} of the generated pictures, in "
-            f"{_share(found.real)} of real ones ({found.detector}, n {found.n:,})."
+            f"Faces found in {told(found.generated, percent=True)} of the generated pictures, in "
+            f"{told(found.real, percent=True)} of real ones ({found.detector}, n {found.n:,})."
         )
     if evaluation.modes is not None:
         say("")
@@ -63,23 +64,18 @@ def _scores(space: FeatureScores) -> Table:
         score = space.scores[name]
         arrow = "↓" if name in LESS_IS_BETTER else "↑"
         title = title.replace("FD", "FID") if fid else title
-        unit = 1.0
+        generated, real = score.generated, score.real
         if name == "kid":  # as it is usually given
-            title, unit = "KID × 10³", 1000.0
-        ratio = "–" if score.ratio is None else f"{score.ratio:.3g}"
-        cells = (*_cells(score.generated, unit), *_cells(score.real, unit))
-        table.add_row(f"{title} {arrow}", *cells, ratio)
+            title, generated, real = "KID × 10³", _thousandfold(generated), _thousandfold(real)
+        cells = [
+            cell for found in map(told, (generated, real)) for cell in (found.value, found.between)
+        ]
+        table.add_row(f"{title} {arrow}", *cells, ratio(score.ratio))
     return table
 
 
-def _cells(estimate: Estimate, unit: float) -> tuple[str, str]:
-    value, low, high = (unit * x for x in (estimate.value, estimate.low, estimate.high))
-    return f"{value:.3g}", f"{low:.3g} to {high:.3g}"
-
-
-def _share(estimate: Estimate) -> str:
-    low, high = (f"{100 * end:.1f}" for end in (estimate.low, estimate.high))
-    return f"{100 * estimate.value:.1f} % ({low} to {high})"
+def _thousandfold(found: Estimate) -> Estimate:
+    return Estimate(value=1000 * found.value, low=1000 * found.low, high=1000 * found.high)
 
 
 def _modes(modes: Modes) -> str:
@@ -87,8 +83,8 @@ def _modes(modes: Modes) -> str:
     return (
         f"Known truth: {modes.covered} of {modes.modes} combinations of attributes occur "
         f"(among as many real pictures: {modes.covered_real}). Total variation from the truth "
-        f"{generated.value:.3f} ({generated.low:.3f} to {generated.high:.3f}), of real pictures "
-        f"{real.value:.3f}. The reader is right in {100 * modes.accuracy:.1f} % of pictures."
+        f"{told(generated)}, of real pictures {told(real).value}. The reader is right in "
+        f"{100 * modes.accuracy:.1f} % of pictures."
     )
 
 
