@@ -39,7 +39,7 @@ def overlays(group: Group, readings: Sequence[Reading]) -> list[Plot]:
     chosen = group.entries[:_MOST_LINES]
     if len(chosen) < 2 or all(len(entry.track.points) < 2 for entry in chosen):
         return []
-    titles = [title for title, _ in group.columns if title in ("FD", "FID", "recall")]
+    titles = [title for title, _ in group.columns if title in ("FD", "FID", "recall", "coverage")]
     timed = all(readings[entry.run].timing for entry in chosen)
     plots = []
     for title in titles:

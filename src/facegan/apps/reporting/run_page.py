@@ -101,7 +101,7 @@ def _first_scores(found: list[Track]) -> list[tuple[str, str, str]]:
                 f"({space}, n {n:,})",
             )
             for measure in track.last.measures
-            if measure.title in ("FD", "FID", "recall")
+            if measure.title in ("FD", "FID", "coverage")
         ]
     return []
 
