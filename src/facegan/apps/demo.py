@@ -109,6 +109,7 @@ def _say_what_was_made(
         print(f"  {path!s:{width}}  {what}")
     print("\nTo try next:")
     print(f"  facegan generate {outcome.run} --out {folder / 'more'} -n 100 --seed 1000")
+    print(f"  facegan evaluate {outcome.run} --data {folder / 'portraits'} -n 2000")
     print(f"  facegan train dcgan --data {folder / 'portraits'} --run runs/longer --budget 20min")
     print("  facegan data import YOUR-PICTURES faces --resolution 64")
     print()
