@@ -177,9 +177,9 @@ def score_plots(track: Track, total: int) -> list[Plot]:
         total: images in the whole run: where the axis ends.
 
     Returns:
-        FD, KID, and precision with coverage, as far as each was measured more than once.
+        FD, KID, precision with recall, and coverage, as far as each was measured more than once.
     """
-    named = (("FD", "FID"), ("KID",), ("precision", "coverage"))
+    named = (("FD", "FID"), ("KID",), ("precision", "recall"), ("coverage",))
     plots = []
     for titles in named:
         series = [(title, found) for title in titles if len(found := _over(track, title)) > 1]
