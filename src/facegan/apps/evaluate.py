@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.apps.data import progress_bar
-from facegan.apps.datasets import cache_folder, open_dataset
+from facegan.apps.datasets import open_dataset
 from facegan.apps.report import report as write_report
+from facegan.data.cache import cache_folder
 from facegan.data.importer import import_images
 from facegan.data.pack import Pack, is_pack
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import ALL_SCORES, Judge, Judgement
-from facegan.evaluation.real import DEFAULT_N, FEWEST, Reference, choose_real
+from facegan.evaluation.real import DEFAULT_N, FEWEST, Reference, choose_real, most_measurable
 from facegan.evaluation.results import Evaluation
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.directory import RunDirectory
@@ -82,8 +83,7 @@ def evaluate(
     opened = [open_extractor(name, where) for name in extractors]
     generated = _open_source(source, pack, best, device)
     if n is None and generated.available is not None:
-        halves = len(pack.indices("train" if reference == "holdout" else reference))
-        n = min(DEFAULT_N, generated.available, halves if reference == "holdout" else halves // 2)
+        n = min(DEFAULT_N, generated.available, most_measurable(pack, reference))
     choice = choose_real(pack, n, n_real, reference, seed)
     cache = FeatureCache(cache_folder())
     judge = Judge(pack, choice, reference, seed, opened, ALL_SCORES, cache, progress_bar)
@@ -215,10 +215,8 @@ def _require_shape(loaded: GeneratorFile, pack: Pack) -> None:
 
 def _record(run: RunDirectory, images_seen: int, judgement: Judgement) -> None:
     """A line in the journal, and the pictures of the closest pairs."""
-    evaluation = judgement.evaluation
     if judgement.closest is not None and judgement.closest_generated is not None:
         with new_folder(run.evaluations / folder_name(images_seen)) as folder:
             (folder / "closest.png").write_bytes(png_bytes(judgement.closest))
             (folder / "closest-generated.png").write_bytes(png_bytes(judgement.closest_generated))
-    line = {"images_seen": images_seen, "evaluation": evaluation.model_dump(exclude_none=True)}
-    run.metrics.append(line)
+    run.metrics.append(judgement.evaluation.line(images_seen))

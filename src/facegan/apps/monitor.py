@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from facegan.apps.data import progress_bar
-from facegan.apps.datasets import cache_folder
 from facegan.apps.reporting.words import ratio, told
+from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import Judge
-from facegan.evaluation.real import FEWEST, choose_real
+from facegan.evaluation.real import FEWEST, choose_real, most_measurable
 from facegan.evaluation.results import Evaluation, ScoreName
 from facegan.models.interfaces import Generator
 from facegan.recipe import Recipe
@@ -38,8 +38,7 @@ class Monitor:
 
     def __init__(self, recipe: Recipe, pack: Pack, pixels: Pixels, execution: Execution) -> None:
         wanted = recipe.evaluation
-        half = len(pack.indices("train")) // 2
-        n = min(wanted.n, half)
+        n = min(wanted.n, most_measurable(pack))
         left = len(pack.indices("train")) - n
         choice = choose_real(pack, n, min(wanted.n_real, left), "train", seed=0)
         extractor = open_extractor(wanted.extractor, execution.device)
@@ -53,13 +52,13 @@ class Monitor:
         images = np.concatenate(list(pictures(generator, self._pixels, range(self._judge.n))))
         said = f"{self._name} at {images_seen / 1000:g} kimg"
         evaluation = self._judge.judge(images, said, training=True).evaluation
-        line = {"images_seen": images_seen, "evaluation": evaluation.model_dump(exclude_none=True)}
+        line = evaluation.line(images_seen)
         return Measured(line, _best(evaluation, images_seen), in_a_line(evaluation))
 
 
 def enough_for(pack: Pack) -> bool:
     """Whether a pack has pictures enough for anything to be measured."""
-    return len(pack.indices("train")) >= 2 * FEWEST
+    return most_measurable(pack) >= FEWEST
 
 
 def in_a_line(evaluation: Evaluation) -> str:

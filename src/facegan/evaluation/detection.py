@@ -24,6 +24,7 @@ from facegan.errors import DataError
 from facegan.evaluation.cache import Progress, silent
 from facegan.evaluation.dlib_models import framed, import_dlib
 from facegan.evaluation.intervals import averaged
+from facegan.evaluation.pictures import require_pictures
 from facegan.evaluation.results import Faces
 from facegan.seeding import BOOTSTRAP, random
 
@@ -68,11 +69,7 @@ class FaceFinder:
         """
         import torch
 
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-            raise DataError(
-                f"Pictures of type {images.dtype} and shape {list(images.shape)} are none.",
-                "Pass uint8 [N, H, W, C] with 3 channels (RGB) or 1 (grey).",
-            )
+        require_pictures(images)
         found = np.zeros(len(images), np.bool_)
         groups = [images[begin : begin + _CHUNK] for begin in range(0, len(images), _CHUNK)]
         done = 0

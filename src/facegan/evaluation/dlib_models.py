@@ -8,7 +8,6 @@ training data forbid commercial use, is not touched.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.errors import FaceganError
-from facegan.evaluation.extractors.weights import read_bytes
+from facegan.evaluation.extractors.weights import read_known
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -108,10 +107,4 @@ def _verified(name: str) -> tuple[Path, bytes]:
     if spec is None or not spec.submodule_search_locations:
         raise FaceganError(f"The package {_PACKAGE} has no folder.", _REPAIR)
     path = Path(spec.submodule_search_locations[0]) / _FOLDER / name
-    data = read_bytes(path, _REPAIR)
-    found = hashlib.sha256(data).hexdigest()
-    if found != HASHES[name]:
-        raise FaceganError(
-            f"{path} is not the expected file: its SHA-256 is {found}, not {HASHES[name]}.", _REPAIR
-        )
-    return path, data
+    return path, read_known(path, HASHES[name], _REPAIR)

@@ -194,26 +194,24 @@ class Judge:
         seeds = range(len(images)) if seeds is None else seeds
         pixels = PixelEmbedding()
         found = [(pixels, extract(pixels, images)), *zip(self._extractors, features, strict=True)]
+
+        def of_split(
+            extractor: Extractor, indices: npt.NDArray[np.int64], mirrored: bool = False
+        ) -> npt.NDArray[np.float32]:
+            kind = "mirrored real pictures" if mirrored else "real pictures"
+            with watch(f"{kind}, {extractor.name}") as progress:
+                return self._cache.features(extractor, pack, indices, mirrored, progress)
+
         spaces = []
         for extractor, generated in found:
-
-            def of_split(
-                indices: npt.NDArray[np.int64],
-                mirrored: bool = False,
-                extractor: Extractor = extractor,
-            ) -> npt.NDArray[np.float32]:
-                kind = "mirrored real pictures" if mirrored else "real pictures"
-                with watch(f"{kind}, {extractor.name}") as progress:
-                    return self._cache.features(extractor, pack, indices, mirrored, progress)
-
             with watch(f"mirrored pictures, {extractor.name}") as progress:
                 turned = extract(extractor, images, mirrored=True, progress=progress)
             spaces.append(
                 Space(
                     embedding=extractor.name,
-                    train=of_split(real.train),
-                    holdout=of_split(real.holdout),
-                    holdout_mirrored=of_split(real.holdout, mirrored=True),
+                    train=of_split(extractor, real.train),
+                    holdout=of_split(extractor, real.holdout),
+                    holdout_mirrored=of_split(extractor, real.holdout, mirrored=True),
                     generated=generated,
                     generated_mirrored=turned,
                 )

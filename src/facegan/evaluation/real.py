@@ -36,6 +36,13 @@ class RealChoice:
     floor: Indices
 
 
+def most_measurable(pack: Pack, reference: Reference = "train") -> int:
+    """The largest n that `choose_real` allows: what it leaves is no smaller a reference."""
+    if reference == "holdout":
+        return len(pack.indices("train"))
+    return len(pack.indices(reference)) // 2
+
+
 def choose_real(
     pack: Pack,
     n: int | None = None,
@@ -63,7 +70,7 @@ def choose_real(
     pool = pack.indices("train" if reference == "holdout" else reference)
     pool = pool[random(seed, REAL_CHOICE, 0).permutation(len(pool))]
     apart = reference == "holdout"
-    most = len(pool) if apart else len(pool) // 2
+    most = most_measurable(pack, reference)
     size = n if n is not None else min(DEFAULT_N, most)
     if size < FEWEST:
         raise DataError(

@@ -253,6 +253,10 @@ class Evaluation(Config):
     modes: Modes | None = None
     copying: Copying | None = None
 
+    def line(self, images_seen: int) -> dict[str, object]:
+        """As a line of a run's journal."""
+        return {"images_seen": images_seen, "evaluation": self.model_dump(exclude_none=True)}
+
     def conditions(self) -> dict[str, object]:
         """What must be equal before any two scores may be compared, by name."""
         return {

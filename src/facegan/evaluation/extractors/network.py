@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from facegan.errors import DataError, FaceganError
+from facegan.errors import FaceganError
 from facegan.evaluation.extractors.base import Extractor
+from facegan.evaluation.pictures import require_pictures
 
 if TYPE_CHECKING:
     import torch
@@ -43,11 +44,7 @@ class NetworkExtractor(Extractor):
             FaceganError: if the network gives something other than one finite vector of
                 `dimension` numbers for each.
         """
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-            raise DataError(
-                f"Pictures of type {images.dtype} and shape {list(images.shape)} are none.",
-                "Pass uint8 [N, H, W, C] with 3 channels (RGB) or 1 (grey).",
-            )
+        require_pictures(images)
         found = np.empty((len(images), self.dimension), np.float32)
         for begin in range(0, len(images), self._chunk):
             some = images[begin : begin + self._chunk]

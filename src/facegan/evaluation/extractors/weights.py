@@ -22,6 +22,13 @@ def read_bytes(path: Path, hint: str) -> bytes:
         raise FaceganError(f"{path} cannot be read ({error.strerror or error}).", hint) from error
 
 
+def read_known(path: Path, sha256: str, hint: str) -> bytes:
+    """All of a file, every byte of which is known by its SHA-256 (hex)."""
+    data = read_bytes(path, hint)
+    _require_sum(path, data, sha256, hint)
+    return data
+
+
 def read_verified(path: Path, size: int, sha256: str, hint: str) -> dict[str, Tensor]:
     """The named tensors of a file whose every byte is known.
 
@@ -43,13 +50,17 @@ def read_verified(path: Path, size: int, sha256: str, hint: str) -> dict[str, Te
         raise FaceganError(
             f"{path} is not the expected file: it has {len(data):,} bytes, not {size:,}.", hint
         )
+    _require_sum(path, data, sha256, hint)
+    tensors: dict[str, Tensor] = torch.load(io.BytesIO(data), "cpu", weights_only=True)
+    return tensors
+
+
+def _require_sum(path: Path, data: bytes, sha256: str, hint: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise FaceganError(
             f"{path} is not the expected file: its SHA-256 is {found}, not {sha256}.", hint
         )
-    tensors: dict[str, Tensor] = torch.load(io.BytesIO(data), "cpu", weights_only=True)
-    return tensors
 
 
 def fold_batch_norm(
