@@ -18,7 +18,7 @@ from facegan.recipe import Recipe  # noqa: E402
 from facegan.training.execution import processes  # noqa: E402
 from facegan.training.feed import Feed  # noqa: E402
 from facegan.training.plan import choose_precision  # noqa: E402
-from facegan.training.state import TrainingState, pixels_of  # noqa: E402
+from facegan.training.state import TrainingState  # noqa: E402
 from facegan.training.step import Trainer  # noqa: E402
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     )
     pack = Pack.open(options.pack)
     with processes("cpu") as execution:
-        feed = Feed(pack, pixels_of(recipe, pack.card), 0, execution)
+        feed = Feed.of(recipe, pack, execution)
         execution = choose_precision(recipe, pack.spec, feed, execution)
         state = TrainingState(recipe, pack.spec, execution)
         trainer = Trainer(recipe, state, feed, execution, total=10**9)

@@ -185,13 +185,13 @@ def trainer_of(pack_path: Path) -> Callable[..., Any]:
     from facegan.training.execution import Execution
     from facegan.training.feed import Feed
     from facegan.training.plan import choose_precision
-    from facegan.training.state import TrainingState, pixels_of
+    from facegan.training.state import TrainingState
     from facegan.training.step import Trainer
 
     def make(recipe: Any, execution: Execution | None = None) -> Trainer:
         pack = Pack.open(pack_path)
         here = execution or Execution(torch.device("cpu"))
-        feed = Feed(pack, pixels_of(recipe, pack.card), recipe.training.seed, here)
+        feed = Feed.of(recipe, pack, here)
         execution = execution or choose_precision(recipe, pack.spec, feed, here)
         state = TrainingState(recipe, pack.spec, execution)
         total = parse_budget(recipe.training.budget).images

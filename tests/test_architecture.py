@@ -26,7 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "losses augment",
         "methods",
         "recipe_errors",
-        "recipe",
+        "recipe recipe_rules",
         "runs",
         "training evaluation",
         "study",

@@ -120,9 +120,18 @@ class Stage(Config):
         generator: its optimizer.
         discriminator: its optimizer.
         train: which networks learn; the others stay as they are.
+        objective: what they learn: the recipe's `game`, or `reconstruction` of real images
+            by the generator with the discriminator's trunk as encoder (IGNM 4.3), for which
+            `discriminator.heads.code` must be the generator's latent size.
+        freeze_discriminator: how many of its blocks stay as they are, counted from the image;
+            its heads always learn (FreezeD: Mo, Cho & Shin 2020, arXiv:2002.10964).
+        freeze_generator: how many of its blocks do, counted from the latent.
     """
 
     share: Positive = 1.0
+    objective: Literal["game", "reconstruction"] = "game"
+    freeze_discriminator: Annotated[int, Field(ge=0)] = 0
+    freeze_generator: Annotated[int, Field(ge=0)] = 0
     generator: Optimizer = Adam(kind="adam")
     discriminator: Optimizer = Adam(kind="adam")
     train: Annotated[tuple[Player, ...], Field(min_length=1, max_length=2)] = (

@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
+from facegan.augment import AugmentConfig
 from facegan.budget import parse_budget
 from facegan.config import Config
+from facegan.data.conditions import Wanted
 from facegan.data.pixels import Range
 from facegan.errors import RecipeError, nearest
 from facegan.methods.adversarial import AdversarialConfig
 from facegan.models import DiscriminatorConfig, GeneratorConfig
 from facegan.optimizers import Positive, Stage
 from facegan.recipe_errors import explain
-from facegan.schedule import PositiveSchedule
+from facegan.recipe_rules import check_parts
+from facegan.schedule import PositiveSchedule, ShareSchedule, value_at
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -36,9 +39,23 @@ class Data(Config):
     Attributes:
         range: `unit` [0, 1] (sigmoid), `symmetric` [−1, 1] (tanh), or `standard` (zero mean,
             unit variance per channel; linear output).
+        labels: the dataset's labels that enter both networks, by name, or `all` of them.
+            None by default: the networks see pictures alone.
+        mix: for each further dataset (`--mix`, in that order) its share of every batch, or a
+            schedule of it over the run; the rest are pictures of the main dataset. All of them
+            where this says nothing.
     """
 
     range: Range = "symmetric"
+    labels: Wanted = ()
+    mix: tuple[ShareSchedule, ...] = ()
+
+    @model_validator(mode="after")
+    def _room_for_all(self) -> Data:
+        highest = max(sum(value_at(s, p / 1000) for s in self.mix) for p in range(1001))
+        if highest > 1 + 1e-6:
+            raise ValueError(f"the shares in mix add up to {highest:g} at some point; at most 1")
+        return self
 
 
 class Training(Config):
@@ -97,6 +114,7 @@ class Recipe(Config):
         generator: its network.
         discriminator: its network.
         method: what the two minimise.
+        augment: what happens to images before the discriminator sees them, if anything.
         stages: optimizers, one stage after the other.
         training: the loop.
         evaluation: what is measured on the way.
@@ -109,6 +127,7 @@ class Recipe(Config):
     generator: GeneratorConfig
     discriminator: DiscriminatorConfig
     method: AdversarialConfig = AdversarialConfig()
+    augment: AugmentConfig | None = None
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = (Stage(),)
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
@@ -150,6 +169,7 @@ class Recipe(Config):
         except ValidationError as error:
             raise explain(error, values, cls, origin) from error
         parse_budget(recipe.training.budget)
+        check_parts(recipe)
         return recipe
 
     def values(self) -> dict[str, Any]:

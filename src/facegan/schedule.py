@@ -81,6 +81,25 @@ def _positive(schedule: float | Linear | Cosine) -> float | Linear | Cosine:
 PositiveSchedule = Annotated[Schedule, AfterValidator(_positive)]
 
 
+def _not_negative(schedule: float | Linear | Cosine) -> float | Linear | Cosine:
+    if bounds(schedule)[0] < 0:
+        raise ValueError("It should be at least 0")
+    return schedule
+
+
+NonNegativeSchedule = Annotated[Schedule, AfterValidator(_not_negative)]
+
+
+def _share(schedule: float | Linear | Cosine) -> float | Linear | Cosine:
+    low, high = bounds(schedule)
+    if low < 0 or high > 1:
+        raise ValueError("It should stay between 0 and 1")
+    return schedule
+
+
+ShareSchedule = Annotated[Schedule, AfterValidator(_share)]
+
+
 def resolve(section: Section, progress: float) -> tuple[Section, dict[str, float]]:
     """A section as it is at one moment, with a plain number in the place of every schedule.
 

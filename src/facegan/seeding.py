@@ -25,6 +25,8 @@ IMAGE_LATENT = 3
 REAL_CHOICE = 4
 BOOTSTRAP = 5
 READER = 6
+RESERVE = 7
+MIX = 8
 
 
 def random(seed: int, stream: int, counter: int) -> np.random.Generator:

@@ -95,6 +95,60 @@ def test_recipes_are_listed_with_their_sources(command: Any, tmp_path: Path) -> 
     for name in recipe_names():
         assert re.search(rf"^{name} ", ended.out, re.MULTILINE)
     assert "1511.06434" in ended.out.replace("\n", "")
+    assert re.search(r"^dcgan .* 3\.58 +2\.77$", ended.out, re.MULTILINE)
+    assert "facegan recipes --cost" in ended.out.replace("\n", " ")
+    assert max(map(len, ended.out.splitlines())) <= 80
+
+
+def test_the_cost_of_a_recipe_is_measured_once(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path))
+    monkeypatch.setattr("facegan.apps.costs._SECONDS", 0.01)
+    words = ("recipes", "--resolution", "16", "--only", "gan")
+    first = call(*words, "--cost")
+    assert (first.status, first.lines) == (0, ["measuring gan (1 of 1) …"])
+    assert re.search(r"^recipe .* s/kimg +img/s$", first.out, re.MULTILINE)
+    again = call(*words)
+    assert (again.status, again.err, again.out) == (0, "", first.out)
+
+
+@pytest.mark.parametrize(
+    ("words", "fragments"),
+    [
+        ("--only dcgam", ("no recipe 'dcgam'", "mean 'dcgan'")),
+        ("--cost show gan", ("--cost", "leave out 'show'")),
+        ("--resolution 0", ("0", "8<=x<=512")),
+    ],
+)
+def test_a_list_that_cannot_be_made_is_refused(
+    call: Any, words: str, fragments: tuple[str, ...]
+) -> None:
+    ended = call("recipes", *shlex.split(words))
+    assert (ended.status, ended.out) == (2, "")
+    for fragment in fragments:
+        assert fragment in ended.err
+
+
+def test_an_estimate_and_an_impossible_size_are_told_in_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from facegan.apps.console import print_recipes
+    from facegan.apps.costs import Cost, Size
+    from facegan.apps.recipes import Listed
+
+    size = Size(generator=22_430_000, discriminator=22_380_000)
+    about = ("a title of some length", "a source " * 20)
+    slow = Listed("slow", *about, 256, size, Cost(img_per_s=0.8, batch=16))
+    unable = Listed("unable", *about, 64, trouble="unable cannot make 48×48 images.")
+    print_recipes([slow, unable], 48)
+    text = capsys.readouterr().out
+    assert re.search(r"^slow .* 22\.43 +22\.38 +~1250 +~0\.80$", text, re.MULTILINE)
+    assert re.search(r"^unable .* - +- +- +-$", text, re.MULTILINE)
+    assert "estimated from a batch of 16" in " ".join(text.split())
+    assert "unable cannot make 48×48 images." in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 80
+    assert "--cost" not in text
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -641,7 +641,7 @@ case(
     "run-recipe-of-other-version",
     f"{TRAIN} run",
     "Unknown key 'sparkle' in run/recipe.toml",
-    "Allowed: data",
+    "Allowed: augment",
     prepare=lambda at: (at / "run/recipe.toml").write_text(
         'sparkle = "full"\n' + (at / "run/recipe.toml").read_text("utf-8"), "utf-8"
     ),

@@ -58,8 +58,8 @@ class Points(Generator):
         super().__init__(Latent(size=2), SPEC)
         self.layers = layers(nn.ReLU(), 2)
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.layers(z)[:, :, None, None]
+    def synthesise(self, code: Tensor) -> Tensor:
+        return self.layers(code)[:, :, None, None]
 
 
 class Judge(Discriminator):
@@ -67,8 +67,11 @@ class Judge(Discriminator):
         super().__init__(SPEC)
         self.layers = layers(nn.LeakyReLU(0.2), 1)
 
+    def features(self, images: Tensor) -> Tensor:
+        return self.layers(images.flatten(1))
+
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.layers(images.flatten(1)).squeeze(1)
+        return self.features(images).squeeze(1)
 
 
 def real_points(random: Random) -> Tensor:

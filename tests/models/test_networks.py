@@ -185,7 +185,8 @@ def test_dcgan_is_as_its_paper() -> None:
     torch.manual_seed(0)
     generator = DcganGeneratorConfig(kind="dcgan").build(ImageSpec(64), "symmetric")
     discriminator = DcganDiscriminatorConfig(kind="dcgan").build(ImageSpec(64))
-    for network in (generator, discriminator):
+    assert isinstance(discriminator.heads.logit, nn.Linear)  # a 4×4 convolution of 4×4 maps
+    for network in (generator, discriminator.layers):
         assert not any(isinstance(m, nn.Linear | nn.MaxPool2d) for m in network.modules())
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

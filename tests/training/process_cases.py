@@ -21,7 +21,7 @@ from facegan.seeding import INITIAL_WEIGHTS, torch_seed
 from facegan.training import plan
 from facegan.training.execution import Execution, average_, processes
 from facegan.training.feed import Feed
-from facegan.training.state import TrainingState, pixels_of
+from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 
 STEPS = 4
@@ -29,7 +29,7 @@ STEPS = 4
 DIFFERENCE = "estimate={kind='finite_difference', sigma=1.0}"
 PENALTIES = {
     "r1": "{kind='r1'}",
-    "gradient_penalty": "{kind='gradient_penalty'}",
+    "gradient_penalty": "{kind='gradient_penalty', weight=1.0}",
     "r1r2-lazy-difference": f"{{kind='r1r2', gamma=0.05, every=3, {DIFFERENCE}}}",
     # At a weight of 10, one direction a sample is too noisy for SGD.
     "gradient_penalty-difference": f"{{kind='gradient_penalty', weight=0.002, {DIFFERENCE}}}",
@@ -39,7 +39,7 @@ PENALTIES = {
 COMMON = (
     "training.batch=8",
     "training.precision=fp32",
-    "stages=[{generator={kind='sgd', lr=0.05}, discriminator={kind='sgd', lr=0.05}}]",
+    "stages=[{generator={kind='sgd', lr=0.01}, discriminator={kind='sgd', lr=0.01}}]",
 )
 TINY = {
     "gan": ("generator.hidden=[12]", "generator.latent.size=6", "discriminator.hidden=[12]"),
@@ -66,7 +66,7 @@ SPECTRAL = "spectral"
 
 def trained(recipe: Recipe, pack: Pack, execution: Execution) -> dict[str, Tensor]:
     """Values and gradients of the first step, and the weights after STEPS steps."""
-    feed = Feed(pack, pixels_of(recipe, pack.card), recipe.training.seed, execution)
+    feed = Feed.of(recipe, pack, execution)
     execution = plan.choose_precision(recipe, pack.spec, feed, execution)
     state = TrainingState(recipe, pack.spec, execution)
     if recipe.name == SPECTRAL:
@@ -127,7 +127,7 @@ def normalised(execution: Execution) -> dict[str, Tensor]:
 def planned(pack: Pack, execution: Execution) -> Tensor:
     """The images that a budget of time was turned into."""
     recipe = next(iter(cases()))[1].with_budget("10h")
-    feed = Feed(pack, pixels_of(recipe, pack.card), recipe.training.seed, execution)
+    feed = Feed.of(recipe, pack, execution)
     plan.measure_speed = functools.partial(plan.measure_speed, seconds=0.05)
     return torch.tensor(plan.make_plan(recipe, pack.spec, feed, execution).images)
 

@@ -21,7 +21,7 @@ from facegan.training.diagnosis import Diagnosis, Finding, diagnose
 from facegan.training.loop import Boundaries
 from facegan.training.probe import Probe
 from facegan.training.samples import pictures
-from facegan.training.state import PLAYERS, TrainingState, pixels_of
+from facegan.training.state import PLAYERS, TrainingState
 
 Make = Callable[..., Any]
 Line = dict[str, Any]
@@ -373,7 +373,7 @@ def test_no_journal_breaks_it(lines: list[Line], total: int) -> None:
 @pytest.fixture
 def journal_of(tiny: Make, trainer_of: Make) -> Callable[..., tuple[list[Line], int]]:
     """`journal_of(pack, name, steps, *settings)`: trains, with 60 ticks and 20 probes."""
-    from facegan.training.feed import Feed
+    from facegan.training.feed import Feed, pixels_of
     from facegan.training.step import Trainer
 
     def make(path: Path, name: str, steps: int, *changed: str) -> tuple[list[Line], int]:
@@ -381,9 +381,9 @@ def journal_of(tiny: Make, trainer_of: Make) -> Callable[..., tuple[list[Line], 
         pack, pixels = Pack.open(path), pixels_of(recipe, Pack.open(path).card)
         execution = trainer_of(recipe).execution
         state = TrainingState(recipe, pack.spec, execution)
-        feed = Feed(pack, pixels, recipe.training.seed, execution)
+        feed = Feed.of(recipe, pack, execution)
         trainer = Trainer(recipe, state, feed, execution, steps * recipe.training.batch)
-        look = Probe(pack, pixels, execution)
+        look = Probe(pack, pack.spec, pixels, execution)
         ticks, probes = Boundaries(60, trainer.total), Boundaries(20, trainer.total)
         lines: list[Line] = []
         while state.images_seen < trainer.total:

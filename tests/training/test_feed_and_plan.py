@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
+from facegan.data.spec import Label
 from facegan.data.writer import PackWriter
 from facegan.training import feed as feed_module
 from facegan.training import plan
@@ -35,6 +37,12 @@ def labelled(tmp_path: Path) -> Pack:
     return Pack.open(tmp_path / "pack")
 
 
+def feed_of(pack: Pack, seed: int, execution: Execution, **options: Any) -> Feed:
+    """All labels of a pack, on the scale on which it has them."""
+    spec = replace(pack.spec, labels=(Label("value", binary=False, mean=0.0, std=1.0),))
+    return Feed(pack, spec, Pixels.of("unit"), seed, execution, **options)
+
+
 def shown(feed: Feed, position: int, size: int) -> list[int]:
     """The pictures by their values, which must be those of their labels."""
     images, labels = feed.batch(position, size)
@@ -50,19 +58,19 @@ def test_only_the_train_split_is_shown_and_labels_stay_with_their_images(
 ) -> None:
     if not in_memory:
         monkeypatch.setattr(feed_module, "_IN_MEMORY_BYTES", 0)
-    feed = Feed(labelled, Pixels.of("unit"), 0, Execution(CPU))
+    feed = feed_of(labelled, 0, Execution(CPU))
     train = [v for v in range(20) if v % 3 != 0]
     assert sorted(shown(feed, 0, len(train))) == train
-    parts = [Feed(labelled, Pixels.of("unit"), 0, Execution(CPU, rank=r, world=2)) for r in (0, 1)]
+    parts = [feed_of(labelled, 0, Execution(CPU, rank=r, world=2)) for r in (0, 1)]
     assert shown(parts[0], 8, 10) + shown(parts[1], 8, 10) == shown(feed, 8, 10)
 
 
 def test_large_packs_are_shown_as_small_ones(
     labelled: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = Feed(labelled, Pixels.of("unit"), 3, Execution(CPU))
+    small = feed_of(labelled, 3, Execution(CPU))
     monkeypatch.setattr(feed_module, "_IN_MEMORY_BYTES", 0)
-    large = Feed(labelled, Pixels.of("unit"), 3, Execution(CPU))
+    large = feed_of(labelled, 3, Execution(CPU))
     assert shown(small, 5, 40) == shown(large, 5, 40)
 
 

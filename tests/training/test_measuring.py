@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facegan.apps import train as train_module
+from facegan.apps import beginning
 from facegan.apps.generate import generate
 from facegan.apps.train import train
 from facegan.data.pixels import Pixels
@@ -44,7 +44,7 @@ class Brightness:
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[[Brightness], None]:
     def use(measure: Brightness) -> None:
-        monkeypatch.setattr(train_module, "_monitor", lambda *about: measure)
+        monkeypatch.setattr(beginning, "_monitor", lambda *about: measure)
 
     return use
 

@@ -16,7 +16,7 @@ from facegan.data.pack import Pack
 from facegan.recipe import Recipe
 from facegan.training.execution import Execution
 from facegan.training.feed import Feed
-from facegan.training.state import TrainingState, pixels_of
+from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "plain_gan.py"
@@ -29,7 +29,7 @@ def test_equal_step_by_step(pack_path: Path, seed: int) -> None:
     recipe = Recipe.load("tanh-gan").override(f"training.batch={BATCH}", f"training.seed={seed}")
     pack = Pack.open(pack_path)
     execution = Execution(torch.device("cpu"))
-    feed = Feed(pack, pixels_of(recipe, pack.card), seed, execution)
+    feed = Feed.of(recipe, pack, execution)
     state = TrainingState(recipe, pack.spec, execution)
     trainer = Trainer(recipe, state, feed, execution, total=BATCH * STEPS)
     script = runpy.run_path(str(SCRIPT))

@@ -14,8 +14,11 @@ import torch
 import torch.distributed as dist
 
 from facegan.data.pack import Pack
+from facegan.data.spec import ImageSpec, Label
 from facegan.data.writer import PackWriter
 from facegan.seeding import image_random
+from facegan.training.execution import Execution
+from facegan.training.feed import pixels_of
 from facegan.training.probe import (
     FEWEST_HELD_OUT,
     PICTURES,
@@ -27,7 +30,7 @@ from facegan.training.probe import (
     overfitting,
 )
 from facegan.training.samples import pictures
-from facegan.training.state import pixels_of
+from facegan.training.state import TrainingState
 
 Make = Callable[..., Any]
 ALWAYS = {f"probe/{name}" for name in ("logits_train", "logits_fake", "told_apart", "separation")}
@@ -41,7 +44,7 @@ def pack(make_pack: Make, tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 
 def probe_of(trainer: Any, pack: Pack) -> Probe:
-    return Probe(pack, pixels_of(trainer.recipe, pack.card), trainer.execution)
+    return Probe(pack, pack.spec, pixels_of(trainer.recipe, pack.card), trainer.execution)
 
 
 def grid_of(trainer: Any, pack: Pack, n: int = 16) -> np.ndarray:
@@ -186,7 +189,7 @@ def test_what_is_not_a_number_is_left_out(tiny: Make, trainer_of: Make, pack: Pa
 
 
 def test_networks_get_the_labels_that_belong_to_the_pictures(
-    tiny: Make, trainer_of: Make, tmp_path: Path
+    tiny: Make, tmp_path: Path
 ) -> None:
     names = [str(i) for i in range(80)]
     splits = ["holdout" if i % 2 else "train" for i in range(80)]
@@ -196,14 +199,19 @@ def test_networks_get_the_labels_that_belong_to_the_pictures(
         writer.add(images, names, names, splits, names, labels)
         writer.finish({"name": "numbers", "source": "drawn by the tests", "licence": "CC0-1.0"})
     pack = Pack.open(tmp_path / "p")
-    trainer = trainer_of(tiny("gan"))
+    recipe = tiny("gan", "data.labels=['number']")
+    spec = ImageSpec(32, labels=(Label("number", binary=False, mean=0.0, std=1.0),))
+    execution = Execution(torch.device("cpu"))
+    state = TrainingState(recipe, spec, execution)
     seen = []
-    networks = trainer.state.networks
+    networks = state.networks
     for network in (networks.generator, networks.discriminator):
         network.register_forward_pre_hook(
             lambda module, given: seen.append((type(module).__name__, given[1].flatten().tolist()))
         )
-    probe_of(trainer, pack).measure(trainer.state, grid_of(trainer, pack))
+    pixels = pixels_of(recipe, pack.card)
+    grid = np.concatenate(list(pictures(state.average, pixels, range(16))))
+    Probe(pack, spec, pixels, execution).measure(state, grid)
     even, odd = list(range(0, 80, 2)), list(range(1, 80, 2))
     judged = [numbers for name, numbers in seen if "Discriminator" in name]
     assert judged == [even, even, odd]

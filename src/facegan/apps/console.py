@@ -9,8 +9,9 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-from facegan.apps.recipes import Forecast
+from facegan.apps.recipes import DEFAULT_RESOLUTION, Forecast, Listed
 from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
 from facegan.training.execution import Execution
@@ -198,14 +199,54 @@ class Both:
             reporter.say(message)
 
 
-def print_recipes() -> None:
-    """The shipped recipes as a table."""
-    from facegan.apps.recipes import recipes
+def print_recipes(listed: list[Listed], resolution: int) -> None:
+    """Recipes as a table, and under it what its numbers mean and how to have more of them."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("recipe", no_wrap=True)
+    table.add_column("what and source")
+    costs = any(line.cost is not None for line in listed)
+    numbers = ["G (M)", "D (M)", *(["s/kimg", "img/s"] if costs else [])]
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in listed:
+        what = Text.assemble(line.title, "\n", (line.source, "dim"))
+        remark = line.trouble
+        if line.cost is not None and line.estimated:
+            remark = f"Cost estimated from a batch of {line.cost.batch} (its own: {line.batch})."
+        if remark:
+            what.append(f"\n{remark}", "italic")
+        table.add_row(line.name, what, *_numbers(line)[: len(numbers)])
+    console = Console()
+    console.print(table)
+    console.print(
+        f"\nG and D: million trainable parameters, for RGB pictures of {resolution}×{resolution}.",
+        *(["s/kimg: seconds on this machine for 1,000 images shown to D."] if costs else []),
+        highlight=False,
+    )
+    if any(line.size is not None and line.cost is None and not line.trouble for line in listed):
+        other = "" if resolution == DEFAULT_RESOLUTION else f" --resolution {resolution}"
+        console.print(
+            "What training costs on this machine, measured in minutes and remembered: "
+            f"facegan recipes --cost{other}",
+            highlight=False,
+        )
 
-    table = Table("recipe", "what", "source", box=None, pad_edge=False, header_style="bold")
-    for recipe in recipes():
-        table.add_row(recipe.name, recipe.title, recipe.source)
-    Console().print(table)
+
+def _numbers(line: Listed) -> list[str]:
+    """The cells of a recipe: parameters of G and D in millions, seconds for a kimg, speed."""
+    size, cost = line.size, line.cost
+    found = ["-", "-"]
+    if size is not None:
+        found = [f"{size.generator / 1e6:.2f}", f"{size.discriminator / 1e6:.2f}"]
+    if cost is None:
+        return [*found, "-", "-"]
+    about = "~" if line.estimated else ""
+    return [*found, about + _short(cost.seconds_per_kimg), about + _short(cost.img_per_s)]
+
+
+def _short(value: float) -> str:
+    """About three digits, and never an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def print_forecast(forecast: Forecast) -> None:

@@ -2,29 +2,130 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from facegan.apps.costs import (
+    Cost,
+    Known,
+    Size,
+    blobs,
+    cost_conditions,
+    count,
+    measure,
+    size_conditions,
+)
 from facegan.apps.datasets import open_dataset
-from facegan.recipe import Recipe, recipe_names, shipped_text
+from facegan.errors import FaceganError, StorageError
+from facegan.recipe import Recipe, recipe_names
+
+DEFAULT_RESOLUTION = 64
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of `facegan recipes`."""
+    """A line of `facegan recipes`.
+
+    Attributes:
+        name: of the recipe.
+        title: what it is.
+        source: the publication and place that define it.
+        batch: its batch.
+        size: trainable numbers in the generator and in the discriminator, for RGB pictures of
+            the listed resolution; None where it cannot do that.
+        cost: how fast it trains on this machine; None where nobody has measured.
+        trouble: why there is no size, or why measuring failed; otherwise empty.
+    """
 
     name: str
     title: str
     source: str
+    batch: int
+    size: Size | None = None
+    cost: Cost | None = None
+    trouble: str = ""
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the cost was found with a smaller batch than the recipe's."""
+        return self.cost is not None and self.cost.batch < self.batch
 
 
-def recipes() -> list[Listed]:
-    """The shipped recipes with their sources."""
+def recipes(resolution: int = DEFAULT_RESOLUTION, names: Sequence[str] = ()) -> list[Listed]:
+    """The shipped recipes with their sources, sizes, and costs where these are known.
+
+    Args:
+        resolution: of the pictures, in pixels.
+        names: which recipes; all by default.
+
+    Raises:
+        RecipeError: there is no recipe of such a name.
+    """
+    from facegan.training.execution import Execution, choose_device
+
+    chosen = _chosen(names)
+    known, execution = Known(), Execution(choose_device("auto"))
     found = []
-    for name in recipe_names():
-        values = tomllib.loads(shipped_text(name))
-        found.append(Listed(name, values["title"], values["source"]))
+    for recipe in chosen:
+        line = _sized(recipe, resolution, known)
+        cost = known.get(Cost, cost_conditions(recipe, resolution, execution))
+        found.append(replace(line, cost=cost))
     return found
+
+
+def measured_recipes(
+    resolution: int = DEFAULT_RESOLUTION,
+    names: Sequence[str] = (),
+    say: Callable[[str], None] = lambda message: None,
+) -> list[Listed]:
+    """The same, after measuring what is not yet known: seconds to minutes for each recipe.
+
+    Args:
+        resolution: of the pictures, in pixels.
+        names: which recipes; all by default.
+        say: is told what is being measured.
+
+    Raises:
+        RecipeError: there is no recipe of such a name.
+        StorageError: the cache folder cannot be written.
+    """
+    from facegan.training.execution import processes
+
+    wanted = [line.name for line in recipes(resolution, names) if line.size and line.cost is None]
+    known, troubles = Known(), {}
+    with processes("auto") as execution, blobs(resolution) as pack:
+        for number, name in enumerate(wanted, start=1):
+            say(f"measuring {name} ({number} of {len(wanted)}) …")
+            recipe = Recipe.load(name)
+            try:
+                cost = measure(recipe, pack, execution)
+            except FaceganError as error:
+                troubles[name] = f"Cannot be measured: {error.message}"
+                continue
+            known.put(cost, cost_conditions(recipe, resolution, execution))
+    listed = recipes(resolution, names)
+    return [replace(line, trouble=troubles.get(line.name, line.trouble)) for line in listed]
+
+
+def _chosen(names: Sequence[str]) -> list[Recipe]:
+    """Shipped recipes in the order of the story."""
+    wanted = {Recipe.load(name).name for name in names}
+    return [Recipe.load(name) for name in recipe_names() if not wanted or name in wanted]
+
+
+def _sized(recipe: Recipe, resolution: int, known: Known) -> Listed:
+    line = Listed(recipe.name, recipe.title, recipe.source, recipe.training.batch)
+    conditions = size_conditions(recipe, resolution)
+    size = known.get(Size, conditions)
+    if size is None:
+        try:
+            size = count(recipe, resolution)
+        except FaceganError as error:
+            return replace(line, trouble=error.message)
+        with contextlib.suppress(StorageError):  # a list needs no cache, it is only slower
+            known.put(size, conditions)
+    return replace(line, size=size)
 
 
 @dataclass(frozen=True)
@@ -52,28 +153,29 @@ class Forecast:
     execution: dict[str, object]
 
 
-def forecast(recipe: Recipe, data: str, device: str = "auto") -> Forecast:
+def forecast(recipe: Recipe, data: str, device: str = "auto", mix: Sequence[str] = ()) -> Forecast:
     """Take a few steps on a throwaway copy and extrapolate. Writes nothing.
 
     Args:
         recipe: resolved.
         data: a pack's folder, or `portraits`.
         device: `auto`, `cpu`, `cuda`, `mps`.
+        mix: further datasets, one for each share in the recipe's `data.mix`.
     """
     from facegan.models.interfaces import parameter_count
     from facegan.training.execution import processes
     from facegan.training.feed import Feed
     from facegan.training.plan import check_batch, choose_precision, make_plan, measure_speed
-    from facegan.training.state import TrainingState, pixels_of
+    from facegan.training.state import TrainingState
 
     pack = open_dataset(data)
     with processes(device) as execution:
         check_batch(recipe, execution)
-        feed = Feed(pack, pixels_of(recipe, pack.card), recipe.training.seed, execution)
-        execution = choose_precision(recipe, pack.spec, feed, execution)
-        plan = make_plan(recipe, pack.spec, feed, execution)
-        speed = plan.speed or measure_speed(recipe, pack.spec, feed, execution)
-        networks = TrainingState(recipe, pack.spec, execution).networks
+        feed = Feed.of(recipe, pack, execution, [open_dataset(each) for each in mix])
+        execution = choose_precision(recipe, feed.spec, feed, execution)
+        plan = make_plan(recipe, feed.spec, feed, execution)
+        speed = plan.speed or measure_speed(recipe, feed.spec, feed, execution)
+        networks = TrainingState(recipe, feed.spec, execution).networks
         return Forecast(
             recipe,
             parameter_count(networks.generator),

@@ -16,6 +16,7 @@ import click
 from facegan.cli.data import data
 from facegan.cli.evaluate import evaluate
 from facegan.cli.group import Commands
+from facegan.cli.recipes import recipes
 from facegan.errors import FaceganError
 from facegan.version import __version__
 
@@ -59,34 +60,7 @@ def demo(out: Path, budget: str) -> None:
 
 cli.add_command(data)
 cli.add_command(evaluate)
-
-
-@cli.group(cls=Commands, invoke_without_command=True)
-@click.pass_context
-def recipes(context: click.Context) -> None:
-    """List the methods that can be trained, with their sources.
-
-    \b
-    Example: facegan recipes show dcgan
-    """
-    if context.invoked_subcommand is None:
-        from facegan.apps.console import print_recipes
-
-        print_recipes()
-
-
-@recipes.command("show")
-@click.argument("name")
-@click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change one value.")
-def recipes_show(name: str, settings: tuple[str, ...]) -> None:
-    """Print the recipe NAME (or a file's) in full, every default included.
-
-    \b
-    Example: facegan recipes show dcgan --set generator.channels=32
-    """
-    from facegan.recipe import Recipe
-
-    click.echo(Recipe.load(name).override(*settings).to_toml(), nl=False)
+cli.add_command(recipes)
 
 
 @cli.command()
@@ -98,6 +72,19 @@ def recipes_show(name: str, settings: tuple[str, ...]) -> None:
     help="A pack, or 'portraits' (also portraits:COUNT@RESOLUTION).",
 )
 @click.option("--run", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option(
+    "--mix",
+    multiple=True,
+    metavar="DATASET",
+    help="A further dataset, for each share in data.mix.",
+)
+@click.option(
+    "--from",
+    "start_from",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Begin with the weights of a run or a generator's file, wherever they fit.",
+)
 @click.option("--budget", help="200kimg, 10min, 2h, …  [default: the recipe's]")
 @click.option(
     "--set",
@@ -124,6 +111,8 @@ def train(
     recipe: str,
     dataset: str,
     run: Path | None,
+    mix: tuple[str, ...],
+    start_from: Path | None,
     budget: str | None,
     settings: tuple[str, ...],
     device: str,
@@ -137,6 +126,8 @@ def train(
 
     \b
     Example: facegan train dcgan --data faces --run runs/a --budget 10min
+    Example: facegan train dcgan --data faces --run runs/b --from runs/a
+    Example: facegan train dcgan --data faces --run runs/c --mix portraits --set data.mix=[0.3]
     """
     from facegan.recipe import Recipe
 
@@ -147,7 +138,7 @@ def train(
         from facegan.apps.console import print_forecast
         from facegan.apps.recipes import forecast
 
-        print_forecast(forecast(resolved, dataset, device))
+        print_forecast(forecast(resolved, dataset, device, mix))
         return
     if run is None:
         raise click.UsageError("Missing option '--run': the folder to train in.")
@@ -159,7 +150,16 @@ def train(
     from facegan.apps.train import train as run_train
 
     _finish(
-        run_train(resolved, dataset, run, device=device, threads=threads, reporter=make_reporter())
+        run_train(
+            resolved,
+            dataset,
+            run,
+            device=device,
+            threads=threads,
+            mix=mix,
+            start_from=start_from,
+            reporter=make_reporter(),
+        )
     )
 
 

@@ -52,7 +52,7 @@ class Pack:
         images: uint8 [N,H,W,C], read-only, memory-mapped; RGB or grey.
         labels: float32 [N,L], read-only, memory-mapped, NaN where missing; None without labels.
         label_names: the L names of the columns of `labels`.
-        spec: the shape that networks are built for.
+        spec: the shape of its images, without labels: which ones networks see is the recipe's.
         fingerprint: SHA-256 (hex) of images, labels and items, as stored in the card.
     """
 
@@ -68,7 +68,7 @@ class Pack:
         self.images = images
         self.labels = labels
         self.label_names: tuple[str, ...] = tuple(card["label_names"])
-        self.spec = ImageSpec(images.shape[1], images.shape[3], len(self.label_names))
+        self.spec = ImageSpec(images.shape[1], images.shape[3])
         self.fingerprint: str = card["fingerprint"]
 
     @classmethod

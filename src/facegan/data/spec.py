@@ -6,18 +6,38 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Label:
+    """One value that stands beside each image.
+
+    Networks see it scaled: yes or no as 1 or −1 (a probability p as 2p − 1), a quantity as
+    its distance from the mean in standard deviations; NaN where it is missing.
+
+    Attributes:
+        name: as the dataset calls it.
+        binary: whether it is yes or no, or a probability of yes; otherwise a quantity.
+        mean: of the quantity, over the training images; 0.5 where binary.
+        std: its standard deviation; 0.5 where binary.
+    """
+
+    name: str
+    binary: bool
+    mean: float = 0.5
+    std: float = 0.5
+
+
+@dataclass(frozen=True)
 class ImageSpec:
     """The shape that networks are built for: the data dictate it, never a flag.
 
     Attributes:
         resolution: height and width in pixels.
         channels: 3 (RGB) or 1 (grey).
-        labels: how many label values stand beside each image; 0 without labels.
+        labels: those that the networks see beside each image; none unless the recipe asks.
     """
 
     resolution: int
     channels: int = 3
-    labels: int = 0
+    labels: tuple[Label, ...] = ()
 
     @property
     def pixels(self) -> int:

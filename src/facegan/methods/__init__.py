@@ -6,6 +6,17 @@ the trainer builds it anew for each step, with the values that schedules have th
 """
 
 from facegan.methods.adversarial import AdversarialConfig, AdversarialMethod
+from facegan.methods.reconstruction import ReconstructionMethod
 from facegan.methods.terms import Batch, Networks, Terms
 
-__all__ = ["AdversarialConfig", "AdversarialMethod", "Batch", "Networks", "Terms"]
+Method = AdversarialMethod | ReconstructionMethod
+
+__all__ = [
+    "AdversarialConfig",
+    "AdversarialMethod",
+    "Batch",
+    "Method",
+    "Networks",
+    "ReconstructionMethod",
+    "Terms",
+]

@@ -1,4 +1,7 @@
-"""The adversarial game: a loss from `ADVERSARIAL`, and at most one gradient penalty."""
+"""The adversarial game: a loss from `ADVERSARIAL`, and what may be added to it.
+
+At most one gradient penalty, and the supervision of labels that D predicts.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,48 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from facegan.config import Config
+from facegan.data.spec import Label
 from facegan.losses.adversarial import ADVERSARIAL, AdversarialName
+from facegan.losses.auxiliary import classification, regression
 from facegan.losses.penalties import Penalty
 from facegan.losses.slopes import Judged
 from facegan.methods.terms import Batch, Networks, Terms
+from facegan.models.interfaces import Discriminator
+from facegan.models.layers.heads import Assessment
+from facegan.schedule import NonNegativeSchedule, constant
+
+
+class Auxiliary(Config):
+    """The discriminator learns to predict the labels of real images; the generator to make
+    images of which it predicts the labels that were asked for (AC-GAN; IGNM 4.4).
+
+    Attributes:
+        classification: weight of the binary labels' cross-entropy, or a schedule of it.
+        regression: weight of the quantities' squared error, or a schedule of it.
+        generator: how much of both counts for the generator, relative to the discriminator.
+    """
+
+    classification: NonNegativeSchedule = 1.0
+    regression: NonNegativeSchedule = 1.0
+    generator: NonNegativeSchedule = 1.0
+
+    def terms(self, predicted: Tensor, labels: Tensor, kinds: tuple[Label, ...]) -> Terms:
+        """Losses [N] by name, with their weights."""
+        found = Terms()
+        binary = [column for column, label in enumerate(kinds) if label.binary]
+        quantities = [column for column, label in enumerate(kinds) if not label.binary]
+        if binary:
+            loss = classification(predicted[:, binary], labels[:, binary])
+            found.losses["classification"] = loss
+            found.weights["classification"] = constant(self.classification)
+        if quantities:
+            loss = regression(predicted[:, quantities], labels[:, quantities])
+            found.losses["regression"] = loss
+            found.weights["regression"] = constant(self.regression)
+        return found
 
 
 class AdversarialConfig(Config):
@@ -21,12 +60,15 @@ class AdversarialConfig(Config):
         loss: a name in `ADVERSARIAL`.
         penalty: a gradient penalty on the discriminator, or none.
         n_critic: discriminator updates for each generator update.
+        auxiliary: supervision by the labels, which the discriminator must then predict
+            (`discriminator.heads.auxiliary`); or none.
     """
 
     kind: Literal["adversarial"] = "adversarial"
     loss: AdversarialName = "non_saturating"
     penalty: Penalty | None = None
     n_critic: Annotated[int, Field(ge=1, le=100)] = 1
+    auxiliary: Auxiliary | None = None
 
     def build(self) -> AdversarialMethod:
         """The method with these options."""
@@ -43,36 +85,62 @@ class AdversarialMethod:
     def __init__(self, config: AdversarialConfig) -> None:
         self._loss = ADVERSARIAL[config.loss]
         self._penalty = config.penalty
+        self._auxiliary = config.auxiliary
 
     def discriminator_terms(self, networks: Networks, batch: Batch) -> Terms:
         """What the discriminator minimises on real images and detached generated ones.
 
         A lazy penalty is missing from most updates and counts `every` times in the others.
+        Penalties ask for the slope where D looks: at the augmented images.
 
         The two pass through D separately: with batch statistics in D, one common pass lets
         D tell them apart by the statistics alone.
         """
-        real = networks.discriminator(batch.real, batch.labels).float()
-        fake = networks.discriminator(batch.fake, batch.labels).float()
-        losses = {"adversarial": self._loss.discriminator(real, fake)}
-        weights: dict[str, float] = {}
+        critic, labels = networks.discriminator, batch.labels
+        real_images, fake_images = batch.augment(batch.real), batch.augment(batch.fake)
+        of_real = self._assess(critic, real_images, labels)
+        real = of_real.logits.float()
+        fake = critic(fake_images, labels).float()
+        terms = Terms({"adversarial": self._loss.discriminator(real, fake)})
         penalty = self._penalty
         if penalty is not None and batch.update % penalty.every == 0:
-            losses["penalty"] = penalty(
-                lambda images: networks.discriminator(images, batch.labels),
-                Judged(batch.real, real),
-                Judged(batch.fake, fake),
+            terms.losses["penalty"] = penalty(
+                lambda images: critic(images, labels),
+                Judged(real_images, real),
+                Judged(fake_images, fake),
                 batch.random,
             )
-            weights["penalty"] = penalty.every
-        signals = {"logits_real": real.detach(), "logits_fake": fake.detach()}
-        return Terms(losses, weights, signals)
+            terms.weights["penalty"] = penalty.every
+        if self._auxiliary is not None and labels is not None and of_real.labels is not None:
+            auxiliary = self._auxiliary.terms(of_real.labels, labels, critic.spec.labels)
+            terms.losses |= auxiliary.losses
+            terms.weights |= auxiliary.weights
+        terms.signals = {"logits_real": real.detach(), "logits_fake": fake.detach()}
+        terms.signals["sign_real"] = real.detach().sign()
+        if batch.held_out is not None:
+            images, theirs = batch.held_out
+            with torch.no_grad():
+                terms.signals["logits_held_out"] = critic(batch.augment(images), theirs).float()
+        return terms
 
     def generator_terms(self, networks: Networks, batch: Batch) -> Terms:
         """What the generator minimises on images that are still attached to it."""
-        fake = networks.discriminator(batch.fake, batch.labels).float()
+        critic, labels = networks.discriminator, batch.labels
+        of_fake = self._assess(critic, batch.augment(batch.fake), labels)
+        fake = of_fake.logits.float()
         real = fake
         if self._loss.relativistic:
             with torch.no_grad():
-                real = networks.discriminator(batch.real, batch.labels).float()
-        return Terms({"adversarial": self._loss.generator(real, fake)})
+                real = critic(batch.augment(batch.real), labels).float()
+        terms = Terms({"adversarial": self._loss.generator(real, fake)})
+        if self._auxiliary is not None and labels is not None and of_fake.labels is not None:
+            auxiliary = self._auxiliary.terms(of_fake.labels, labels, critic.spec.labels)
+            share = constant(self._auxiliary.generator)
+            terms.losses |= auxiliary.losses
+            terms.weights |= {name: share * w for name, w in auxiliary.weights.items()}
+        return terms
+
+    def _assess(self, critic: Discriminator, images: Tensor, labels: Tensor | None) -> Assessment:
+        if self._auxiliary is None:
+            return Assessment(critic(images, labels))
+        return critic.assess(images, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -18,6 +19,11 @@ class Networks:
     discriminator: Discriminator
 
 
+def unchanged(images: Tensor) -> Tensor:
+    """No augmentation."""
+    return images
+
+
 @dataclass(frozen=True)
 class Batch:
     """What one update sees.
@@ -26,9 +32,12 @@ class Batch:
         real: images [N, C, H, W] in the recipe's range.
         fake: G(z) [N, C, H, W]: detached for the discriminator's update, attached to the
             generator for the generator's.
-        labels: float [N, L] belonging to `real`, or None.
+        labels: float [N, L] belonging to `real`, and asked of `fake`; None without labels.
         random: further random numbers for this step (interpolations, noise).
         update: how many updates of the discriminator came before this one, in the whole run.
+        augment: changes images at random, before the discriminator sees them.
+        held_out: real images [M, C, H, W] that are never trained on, where augmentation asks
+            how far the discriminator has overfitted; and their labels.
     """
 
     real: Tensor
@@ -36,6 +45,8 @@ class Batch:
     labels: Tensor | None
     random: Random
     update: int
+    augment: Callable[[Tensor], Tensor] = unchanged
+    held_out: tuple[Tensor, Tensor | None] | None = None
 
 
 @dataclass

@@ -19,6 +19,7 @@ from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
 from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
+from facegan.models.layers.heads import Heads, HeadsConfig
 from facegan.models.layers.norm import BatchNorm2d
 from facegan.models.layers.strided import StridedConv2d, StridedConvTranspose2d
 
@@ -47,10 +48,12 @@ class DcganDiscriminatorConfig(Config):
 
     Attributes:
         channels: feature channels of the first layer; doubled at each layer above it.
+        heads: what it says of its features, besides a logit.
     """
 
     kind: Literal["dcgan"]
     channels: Width = 64
+    heads: HeadsConfig = HeadsConfig()
 
     def build(self, spec: ImageSpec) -> DcganDiscriminator:
         """The network for images of this shape."""
@@ -76,7 +79,7 @@ class DcganGenerator(Generator):
         super().__init__(config.latent, spec)
         widths = _widths(config.channels, spec.resolution)[::-1]
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(config.latent.size, widths[0], 4, bias=False),
+            nn.ConvTranspose2d(self.inputs, widths[0], 4, bias=False),
             BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
@@ -90,12 +93,11 @@ class DcganGenerator(Generator):
             StridedConvTranspose2d(widths[-1], spec.channels),
             output_activation(range),
         ]
-        self.layers = nn.Sequential(*layers)
-        self.apply(_initialise)
+        self.layers = nn.Sequential(*layers).apply(_initialise)
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See `Generator.forward`."""
-        return self.layers(z[:, :, None, None])
+    def synthesise(self, code: Tensor) -> Tensor:
+        """See `Generator.synthesise`."""
+        return self.layers(code[:, :, None, None])
 
 
 class DcganDiscriminator(Discriminator):
@@ -114,19 +116,20 @@ class DcganDiscriminator(Discriminator):
                 BatchNorm2d(wide),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
-        layers += [nn.Conv2d(widths[-1], 1, 4)]
-        self.layers = nn.Sequential(*layers)
-        self.apply(_initialise)
+        self.layers = nn.Sequential(*layers).apply(_initialise)
+        # The paper's last layer, a 4×4 convolution of the 4×4 maps, is a linear one.
+        self.heads = Heads(config.heads, spec, widths[-1] * 4 * 4)
+        self.heads.logit.apply(_initialise)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See `Discriminator.forward`."""
-        return self.layers(images).flatten()
+    def features(self, images: Tensor) -> Tensor:
+        """See `Discriminator.features`."""
+        return self.layers(images).flatten(1)
 
 
 @torch.no_grad()
 def _initialise(module: nn.Module) -> None:
     """Weights from N(0, 0.02²), section 4 of the paper; batch-norm scales from N(1, 0.02²)."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         module.weight.normal_(0.0, 0.02)
         if module.bias is not None:
             module.bias.zero_()

@@ -22,6 +22,7 @@ from facegan.models.interfaces import (
     Width,
     output_activation,
 )
+from facegan.models.layers.heads import Heads, HeadsConfig
 
 
 class MlpGeneratorConfig(Config):
@@ -47,11 +48,13 @@ class MlpDiscriminatorConfig(Config):
     Attributes:
         hidden: widths of the hidden layers, each followed by LeakyReLU.
         slope: LeakyReLU's slope below zero.
+        heads: what it says of its features, besides a logit.
     """
 
     kind: Literal["mlp"]
     hidden: tuple[Width, ...] = (256, 64, 16)
     slope: float = 0.2
+    heads: HeadsConfig = HeadsConfig()
 
     def build(self, spec: ImageSpec) -> MlpDiscriminator:
         """The network for images of this shape."""
@@ -63,7 +66,7 @@ class MlpGenerator(Generator):
 
     def __init__(self, config: MlpGeneratorConfig, spec: ImageSpec, range: Range) -> None:
         super().__init__(config.latent, spec)
-        widths = (config.latent.size, *config.hidden)
+        widths = (self.inputs, *config.hidden)
         hidden = [
             layer
             for wide, narrow in pairwise(widths)
@@ -73,10 +76,10 @@ class MlpGenerator(Generator):
             *hidden, nn.Linear(widths[-1], spec.pixels), output_activation(range)
         )
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See `Generator.forward`."""
+    def synthesise(self, code: Tensor) -> Tensor:
+        """See `Generator.synthesise`."""
         size = self.spec.resolution
-        return self.layers(z).reshape(len(z), self.spec.channels, size, size)
+        return self.layers(code).reshape(len(code), self.spec.channels, size, size)
 
 
 class MlpDiscriminator(Discriminator):
@@ -90,8 +93,9 @@ class MlpDiscriminator(Discriminator):
             for wide, narrow in pairwise(widths)
             for layer in (nn.Linear(wide, narrow), nn.LeakyReLU(config.slope))
         ]
-        self.layers = nn.Sequential(*hidden, nn.Linear(widths[-1], 1))
+        self.layers = nn.Sequential(*hidden)
+        self.heads = Heads(config.heads, spec, widths[-1])
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See `Discriminator.forward`."""
-        return self.layers(images.reshape(len(images), -1)).squeeze(1)
+    def features(self, images: Tensor) -> Tensor:
+        """See `Discriminator.features`."""
+        return self.layers(images.reshape(len(images), -1))

@@ -21,6 +21,7 @@ from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
 from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
+from facegan.models.layers.heads import Heads, HeadsConfig
 from facegan.models.layers.resample import Downsample, Upsample
 
 _SLOPE = 0.2
@@ -86,7 +87,13 @@ class R3ganGeneratorConfig(_Shape):
 
 
 class R3ganDiscriminatorConfig(_Shape):
-    """Options of the R3GAN discriminator."""
+    """Options of the R3GAN discriminator; see `_Shape` for the rest.
+
+    Attributes:
+        heads: what it says of its features, besides a logit.
+    """
+
+    heads: HeadsConfig = HeadsConfig()
 
     def build(self, spec: ImageSpec) -> R3ganDiscriminator:
         """The network for images of this shape."""
@@ -150,8 +157,8 @@ class R3ganGenerator(Generator):
         super().__init__(config.latent, spec)
         widths = config.widths(spec)
         self.basis = nn.Parameter(torch.randn(widths[0], 4, 4))
-        self.weights = nn.Linear(config.latent.size, widths[0], bias=False)
-        nn.init.normal_(self.weights.weight, 0.0, 1 / math.sqrt(config.latent.size))
+        self.weights = nn.Linear(self.inputs, widths[0], bias=False)
+        nn.init.normal_(self.weights.weight, 0.0, 1 / math.sqrt(self.inputs))
         layers: list[nn.Module] = []
         for level, width in enumerate(widths):
             if level:
@@ -163,9 +170,9 @@ class R3ganGenerator(Generator):
         layers += [_convolution(widths[-1], spec.channels, 1), output_activation(range)]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See `Generator.forward`."""
-        return self.layers(self.weights(z)[:, :, None, None] * self.basis)
+    def synthesise(self, code: Tensor) -> Tensor:
+        """See `Generator.synthesise`."""
+        return self.layers(self.weights(code)[:, :, None, None] * self.basis)
 
 
 class R3ganDiscriminator(Discriminator):
@@ -185,10 +192,9 @@ class R3ganDiscriminator(Discriminator):
         self.layers = nn.Sequential(*layers)
         last = widths[-1]
         self.basis = nn.Parameter(torch.randn(last, 4, 4) / 4)
-        self.head = nn.Linear(last, 1, bias=False)
-        nn.init.normal_(self.head.weight, 0.0, 1 / math.sqrt(last))
+        self.heads = Heads(config.heads, spec, last, bias=False)
+        nn.init.normal_(self.heads.logit.weight, 0.0, 1 / math.sqrt(self.heads.logit.in_features))
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See `Discriminator.forward`."""
-        features = (self.layers(images) * self.basis).sum((2, 3))
-        return self.head(features).flatten()
+    def features(self, images: Tensor) -> Tensor:
+        """See `Discriminator.features`."""
+        return (self.layers(images) * self.basis).sum((2, 3))

@@ -24,6 +24,7 @@ from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
 from facegan.models.interfaces import Discriminator, Generator, Latent, output_activation
 from facegan.models.layers.attention import SelfAttention
+from facegan.models.layers.heads import Heads, HeadsConfig
 from facegan.models.layers.norm import BatchNorm2d
 from facegan.models.layers.spectral import spectral_norm
 
@@ -70,8 +71,9 @@ class ResnetDiscriminatorConfig(Config):
         norm: `layer` (one group over all channels and places of a sample) or none.
         spectral: whether all weights are spectrally normalised.
         attention: the resolution of the maps with self-attention, if any.
-        head: how the last maps become a logit: `dense`, a weight for each value, or `sum` over
-            all places first.
+        head: how the last maps become features: `dense`, each value is one, or their `sum`
+            over all places.
+        heads: what it says of its features, besides a logit.
     """
 
     kind: Literal["resnet"]
@@ -82,6 +84,7 @@ class ResnetDiscriminatorConfig(Config):
     spectral: bool = False
     attention: Attention | None = None
     head: Literal["dense", "sum"] = "sum"
+    heads: HeadsConfig = HeadsConfig()
 
     def build(self, spec: ImageSpec) -> ResnetDiscriminator:
         """The network for images of this shape."""
@@ -173,7 +176,7 @@ class ResnetGenerator(Generator):
         super().__init__(config.latent, spec)
         widths = _widths(config, spec.resolution)[::-1]
         self._first = (widths[0], _LOWEST, _LOWEST)
-        self.dense = nn.Linear(config.latent.size, widths[0] * _LOWEST**2)
+        self.dense = nn.Linear(self.inputs, widths[0] * _LOWEST**2)
         layers: list[nn.Module] = []
         resolution = _LOWEST
         for wide, narrow in pairwise(widths):
@@ -190,9 +193,9 @@ class ResnetGenerator(Generator):
         self.layers = nn.Sequential(*layers)
         _initialise(self, config.spectral)
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See `Generator.forward`."""
-        return self.layers(self.dense(z).unflatten(1, self._first))
+    def synthesise(self, code: Tensor) -> Tensor:
+        """See `Generator.synthesise`."""
+        return self.layers(self.dense(code).unflatten(1, self._first))
 
 
 class ResnetDiscriminator(Discriminator):
@@ -218,14 +221,14 @@ class ResnetDiscriminator(Discriminator):
         layers.append(_activation(widths[-1], config.norm))
         self.layers = nn.Sequential(*layers)
         self._dense = config.head == "dense"
-        self.head = nn.Linear(widths[-1] * (_LOWEST**2 if self._dense else 1), 1)
+        features = widths[-1] * (_LOWEST**2 if self._dense else 1)
+        self.heads = Heads(config.heads, spec, features)
         _initialise(self, config.spectral)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See `Discriminator.forward`."""
-        features = self.layers(images)
-        features = features.flatten(1) if self._dense else features.sum((2, 3))
-        return self.head(features).flatten()
+    def features(self, images: Tensor) -> Tensor:
+        """See `Discriminator.features`."""
+        maps = self.layers(images)
+        return maps.flatten(1) if self._dense else maps.sum((2, 3))
 
 
 def _initialise(network: nn.Module, spectral: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,21 +75,27 @@ class RunDirectory:
         write_json(self.provenance_file, provenance)
         write_text(self.recipe_file, recipe.to_toml())
 
-    def check_same(self, recipe: Recipe, fingerprint: str) -> None:
-        """Refuse to go on with another recipe or another dataset, showing the difference."""
+    def check_same(self, recipe: Recipe, dataset: Mapping[str, Any]) -> None:
+        """Refuse to go on with another recipe or another dataset, showing the difference.
+
+        Args:
+            recipe: to go on with.
+            dataset: what `facegan.runs.provenance.dataset_identity` says of the data.
+        """
         changes = difference(self.recipe(), recipe)
         if changes:
             raise RunError(
                 f"{self.path} was begun with another recipe:\n  " + "\n  ".join(changes),
                 "Give the same recipe and settings to go on, or another --run folder to begin.",
             )
-        before = self.provenance()["dataset"]
-        if before["fingerprint"] != fingerprint:
-            raise RunError(
-                f"{self.path} was begun with another dataset: {before['name']}, fingerprint "
-                f"{before['fingerprint'][:12]}…, and not {fingerprint[:12]}….",
-                "Give the same dataset to go on, or another --run folder to begin.",
-            )
+        before = [self.provenance()["dataset"], *self.provenance()["dataset"].get("mixed", [])]
+        for old, new in zip(before, [dataset, *dataset.get("mixed", [])], strict=True):
+            if old["fingerprint"] != new["fingerprint"]:
+                raise RunError(
+                    f"{self.path} was begun with another dataset: {old['name']}, fingerprint "
+                    f"{old['fingerprint'][:12]}…, and not {new['fingerprint'][:12]}….",
+                    "Give the same dataset to go on, or another --run folder to begin.",
+                )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facegan.data.pixels import Pixels
-from facegan.data.spec import ImageSpec
+from facegan.data.spec import ImageSpec, Label
 from facegan.errors import RunError
 from facegan.recipe import Recipe
 from facegan.runs.files import write_bytes
@@ -90,7 +90,8 @@ class GeneratorFile:
                     f"This is facegan {__version__}: upgrade it.",
                 )
             recipe = Recipe.parse(about["recipe"], f"the recipe inside {path}")
-            spec = ImageSpec(**about["spec"])
+            labels = tuple(Label(**label) for label in about["spec"].pop("labels"))
+            spec = ImageSpec(**about["spec"], labels=labels)
             pixels = Pixels.of(**about["pixels"])
             if pixels.range != recipe.data.range:
                 raise ValueError(f"its pixels are {pixels.range}, its recipe {recipe.data.range}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +14,47 @@ from facegan.version import __version__
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors")
 
 
-def dataset_identity(card: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run and its generators say of their training data."""
-    return {key: card.get(key) for key in ("name", "source", "licence", "fingerprint")}
+def dataset_identity(
+    card: Mapping[str, Any], mixed: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """What a run and its generators say of their training data.
+
+    Args:
+        card: of the main dataset.
+        mixed: of those that took a share of its batches, in the order of the recipe's
+            `data.mix`.
+    """
+    identity = {key: card.get(key) for key in ("name", "source", "licence", "fingerprint")}
+    if mixed:
+        identity["mixed"] = [dataset_identity(other) for other in mixed]
+    return identity
 
 
 def provenance(
-    card: Mapping[str, Any], execution: Mapping[str, Any], plan: Mapping[str, Any]
+    dataset: Mapping[str, Any],
+    execution: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    warm_start: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of provenance.json.
 
     Args:
-        card: the dataset's card.
+        dataset: what `dataset_identity` says.
         execution: device, precision, layout, threads, processes.
         plan: the images to show, and the speed that a time budget was turned with.
+        warm_start: where the first weights came from, if not from the seed alone.
     """
+    begun_from = {} if warm_start is None else {"warm_start": dict(warm_start)}
     return {
         "facegan": __version__,
         "commit": _commit(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "dataset": dataset_identity(card),
+        "dataset": dict(dataset),
         "execution": dict(execution),
         "plan": dict(plan),
+        **begun_from,
     }
 
 

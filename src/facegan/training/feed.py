@@ -2,31 +2,162 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from facegan.augment import Adaptive
+from facegan.data.conditions import scaled, spec_with_labels
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
 from facegan.data.sampler import Sampler
-from facegan.errors import DataError
+from facegan.data.spec import ImageSpec
+from facegan.errors import DataError, RecipeError
+from facegan.models.interfaces import LABEL_ROWS
+from facegan.recipe import Recipe
+from facegan.seeding import MIX, RESERVE, random
 from facegan.training.execution import Execution
 
 # Larger packs stay memory-mapped: the system's page cache holds what fits.
 _IN_MEMORY_BYTES = 4 << 30
 
+Rows = npt.NDArray[np.int64]
+# Images float [n, C, H, W] in the recipe's range, and labels float [n, L], scaled, or None.
+Real = tuple[Tensor, Tensor | None]
+
 
 class Feed:
-    """The training split of a pack, in the order that the seed decides.
+    """The training split of a pack, in the order that the seed decides, and of others beside it.
+
+    Attributes:
+        spec: shape of the images, and the labels that come with them.
+        pixels: their conversion to the recipe's range.
 
     Args:
         pack: the dataset; its `train` split is used.
+        spec: shape of the images, and the labels wanted.
         pixels: conversion to the recipe's range.
         seed: the run's seed.
         execution: where the batches are wanted.
+        others: further datasets, of which `batch` takes shares.
+        reserve: the share of the training images that is kept back for `held_out`.
     """
 
-    def __init__(self, pack: Pack, pixels: Pixels, seed: int, execution: Execution) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        spec: ImageSpec,
+        pixels: Pixels,
+        seed: int,
+        execution: Execution,
+        others: Sequence[Pack] = (),
+        reserve: float = 0.0,
+    ) -> None:
+        for other in others:
+            require_same_shape(pack, other)
+        self.spec, self.pixels = spec, pixels
+        self._execution, self._seed = execution, seed
+        self._main = _Images(pack, spec, pixels, execution)
+        self._others = [_Images(other, spec, pixels, execution) for other in others]
+        order = np.arange(len(self._main))
+        self._held_out = order[:0]
+        if reserve > 0:
+            kept = max(round(reserve * len(order)), 1)
+            order = random(seed, RESERVE, 0).permutation(len(order))
+            self._held_out, order = np.sort(order[:kept]), np.sort(order[kept:])
+            if len(order) == 0:
+                raise DataError(f"{pack.path}: one image is too few to keep some back.")
+        self._sampler = Sampler(order, seed)
+
+    @classmethod
+    def of(
+        cls, recipe: Recipe, pack: Pack, execution: Execution, others: Sequence[Pack] = ()
+    ) -> Feed:
+        """What a recipe asks for of a pack, and of those that are mixed in.
+
+        Raises:
+            DataError: the pack lacks labels that the recipe asks for, or has too few images.
+            RecipeError: the recipe gives shares to another number of datasets.
+        """
+        mix = recipe.data.mix
+        if len(others) != len(mix):
+            raise RecipeError(
+                f"{len(others)} datasets are given to mix in, and data.mix has {len(mix)} shares.",
+                "Give --mix once for each share, in their order: --mix portraits --set "
+                "data.mix=[0.5].",
+            )
+        adaptive = None if recipe.augment is None else recipe.augment.probability
+        held_out = isinstance(adaptive, Adaptive) and adaptive.heuristic == "held_out"
+        return cls(
+            pack,
+            spec_with_labels(pack, recipe.data.labels),
+            pixels_of(recipe, pack.card),
+            recipe.training.seed,
+            execution,
+            others,
+            adaptive.reserve if isinstance(adaptive, Adaptive) and held_out else 0.0,
+        )
+
+    def batch(self, position: int, size: int, shares: Sequence[float] = ()) -> Real:
+        """This process's part of the images at positions [position, position + size).
+
+        Args:
+            position: images seen before this batch, over all processes.
+            size: images in the batch, over all processes; a multiple of their number.
+            shares: of each of the other datasets, the probability that it takes the place of
+                the main one's image at a position.
+        """
+        mine = self._mine(size)
+        chosen = self._sampler.batch(position, size)[mine]
+        if not any(shares):
+            return self._main.take(chosen)
+        # With replacement, so that what was mixed before need not be remembered.
+        draws = random(self._seed, MIX, position).random((2, size))[:, mine]
+        source = np.searchsorted(np.cumsum(shares), draws[0], side="right")
+        images, labels = self._main.take(chosen)
+        for number, other in enumerate(self._others):
+            places = np.flatnonzero(source == number)
+            if len(places) == 0:
+                continue
+            their_images, their_labels = other.take((draws[1, places] * len(other)).astype(int))
+            index = torch.from_numpy(places).to(images.device)
+            images[index] = their_images
+            if labels is not None and their_labels is not None:
+                labels[index] = their_labels
+        return images, labels
+
+    def held_out(self, position: int, size: int) -> Real | None:
+        """This process's part of `size` images that `batch` never gives; None if none are kept.
+
+        Drawn by chance for each position.
+        """
+        if len(self._held_out) == 0:
+            return None
+        drawn = random(self._seed, RESERVE, 1 + position).integers(len(self._held_out), size=size)
+        return self._main.take(self._held_out[drawn[self._mine(size)]])
+
+    def label_rows(self) -> Tensor | None:
+        """Labels to draw from while generating: [LABEL_ROWS, L], evenly over the split."""
+        return self._main.labels_of(np.linspace(0, len(self._main) - 1, LABEL_ROWS).round())
+
+    def _mine(self, size: int) -> slice:
+        part = size // self._execution.world
+        return slice(self._execution.rank * part, (self._execution.rank + 1) * part)
+
+
+def pixels_of(recipe: Recipe, card: dict[str, Any]) -> Pixels:
+    """The pixel conversion of a recipe on a dataset."""
+    return Pixels.of(recipe.data.range, card.get("mean", ()), card.get("std", ()))
+
+
+class _Images:
+    """The training split of one pack."""
+
+    def __init__(self, pack: Pack, spec: ImageSpec, pixels: Pixels, execution: Execution) -> None:
         train = pack.indices("train")
         if len(train) == 0:
             raise DataError(
@@ -34,40 +165,43 @@ class Feed:
                 "Import it again with a smaller --holdout.",
             )
         self._pixels = pixels
-        self._execution = execution
-        self._sampler = Sampler(np.arange(len(train)), seed)
+        self._device = execution.device
         images = pack.images
+        self._rows = train
         if images.nbytes <= _IN_MEMORY_BYTES:
             images = np.ascontiguousarray(images[train])
             self._rows = np.arange(len(train))
-        else:
-            self._rows = train
         self._images = images
         self._on_device: Tensor | None = None
         if execution.device.type != "cpu" and images.nbytes <= _IN_MEMORY_BYTES:
             self._on_device = torch.from_numpy(images).to(execution.device)
-        self._labels = None
-        if pack.labels is not None:
-            self._labels = torch.from_numpy(np.ascontiguousarray(pack.labels[train]))
+        self._labels = scaled(pack, train, spec.labels) if spec.labels else None
 
-    def batch(self, position: int, size: int) -> tuple[Tensor, Tensor | None]:
-        """This process's part of the images at positions [position, position + size).
+    def __len__(self) -> int:
+        return len(self._rows)
 
-        Args:
-            position: images seen before this batch, over all processes.
-            size: images in the batch, over all processes; a multiple of their number.
-
-        Returns:
-            Images float [size / world, C, H, W] and labels float [size / world, L] or None.
-        """
-        execution = self._execution
-        part = size // execution.world
-        chosen = self._sampler.batch(position, size)[execution.rank * part :][:part]
-        index = torch.from_numpy(chosen)
+    def take(self, chosen: Rows) -> Real:
+        """The images of these numbers, each in [0, len)."""
         if self._on_device is not None:
-            stored = self._on_device[index.to(execution.device)]
+            stored = self._on_device[torch.from_numpy(chosen).to(self._device)]
         else:
-            stored = torch.from_numpy(self._images[self._rows[chosen]]).to(execution.device)
-        images = self._pixels.to_model(stored)
-        labels = None if self._labels is None else self._labels[index].to(execution.device)
-        return images, labels
+            stored = torch.from_numpy(self._images[self._rows[chosen]]).to(self._device)
+        labels = self.labels_of(chosen)
+        return self._pixels.to_model(stored), None if labels is None else labels.to(self._device)
+
+    def labels_of(self, chosen: npt.NDArray[np.generic]) -> Tensor | None:
+        if self._labels is None:
+            return None
+        return self._labels[torch.from_numpy(chosen.astype(np.int64))]
+
+
+def require_same_shape(pack: Pack, other: Pack) -> None:
+    """Refuse to mix images of different shapes."""
+    mine, theirs = pack.spec, other.spec
+    if (mine.resolution, mine.channels) != (theirs.resolution, theirs.channels):
+        raise DataError(
+            f"{other.path} has images of {theirs.resolution}×{theirs.resolution} with "
+            f"{theirs.channels} channels, {pack.path} of {mine.resolution}×{mine.resolution} with "
+            f"{mine.channels}.",
+            "Import one of them again in the shape of the other.",
+        )

@@ -184,7 +184,7 @@ def check_batch(recipe: Recipe, execution: Execution) -> None:
 
 def _trainer(recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution) -> Trainer:
     """A throwaway trainer whose run is so long that measuring never leaves a stage."""
-    state = TrainingState(recipe, spec, execution)
+    state = TrainingState(recipe, spec, execution, feed.label_rows())
     return Trainer(recipe, state, feed, execution, total=10**12)
 
 

@@ -24,8 +24,10 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from facegan.data.conditions import scaled
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
+from facegan.data.spec import ImageSpec
 from facegan.models.interfaces import Generator
 from facegan.seeding import image_random
 from facegan.training.execution import Execution
@@ -59,14 +61,17 @@ class Probe:
     Args:
         pack: the dataset. Of each split, pictures are taken at even distances, which is the
             same choice every time, and of many people where one person's lie side by side.
+        spec: the labels that the networks see.
         pixels: conversion to the recipe's range.
         execution: where and how the run computes.
     """
 
-    def __init__(self, pack: Pack, pixels: Pixels, execution: Execution) -> None:
+    def __init__(
+        self, pack: Pack, spec: ImageSpec, pixels: Pixels, execution: Execution
+    ) -> None:
         self._pixels, self._execution = pixels, execution
-        self._train = _chosen(pack, "train")
-        held_out = _chosen(pack, "holdout")
+        self._train = _chosen(pack, spec, "train")
+        held_out = _chosen(pack, spec, "holdout")
         self._holdout = held_out if len(held_out.images) >= FEWEST_HELD_OUT else None
 
     def measure(self, state: TrainingState, generated: npt.NDArray[np.uint8]) -> dict[str, float]:
@@ -230,15 +235,13 @@ def _over(value: float, by: float) -> float:
     return value / by if by > 0 else math.nan
 
 
-def _chosen(pack: Pack, split: str) -> _Real:
+def _chosen(pack: Pack, spec: ImageSpec, split: str) -> _Real:
     """At most `PICTURES` pictures of a split, evenly spread over it."""
     rows = pack.indices(split)
     if len(rows) > PICTURES:
         rows = rows[np.linspace(0, len(rows) - 1, PICTURES).round().astype(np.int64)]
     images = np.ascontiguousarray(pack.images[rows])
-    if pack.labels is None:
-        return _Real(images, None)
-    return _Real(images, torch.from_numpy(np.ascontiguousarray(pack.labels[rows])))
+    return _Real(images, scaled(pack, rows, spec.labels) if spec.labels else None)
 
 
 def _groups(n: int) -> Iterator[slice]:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facegan.data.pixels import Pixels
 from facegan.data.spec import ImageSpec
 from facegan.errors import RunError
 from facegan.methods.terms import Networks
+from facegan.models.blocks import first_blocks
 from facegan.models.interfaces import Generator
 from facegan.optimizers import Player, Stage
 from facegan.recipe import Recipe
@@ -32,26 +32,39 @@ class TrainingState:
         networks: the two players.
         average: the averaged generator, in evaluation mode.
         optimizers: one for each player, for the stage that the run is in.
+        frozen: the parameters of each player that do not learn in this stage.
         images_seen: images shown to the discriminator so far.
         sums: what the journal's next line will average.
+        augmenting: the probability of augmentation, where it adapts itself.
     """
 
-    def __init__(self, recipe: Recipe, spec: ImageSpec, execution: Execution) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        spec: ImageSpec,
+        execution: Execution,
+        label_rows: Tensor | None = None,
+    ) -> None:
+        """`label_rows`: of training images, for a generator with labels: float [R, L]."""
         with torch_seed(recipe.training.seed, INITIAL_WEIGHTS):
             generator = recipe.generator.build(spec, recipe.data.range)
             discriminator = recipe.discriminator.build(spec)
+        if spec.labels and label_rows is not None:
+            generator.label_rows.copy_(label_rows)
         execution.place(generator)
         execution.place(discriminator)
         self.networks = Networks(generator, discriminator)
         self.average: Generator = copy.deepcopy(generator).eval().requires_grad_(False)
         self.images_seen = 0
         self.sums = Sums()
+        self.augmenting = 0.0
         self._stages = recipe.stages
         self._stage = 0
         self.optimizers: dict[Player, torch.optim.Optimizer] = {
             player: getattr(self.stage, player).build(list(self.network(player).parameters()))
             for player in PLAYERS
         }
+        self._freeze()
 
     @property
     def stage(self) -> Stage:
@@ -80,6 +93,23 @@ class TrainingState:
                 optimizer.state = self.optimizers[player].state
             self.optimizers[player] = optimizer
         self._stage = stage
+        self._freeze()
+
+    def _freeze(self) -> None:
+        stage, networks = self.stage, self.networks
+        self.frozen: dict[Player, list[nn.Parameter]] = {
+            "discriminator": first_blocks(networks.discriminator, stage.freeze_discriminator),
+            "generator": first_blocks(networks.generator, stage.freeze_generator),
+        }
+        for player in PLAYERS:
+            self.learn(player, True)
+
+    def learn(self, player: Player, on: bool) -> None:
+        """Whether gradients flow into a network's weights; never into frozen ones."""
+        self.network(player).requires_grad_(on)
+        if on:
+            for parameter in self.frozen[player]:
+                parameter.requires_grad_(False)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state by name, contiguous on the CPU."""
@@ -96,12 +126,17 @@ class TrainingState:
 
     def extra(self) -> dict[str, Any]:
         """The rest of the state, as JSON."""
-        return {"stage": self._stage, "sums": self.sums.as_json()}
+        return {
+            "stage": self._stage,
+            "sums": self.sums.as_json(),
+            "augmenting": self.augmenting,
+        }
 
     def load(self, tensors: dict[str, Tensor], images_seen: int, extra: dict[str, Any]) -> None:
         """Take over what `tensors` and `extra` returned at `images_seen`."""
         self.images_seen = images_seen
         self.sums = Sums.from_json(extra["sums"])
+        self.augmenting = extra["augmenting"]
         if extra["stage"] != self._stage:
             self.enter(extra["stage"])
         for part, module in self._modules().items():
@@ -143,8 +178,3 @@ class TrainingState:
         for player in PLAYERS:
             for name, parameter in self.network(player).named_parameters():
                 yield player, name, parameter
-
-
-def pixels_of(recipe: Recipe, card: dict[str, Any]) -> Pixels:
-    """The pixel conversion of a recipe on a dataset."""
-    return Pixels.of(recipe.data.range, card.get("mean", ()), card.get("std", ()))

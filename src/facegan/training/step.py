@@ -9,14 +9,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from facegan.methods import AdversarialMethod, Batch
-from facegan.methods.terms import Terms
+from facegan.methods import Batch, Method, ReconstructionMethod, Terms
 from facegan.models.layers import spectral
 from facegan.optimizers import Player, stage_at
 from facegan.recipe import Recipe
 from facegan.schedule import constant, resolve
 from facegan.seeding import Random, step_random
 from facegan.training import ema
+from facegan.training.augmenting import Augmenting
 from facegan.training.execution import Execution, average_
 from facegan.training.feed import Feed
 from facegan.training.finite import require_finite
@@ -39,6 +39,7 @@ class Trainer:
     ) -> None:
         self.recipe, self.state, self.feed, self.execution = recipe, state, feed, execution
         self.total = total
+        self._augmenting = Augmenting(recipe, feed, state)
 
     @property
     def step_images(self) -> int:
@@ -53,9 +54,8 @@ class Trainer:
         stage, within = stage_at(recipe.stages, progress)
         if stage != state.stage_index:
             state.enter(stage)
-        config, scheduled = resolve(recipe.method, progress)
-        method = config.build()
-        rates = self._set_rates(within) | _prefixed("method", scheduled)
+        method, rates = self._method(progress)
+        rates |= self._set_rates(within)
         learning = state.stage.train
         # The generator does not change before its own update, so the images made for the
         # discriminator's last iteration serve it too, with their graph.
@@ -63,7 +63,7 @@ class Trainer:
         with _kept(state.network(player) for player in PLAYERS if player not in learning):
             for iteration in range(recipe.method.n_critic):
                 last = iteration == recipe.method.n_critic - 1
-                batch = self._batch(graph=last and "generator" in learning)
+                batch = self._batch(progress, graph=last and "generator" in learning)
                 if "discriminator" in learning:
                     values |= self._update("discriminator", method, batch, before)
                 state.images_seen += recipe.training.batch
@@ -72,26 +72,37 @@ class Trainer:
                 rates |= self._average(before)
         added = state.sums.add(values, self.execution)
         require_finite(added, state, before)
-        return added | rates
+        return added | rates | self._augmenting.follow(added, before, state.images_seen)
 
-    def _batch(self, graph: bool) -> Batch:
+    def _method(self, progress: float) -> tuple[Method, dict[str, float]]:
+        """What this step minimises, and what schedules make of it."""
+        if self.state.stage.objective == "reconstruction":
+            return ReconstructionMethod(), {}
+        config, scheduled = resolve(self.recipe.method, progress)
+        return config.build(), _prefixed("method", scheduled)
+
+    def _batch(self, progress: float, graph: bool) -> Batch:
         """Real images at the run's position, and as many generated ones."""
         training, execution = self.recipe.training, self.execution
         position = self.state.images_seen
-        real, labels = self.feed.batch(position, training.batch)
+        shares = resolve(self.recipe.data, progress)[0].mix
+        real, labels = self.feed.batch(position, training.batch, tuple(map(constant, shares)))
         real = execution.layout(real)
         random = step_random(training.seed, position, execution.rank, execution.world)
+        batch = Batch(real, real[:0], labels, random, update=position // training.batch)
+        if self.state.stage.objective == "reconstruction":
+            return batch
         z = self._latents(random, len(real))
         with execution.autocast(), torch.set_grad_enabled(graph):
             fake = self.state.networks.generator(z, labels)
-        return Batch(real, fake, labels, random, update=position // training.batch)
+        return self._augmenting.prepare(replace(batch, fake=fake), progress, position)
 
     def _latents(self, random: Random, n: int) -> Tensor:
         z = self.state.networks.generator.latent.draw(random, n)
         return z.to(self.execution.device, non_blocking=True)
 
     def _update(
-        self, player: Player, method: AdversarialMethod, batch: Batch, before: int
+        self, player: Player, method: Method, batch: Batch, before: int
     ) -> dict[str, Tensor]:
         """Backward and one optimizer step for one player; the other is left untouched."""
         networks, state = self.state.networks, self.state
@@ -99,14 +110,18 @@ class Trainer:
         optimizer.zero_grad(set_to_none=True)
         with self.execution.autocast():
             if player == "discriminator":
+                # What the generator must learn, it learns in its own update.
+                if not batch.fake.requires_grad:
+                    state.learn("generator", False)
                 detached = replace(batch, fake=batch.fake.detach())
                 terms = method.discriminator_terms(networks, detached)
             else:
                 # Gradients flow through the discriminator to the images, not into its weights.
-                networks.discriminator.requires_grad_(False)
+                state.learn("discriminator", False)
                 terms = method.generator_terms(networks, batch)
         terms.total().backward()
-        networks.discriminator.requires_grad_(True)
+        for each in PLAYERS:
+            state.learn(each, True)
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         average_(gradients, self.execution.world)
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))

@@ -1,0 +1,115 @@
+"""The labels that networks see: which columns of a pack, on which scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.data.pack import Pack
+from facegan.data.spec import ImageSpec, Label
+from facegan.errors import DataError, FaceganError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Wanted = Literal["all"] | tuple[str, ...]
+
+
+def spec_with_labels(pack: Pack, wanted: Wanted) -> ImageSpec:
+    """The pack's image shape, with the labels that a recipe asks for.
+
+    Args:
+        pack: the dataset.
+        wanted: names of its label columns, or `all`; empty for none.
+
+    Raises:
+        DataError: the pack has no labels, not this one, or no two values of it to train on.
+    """
+    names = pack.label_names if wanted == "all" else wanted
+    if (wanted and not pack.label_names) or (names and pack.labels is None):
+        raise DataError(
+            f"The recipe asks for labels, but {pack.path} has none.",
+            "Import the pictures again with --labels, or set data.labels=[].",
+        )
+    for name in names:
+        if name not in pack.label_names:
+            raise DataError(
+                f"{pack.path} has no label {name!r}.", nearest(name, list(pack.label_names))
+            )
+    return replace(pack.spec, labels=tuple(_label(pack, name) for name in names))
+
+
+def _label(pack: Pack, name: str) -> Label:
+    assert pack.labels is not None
+    column = pack.labels[pack.indices("train"), pack.label_names.index(name)].astype(np.float64)
+    known = column[~np.isnan(column)]
+    if len(known) == 0:
+        raise DataError(
+            f"{pack.path}: the label {name!r} is missing from every training image.",
+            "Leave it out of data.labels.",
+        )
+    if known.min() >= 0.0 and known.max() <= 1.0:
+        return Label(name, binary=True)
+    if known.std() == 0.0:
+        raise DataError(
+            f"{pack.path}: the label {name!r} is {known[0]:g} in every training image: it says "
+            "nothing.",
+            "Leave it out of data.labels.",
+        )
+    return Label(name, False, float(known.mean()), float(known.std()))
+
+
+def scaled(pack: Pack, rows: npt.NDArray[np.int64], labels: Sequence[Label]) -> Tensor:
+    """The labels of some images as networks see them: float32 [len(rows), L], NaN = missing.
+
+    A label that the pack does not have is missing everywhere.
+    """
+    import torch
+
+    values = torch.full((len(rows), len(labels)), torch.nan)
+    for column, label in enumerate(labels):
+        if pack.labels is not None and label.name in pack.label_names:
+            stored = np.asarray(pack.labels[rows, pack.label_names.index(label.name)])
+            values[:, column] = (torch.from_numpy(stored) - label.mean) / label.std
+    return values
+
+
+def unscaled(values: Tensor, labels: Sequence[Label]) -> npt.NDArray[np.float32]:
+    """The inverse of the scale: float32 [N, L], as a pack stores it."""
+    import torch
+
+    mean = torch.tensor([label.mean for label in labels])
+    std = torch.tensor([label.std for label in labels])
+    return (values.float().cpu() * std + mean).numpy()
+
+
+def fixed(wanted: Mapping[str, float], labels: Sequence[Label]) -> dict[int, float]:
+    """Wanted label values by column, scaled.
+
+    Args:
+        wanted: name → value as the dataset has it: 0 to 1 for yes or no, or a quantity.
+        labels: those of the generator.
+
+    Raises:
+        FaceganError: the generator knows no such label, or the value is impossible.
+    """
+    names = [label.name for label in labels]
+    lower = [name.lower() for name in names]
+    columns: dict[int, float] = {}
+    for name, value in wanted.items():
+        if name.lower() not in lower:
+            known = nearest(name, names) if names else "It was trained without labels."
+            raise FaceganError(f"The generator knows no label {name!r}.", known)
+        column = lower.index(name.lower())
+        label = labels[column]
+        if not np.isfinite(value) or (label.binary and not 0.0 <= value <= 1.0):
+            raise FaceganError(
+                f"--label {name}={value:g} is not possible.",
+                "It is yes or no: give a number from 0 (no) to 1 (yes).",
+            )
+        columns[column] = (value - label.mean) / label.std
+    return columns

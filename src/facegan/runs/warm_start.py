@@ -1,0 +1,138 @@
+"""Beginning from a trained model: its tensors go wherever name and shape agree (IGNM 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facegan.errors import RunError
+from facegan.runs import checkpoint
+from facegan.runs.directory import RunDirectory
+from facegan.runs.files import sha256
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# These belong to a dataset, not to what was learned.
+_OF_THE_DATA = ("label_rows",)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What a network took over.
+
+    Attributes:
+        network: `generator`, `discriminator` or `average`.
+        taken: names of the tensors that fitted.
+        left: names of its own that nothing fitted, so that they begin as the seed decides.
+    """
+
+    network: str
+    taken: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def said(self) -> str:
+        """`discriminator: 9 of 10 tensors; not layers.0.weight`."""
+        text = f"{self.network}: {len(self.taken)} of {len(self.taken) + len(self.left)} tensors"
+        if not self.left:
+            return text
+        more = f" and {len(self.left) - 4} more" if len(self.left) > 4 else ""
+        return f"{text}; not {', '.join(self.left[:4])}{more}"
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """The tensors of a trained model.
+
+    Attributes:
+        source: where they were read.
+        sha256: of the file.
+        networks: network → its tensors by name.
+    """
+
+    source: str
+    sha256: str
+    networks: Mapping[str, Mapping[str, Tensor]]
+
+    @classmethod
+    def read(
+        cls, source: Path | str, damaged: Callable[[str], None] = lambda message: None
+    ) -> WarmStart:
+        """Of a run's last checkpoint: both networks and the average; of a file: a generator.
+
+        Args:
+            source: a run's folder, or a generator.safetensors file.
+            damaged: told about each newer checkpoint that had to be passed over.
+        """
+        path = Path(source)
+        if path.is_dir():
+            found = checkpoint.latest(RunDirectory(path).require().checkpoints, damaged)
+            if found is None:
+                raise RunError(
+                    f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."
+                )
+            tensors = found.tensors()
+            networks = {
+                name: _within(tensors, name) for name in ("generator", "discriminator", "average")
+            }
+            return cls(str(path), sha256(found.path / checkpoint.STATE), networks)
+        tensors = _read_file(path)
+        return cls(str(path), sha256(path), {"generator": tensors, "average": tensors})
+
+    def into(self, networks: Mapping[str, nn.Module]) -> list[Matched]:
+        """Copy into each network what fits it.
+
+        Raises:
+            RunError: nothing fits anywhere.
+        """
+        matched = [
+            _copy(name, network, self.networks[name])
+            for name, network in networks.items()
+            if name in self.networks
+        ]
+        if not any(each.taken for each in matched):
+            raise RunError(
+                f"Nothing in {self.source} fits the networks of this recipe.",
+                "Warm-start from a model with the same kind of network and the same widths.",
+            )
+        return matched
+
+    def described(self, matched: list[Matched]) -> dict[str, Any]:
+        """For the provenance."""
+        taken = {each.network: len(each.taken) for each in matched}
+        left = {each.network: list(each.left) for each in matched}
+        return {"source": self.source, "sha256": self.sha256, "taken": taken, "left": left}
+
+
+def _copy(name: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> Matched:
+    taken, left = [], []
+    for key, own in network.state_dict().items():
+        if key in _OF_THE_DATA:
+            continue
+        given = tensors.get(key)
+        if given is not None and given.shape == own.shape and given.dtype == own.dtype:
+            own.copy_(given)
+            taken.append(key)
+        else:
+            left.append(key)
+    return Matched(name, tuple(taken), tuple(left))
+
+
+def _within(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    prefix = f"{name}."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            f"{path} is not a readable safetensors file: {error}.",
+            "Give a run folder, or a generator.safetensors file that facegan wrote.",
+        ) from error

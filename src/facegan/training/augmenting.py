@@ -1,0 +1,72 @@
+"""How a run augments: with which probability, and with which pictures it asks for overfitting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from facegan.augment import Adaptive
+from facegan.methods import Batch
+from facegan.recipe import Recipe
+from facegan.schedule import constant, resolve
+from facegan.training.feed import Feed
+from facegan.training.state import TrainingState
+
+# The probability follows every fourth update, as in Karras et al. 2020 (ADA), section 3.1:
+# the held-out images that it may ask for cost a pass each time.
+_UPDATES = 4
+
+
+class Augmenting:
+    """Augments the batches of a run as its recipe says.
+
+    Args:
+        recipe: says how.
+        feed: has the images that are kept back, where the probability adapts by them.
+        state: keeps the probability, where it adapts.
+    """
+
+    def __init__(self, recipe: Recipe, feed: Feed, state: TrainingState) -> None:
+        self._config, self._batch = recipe.augment, recipe.training.batch
+        self._feed, self._state = feed, state
+        self._augmentation = None if recipe.augment is None else recipe.augment.build(feed.pixels)
+        self._probability = 0.0
+
+    def prepare(self, batch: Batch, progress: float, position: int) -> Batch:
+        """A batch that augments its images, at this progress of the run."""
+        config = self._config
+        if config is None or self._augmentation is None:
+            return batch
+        probability = resolve(config, progress)[0].probability
+        adaptive = isinstance(probability, Adaptive)
+        if isinstance(probability, Adaptive):
+            self._probability = self._state.augmenting
+        else:
+            self._probability = constant(probability)
+        augment = partial(
+            self._augmentation, random=batch.random, probability=self._probability
+        )
+        held_out = None
+        if adaptive and batch.update % _UPDATES == 0:
+            held_out = self._feed.held_out(position, self._batch)
+        return replace(batch, augment=augment, held_out=held_out)
+
+    def follow(self, values: Mapping[str, float], before: int, after: int) -> dict[str, float]:
+        """What the journal should know after a step, which may change the probability.
+
+        Args:
+            values: of the step.
+            before: images seen before it.
+            after: and after it.
+        """
+        if self._config is None:
+            return {}
+        adaptive = self._config.probability
+        if isinstance(adaptive, Adaptive):
+            updates = range(before // self._batch, after // self._batch)
+            images = self._batch * _UPDATES * sum(update % _UPDATES == 0 for update in updates)
+            if images:
+                overfitting = adaptive.overfitting(values)
+                self._state.augmenting = adaptive.step(self._state.augmenting, overfitting, images)
+        return {"augment/probability": self._probability}
