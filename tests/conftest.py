@@ -41,6 +41,23 @@ def write_pack(
     return path
 
 
+LABELS = ("warm", "light", "sure")
+
+
+def write_labelled_pack(path: Path, n: int = 48, resolution: int = 32, seed: int = 0) -> Path:
+    """A pack of blobs with labels of all kinds: binary, a quantity, a probability; some missing."""
+    names = [f"{i:03}.png" for i in range(n)]
+    splits = ["holdout" if i % 6 == 5 else "train" for i in range(n)]
+    images = draw_pictures(n, resolution, 3, seed)
+    red, _, blue = images.mean((1, 2)).T
+    labels = np.stack((red > blue, images.mean((1, 2, 3)), red / (red + blue)), 1)
+    labels[1::5, 0] = labels[3::7, 1] = np.nan
+    with PackWriter(path, resolution, 3, label_names=list(LABELS)) as writer:
+        writer.add(images, names, names, splits, names, labels.astype(np.float32))
+        writer.finish({"name": "labelled", "source": "drawn by the tests", "licence": "CC0-1.0"})
+    return path
+
+
 @pytest.fixture(scope="session")
 def make_pack() -> Callable[..., Path]:
     """The function `write_pack`."""
@@ -57,6 +74,12 @@ def pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def grey_pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same in grey."""
     return write_pack(tmp_path_factory.mktemp("packs") / "grey", channels=1)
+
+
+@pytest.fixture(scope="session")
+def labelled_pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Colour pictures with the labels `warm` (binary), `light` (a quantity), `sure` (0 to 1)."""
+    return write_labelled_pack(tmp_path_factory.mktemp("packs") / "labelled")
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +109,10 @@ TINY: dict[str, tuple[str, ...]] = {
         *("generator.channels=8", "generator.widest=2", "generator.latent.size=6"),
         *("discriminator.channels=8", "discriminator.widest=2"),
     ),
+    "ignm": (
+        *("generator.channels=4", "generator.latent.size=6"),
+        *("discriminator.channels=4", "discriminator.heads.hidden=8"),
+    ),
     "r3gan": (
         *("generator.channels=16", "generator.group=4", "generator.latent.size=6"),
         *("discriminator.channels=16", "discriminator.group=4"),
@@ -97,6 +124,7 @@ TINY_RECIPES: dict[str, tuple[str, ...]] = {
     "wgan-gp": ("method.n_critic=2",),
     "sngan": ("method.n_critic=2",),
     "sagan": ("generator.attention=16", "discriminator.attention=16"),
+    "projected": ("discriminator.pixels=2",),
 }
 SHORT = (
     "training.batch=8",
@@ -177,7 +205,7 @@ def bytes_of() -> Callable[[Path], dict[str, bytes]]:
 
 @pytest.fixture(scope="session")
 def trainer_of(pack_path: Path) -> Callable[..., Any]:
-    """`trainer_of(recipe)`: a trainer on the small pack, as the app builds it."""
+    """`trainer_of(recipe)`: a trainer on the small pack or another, as the app builds it."""
     import torch
 
     from facegan.budget import parse_budget
@@ -188,12 +216,12 @@ def trainer_of(pack_path: Path) -> Callable[..., Any]:
     from facegan.training.state import TrainingState
     from facegan.training.step import Trainer
 
-    def make(recipe: Any, execution: Execution | None = None) -> Trainer:
-        pack = Pack.open(pack_path)
+    def make(recipe: Any, execution: Execution | None = None, data: Path = pack_path) -> Trainer:
+        pack = Pack.open(data)
         here = execution or Execution(torch.device("cpu"))
         feed = Feed.of(recipe, pack, here)
-        execution = execution or choose_precision(recipe, pack.spec, feed, here)
-        state = TrainingState(recipe, pack.spec, execution)
+        execution = execution or choose_precision(recipe, feed.spec, feed, here)
+        state = TrainingState(recipe, feed.spec, execution, feed.label_rows())
         total = parse_budget(recipe.training.budget).images
         assert total is not None
         return Trainer(recipe, state, feed, execution, total)

@@ -63,8 +63,9 @@ class StorageError(FaceganError):
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """A hint naming the closest of `allowed` to `word`, then all of them."""
     names = sorted(allowed)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    guess = f"Did you mean {close[0]!r}? " if close else ""
+    known = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    guess = f"Did you mean {known[close[0]]!r}? " if close else ""
     return f"{guess}Allowed: {', '.join(names)}."
 
 

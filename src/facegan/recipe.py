@@ -220,7 +220,8 @@ def difference(old: Recipe, new: Recipe) -> list[str]:
 
 def recipe_names() -> list[str]:
     """The shipped recipes, in the order of the papers' story, then by name."""
-    story = ["gan", "tanh-gan", "dcgan", "dcgan-staged", "wgan-gp", "sngan", "sagan", "r3gan"]
+    story = ["gan", "tanh-gan", "dcgan", "dcgan-staged", "wgan-gp", "sngan", "sagan"]
+    story += ["ignm", "ignm-cpu", "r3gan", "r3gan-medium", "r3gan-cpu"]
     names = {entry.name[:-5] for entry in _shipped().iterdir() if entry.name.endswith(".toml")}
     return [n for n in story if n in names] + sorted(names - set(story))
 

@@ -46,6 +46,30 @@ def test_the_command_names_the_file_where_settings_would_not_do(
     assert _line(Recipe.load("dcgan").override(*settings))[2] == "runs/recipe.toml"
 
 
+def test_the_command_names_what_was_mixed_in_and_what_it_began_with(tmp_path: Path) -> None:
+    from facegan.data import portraits
+    from facegan.data.pack import Pack
+
+    portraits.write(tmp_path / "p", 5, resolution=16, seed=2)
+    dataset = {"name": "faces", "mixed": [{"name": "made"}, Pack.open(tmp_path / "p").card]}
+    recipe = Recipe.load("gan").override("data.mix=[0.25, 0.5]")
+    about: dict[str, Any] = {"spec": ImageSpec(16, 3), "start_from": "my runs/a"}
+    drawing, training, _ = commands(recipe, 64, "r", dataset, **about)
+    assert drawing.line.startswith("facegan data portraits portraits-mixed-2 -n 5 ")
+    words = shlex.split(training.line)
+    given = [words[i + 1] for i, word in enumerate(words) if word == "--mix"]
+    assert given == ["MIXED-1", "portraits-mixed-2"]
+    assert words[words.index("--data") + 1] == "PACK"
+    assert words[words.index("--from") + 1] == "my runs/a"
+    assert Recipe.load(words[2]).override(words[words.index("--set") + 1]) == recipe
+
+
+@pytest.mark.parametrize("mixed", [None, "made", [3]])
+def test_a_damaged_list_of_what_was_mixed_in_is_passed_over(mixed: Any) -> None:
+    found = commands(Recipe.load("gan"), 64, "r", {"name": "faces", "mixed": mixed})
+    assert not any("--mix" in command.line for command in found)
+
+
 def test_portraits_can_be_drawn_again(tmp_path: Path) -> None:
     from facegan.data import portraits
     from facegan.data.pack import Pack

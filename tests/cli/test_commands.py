@@ -258,6 +258,25 @@ def test_a_grid_has_the_same_faces(home: Path, call: Any, monkeypatch: pytest.Mo
     assert not np.array_equal(np.asarray(half), one)
 
 
+def test_a_generator_makes_a_dataset_to_train_on(home: Path, command: Any) -> None:
+    """With labels: ask for them, mix the pictures in, look at them."""
+    labels = ("--set", "data.labels=['Smiling']", "--budget", "64img")
+    assert command(*train("smiling"), *labels, cwd=home).status == 0
+    words = "generate smiling --pack -n 40 --out made --label smiling=1 --holdout 0.1"
+    ended = command(*shlex.split(words), cwd=home)
+    assert (ended.status, ended.out, ended.err) == (0, "Wrote made.\n", "")
+    shown = command("data", "show", "made", "--verify", cwd=home)
+    assert shown.status == 0, shown.err
+    for fragment in ("generated-by-dcgan", "generated: labels: Smiling", "not photographs"):
+        assert fragment in " ".join(shown.out.split())
+    mix = ("--mix", "made", "--set", "data.mix=[0.5]", "--from", "smiling")
+    ended = command(*train("mixed"), *labels, *mix, cwd=home)
+    assert ended.status == 0, ended.err
+    assert "From smiling: generator: " in ended.err
+    page = (home / "mixed/report.html").read_text("utf-8")
+    assert "--mix MIXED-1 --from smiling" in page
+
+
 def test_grey_pictures_from_a_zip(
     tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -664,6 +664,25 @@ case("generate-seed", f"{GENERATE} --seed -1", "--seed -1 is negative", "from 0"
 case("generate-psi", f"{GENERATE} --truncation 2", "--truncation 2", "outside [0, 1]", "0.7")
 case("generate-psi-nan", f"{GENERATE} --truncation nan", "--truncation nan", "outside [0, 1]")
 case("generate-columns", f"{GENERATE} --grid --columns 0", "--columns 0", "1 or more")
+case("generate-best-of-a-file", "generate pictures/a.png --best --out new", "not a run", "--best")
+for _words, _fragments in (
+    ("Smiling", ("--label Smiling is not understood", "NAME=VALUE")),
+    ("Smiling=yes", ("--label Smiling=yes is not understood", "NAME=VALUE")),
+    ("=1", ("--label =1 is not understood", "NAME=VALUE")),
+    ("Smiling=1 --label Smiling=0", ("Smiling is given twice", "once")),
+    ("Smiling=1", ("no label 'Smiling'", "trained without labels")),
+):
+    case(f"generate-label-{_words.split()[-1]}", f"{GENERATE} --label {_words}", *_fragments)
+case("generate-pack-grid", f"{GENERATE} --pack --grid", "--pack and --grid", "Leave one")
+case("generate-pack-holdout", f"{GENERATE} --pack --holdout 1", "--holdout 1 ", "below 1")
+case("generate-files-overwrite", f"{GENERATE} --overwrite", "--overwrite", "--pack")
+case("generate-pack-exists", "generate run --pack --out pack", "already holds", "--overwrite")
+case(
+    "generate-pack-over-pictures",
+    "generate run --pack --out pictures --overwrite",
+    "not a pack",
+    "another name",
+)
 case("generate-onto-file", "generate run --out recipe.toml", "recipe.toml", "in the way", status=1)
 case("generate-cuda", f"{GENERATE} --device cuda", "no CUDA device", "--device cpu")
 case(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,11 @@ def test_files_packs_and_folders_are_measured_too(home: Path, call: Any, monkeyp
     monkeypatch.chdir(home)
     assert call("data", "portraits", "others", "-n", "120", "--resolution", "32", "--seed", "9")
     assert call("generate", "run", "--out", "made", "-n", "60").status == 0
+    assert call("generate", "run", "--out", "packed", "-n", "60", "--pack").status == 0
     last = sorted((home / "run/checkpoints").glob("*k"))[-1] / "generator.safetensors"
     common = ["--data", "drawn", "-n", "60", *CHEAP, "--no-copying", "--json"]
     scores = {}
-    for source in ("others", "made", str(last), "run"):
+    for source in ("others", "made", "packed", str(last), "run"):
         ended = call("evaluate", source, *common, "--no-record")
         assert ended.status == 0, ended.err
         found = json.loads(ended.out)
@@ -104,7 +106,22 @@ def test_files_packs_and_folders_are_measured_too(home: Path, call: Any, monkeyp
         assert found["modes"]["modes"] == 252
     assert scores["others"] < scores["run"] / 5
     assert scores["made"] == pytest.approx(scores["run"], rel=1e-3)  # PNG files keep every pixel
+    assert scores["packed"] == pytest.approx(scores["run"], rel=1e-6)
     assert scores[str(last)] == pytest.approx(scores["run"], rel=1e-6)
+
+
+def test_a_damaged_checkpoint_is_passed_over_aloud(
+    home: Path, call: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(home)
+    shutil.copytree(home / "run", tmp_path / "run")
+    newest = max((tmp_path / "run/checkpoints").glob("*k"))
+    (newest / "generator.safetensors").write_bytes(b"damaged")
+    words = f"evaluate {tmp_path / 'run'} --data drawn -n 60 --no-copying --no-record --json"
+    ended = call(*shlex.split(words), *CHEAP)
+    assert ended.status == 0, ended.err
+    assert f"Checkpoint {newest.name} is damaged" in ended.err
+    assert json.loads(ended.out)["source"].endswith("at 0.192 kimg")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +135,7 @@ def test_files_packs_and_folders_are_measured_too(home: Path, call: Any, monkeyp
         ("evaluate run --data drawn --extractor mine.toml", "mine.toml"),
         ("evaluate run --data drawn --extractor faces --extractor faces", "twice"),
         ("evaluate drawn --data drawn --best", "not a run"),
+        ("evaluate run/best/generator.safetensors --data drawn --best", "not a run"),
         ("evaluate run --data small", "32×32"),
         ("evaluate run --data nowhere", "no pack"),
         ("evaluate run --data drawn --n-real 5 -n 60", "50 or more"),

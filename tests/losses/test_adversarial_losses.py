@@ -53,6 +53,14 @@ def test_formula(name: str) -> None:
         torch.testing.assert_close(found, formula(REAL, FAKE), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_votes_are_games_side_by_side(name: str) -> None:
+    real, fake = torch.stack([REAL, FAKE + 1, 2 * REAL], 1), torch.stack([FAKE, REAL, FAKE], 1)
+    for function in ADVERSARIAL[name][:2]:
+        apart = [function(real[:, vote], fake[:, vote]) for vote in range(3)]
+        torch.testing.assert_close(function(real, fake), torch.stack(apart, 1))
+
+
 def test_undecided_discriminator_loses_two_bits() -> None:
     """At D = ½ everywhere: 2 log 2 for D, and the value of the game, −2 log 2."""
     zero = torch.zeros(3)

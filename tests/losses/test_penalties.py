@@ -221,7 +221,7 @@ def dtypes_of(critic: nn.Module) -> set[torch.dtype]:
 def test_under_bf16_autocast_the_exact_one_is_computed_in_float32(kind: str) -> None:
     """Also for images that a generator made in bfloat16, as it does under autocast."""
     torch.manual_seed(0)
-    critic = DcganDiscriminatorConfig(kind="dcgan", channels=2).build(ImageSpec(32))
+    critic = DcganDiscriminatorConfig(kind="dcgan", channels=2).build(ImageSpec(32), "unit")
     real, fake = torch.rand(4, 3, 32, 32), torch.rand(4, 3, 32, 32).bfloat16()
     seen = dtypes_of(critic)
     nothing = torch.zeros(4)  # it does not ask for the logits
@@ -241,7 +241,7 @@ def test_under_bf16_autocast_the_exact_one_is_computed_in_float32(kind: str) -> 
 def test_finite_differences_are_computed_as_the_logits_were(kind: str) -> None:
     """In bfloat16 where the run is; the noise itself keeps its digits."""
     torch.manual_seed(0)
-    critic = DcganDiscriminatorConfig(kind="dcgan", channels=2).build(ImageSpec(32))
+    critic = DcganDiscriminatorConfig(kind="dcgan", channels=2).build(ImageSpec(32), "unit")
     images = torch.rand(4, 3, 32, 32), torch.rand(4, 3, 32, 32).bfloat16()
     seen = dtypes_of(critic)
     given: list[torch.dtype] = []

@@ -1,4 +1,4 @@
-"""What holds for every network in `MODELS`; a new one is covered by its line there."""
+"""What holds for every network; a new one is covered by its line in `DISCRIMINATORS`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch import nn
 
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
-from facegan.models import MODELS
+from facegan.models import DISCRIMINATORS, GENERATORS
 from facegan.models.dcgan import RESOLUTIONS, DcganDiscriminatorConfig, DcganGeneratorConfig
 from facegan.models.interfaces import Discriminator, Generator, Latent, parameter_count
+from facegan.models.layers.heads import HeadsConfig
 from facegan.models.mlp import MlpDiscriminatorConfig, MlpGeneratorConfig
 
 TINY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -21,17 +22,21 @@ TINY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "dcgan": ({"channels": 2}, {"channels": 2}),
     "resnet": ({"channels": 8, "widest": 2}, {"channels": 8, "widest": 2}),
     "r3gan": ({"channels": 16, "group": 2}, {"channels": 16, "group": 2}),
+    "ignm": ({"channels": 4}, {"channels": 4, "heads": HeadsConfig(hidden=8)}),
+    "features": ({"channels": 2}, {"channels": 2, "pixels": 2}),
 }
 SUPPORTED = {
     "mlp": (1, 32, 45),
     "dcgan": RESOLUTIONS,
     "resnet": (32, 64, 128),
     "r3gan": (8, 32, 64, 128),
+    "ignm": (32, 64, 128),
+    "features": (32, 64),
 }
 LATENT = Latent(size=5)
 CASES = [
     pytest.param(kind, ImageSpec(resolution, channels), id=f"{kind}-{resolution}-{channels}")
-    for kind in MODELS
+    for kind in DISCRIMINATORS
     for resolution in SUPPORTED[kind]
     for channels in (1, 3)
 ]
@@ -39,11 +44,12 @@ CASES = [
 
 def build(kind: str, spec: ImageSpec, range_: str = "symmetric") -> tuple[Generator, Discriminator]:
     torch.manual_seed(0)
-    generator, discriminator = MODELS[kind]
+    made = kind if kind in GENERATORS else "dcgan"
+    generator, discriminator = GENERATORS[made], DISCRIMINATORS[kind]
     options = TINY[kind]
     return (
-        generator(kind=kind, latent=LATENT, **options[0]).build(spec, range_),
-        discriminator(kind=kind, **options[1]).build(spec),
+        generator(kind=made, latent=LATENT, **options[0]).build(spec, range_),
+        discriminator(kind=kind, **options[1]).build(spec, range_),
     )
 
 
@@ -67,7 +73,7 @@ def test_shapes_and_gradients(kind: str, spec: ImageSpec) -> None:
             assert torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", DISCRIMINATORS)
 def test_every_parameter_matters(kind: str) -> None:
     """A gradient of exactly zero everywhere would be a weight that nothing depends on."""
     generator, discriminator = build(kind, ImageSpec(32))
@@ -81,7 +87,7 @@ def test_every_parameter_matters(kind: str) -> None:
             assert parameter.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", GENERATORS)
 @pytest.mark.parametrize(("range_", "low", "high"), [("unit", 0, 1), ("symmetric", -1, 1)])
 def test_output_fills_its_range(kind: str, range_: str, low: float, high: float) -> None:
     generator, _ = build(kind, ImageSpec(32), range_)
@@ -93,7 +99,7 @@ def test_output_fills_its_range(kind: str, range_: str, low: float, high: float)
     assert high - 0.01 < images.max() <= high
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", GENERATORS)
 def test_standard_range_is_unbounded(kind: str) -> None:
     generator, _ = build(kind, ImageSpec(32), "standard")
     with torch.no_grad():
@@ -104,7 +110,7 @@ def test_standard_range_is_unbounded(kind: str) -> None:
     assert images.max() > 1.5
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", GENERATORS)
 def test_in_evaluation_an_image_is_independent_of_its_batch(kind: str) -> None:
     generator, _ = build(kind, ImageSpec(32))
     with torch.no_grad():
@@ -121,7 +127,7 @@ def test_in_evaluation_an_image_is_independent_of_its_batch(kind: str) -> None:
     assert not torch.allclose(together[1], alone[1], atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", DISCRIMINATORS)
 def test_initial_weights_depend_on_the_seed_alone(kind: str) -> None:
     first, again = build(kind, ImageSpec(32)), build(kind, ImageSpec(32))
     for one, other in zip(first, again, strict=True):
@@ -134,7 +140,7 @@ def test_parameter_counts_of_the_papers() -> None:
     generator = DcganGeneratorConfig(kind="dcgan").build(ImageSpec(64), "symmetric")
     kernels = 16 * (100 * 512 + 512 * 256 + 256 * 128 + 128 * 64 + 64 * 3)
     assert parameter_count(generator) == kernels + 2 * (512 + 256 + 128 + 64) + 3 == 3_576_707
-    discriminator = DcganDiscriminatorConfig(kind="dcgan").build(ImageSpec(64))
+    discriminator = DcganDiscriminatorConfig(kind="dcgan").build(ImageSpec(64), "symmetric")
     kernels = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 1)
     assert parameter_count(discriminator) == kernels + 64 + 2 * (128 + 256 + 512) + 1 == 2_765_633
 
@@ -144,7 +150,7 @@ def test_parameter_counts_of_the_tables() -> None:
     generator = MlpGeneratorConfig(kind="mlp").build(spec, "unit")
     widths = (128, 256, 128, 64, 64 * 64 * 3)
     assert parameter_count(generator) == affine(widths) == 872_896
-    discriminator = MlpDiscriminatorConfig(kind="mlp").build(spec)
+    discriminator = MlpDiscriminatorConfig(kind="mlp").build(spec, "unit")
     assert parameter_count(discriminator) == affine((64 * 64 * 3, 256, 64, 16, 1)) == 3_163_489
 
 
@@ -172,7 +178,7 @@ def test_dcgan_grows_by_a_layer_for_each_doubling(resolution: int, channels: int
 def test_dcgan_refuses_other_resolutions(resolution: int) -> None:
     for build_one in (
         lambda: DcganGeneratorConfig(kind="dcgan").build(ImageSpec(resolution), "symmetric"),
-        lambda: DcganDiscriminatorConfig(kind="dcgan").build(ImageSpec(resolution)),
+        lambda: DcganDiscriminatorConfig(kind="dcgan").build(ImageSpec(resolution), "symmetric"),
     ):
         with pytest.raises(RecipeError, match=f"{resolution}×{resolution}") as caught:
             build_one()
@@ -184,7 +190,7 @@ def test_dcgan_is_as_its_paper() -> None:
     """Section 4, and the guidelines of section 3."""
     torch.manual_seed(0)
     generator = DcganGeneratorConfig(kind="dcgan").build(ImageSpec(64), "symmetric")
-    discriminator = DcganDiscriminatorConfig(kind="dcgan").build(ImageSpec(64))
+    discriminator = DcganDiscriminatorConfig(kind="dcgan").build(ImageSpec(64), "symmetric")
     assert isinstance(discriminator.heads.logit, nn.Linear)  # a 4×4 convolution of 4×4 maps
     for network in (generator, discriminator.layers):
         assert not any(isinstance(m, nn.Linear | nn.MaxPool2d) for m in network.modules())

@@ -23,7 +23,7 @@ def test_r3gan_has_the_published_number_of_parameters() -> None:
     """FFHQ at 256×256: 23.06 and 23.01 million."""
     with torch.device("meta"):
         generator = R3ganGeneratorConfig(kind="r3gan").build(ImageSpec(256), "symmetric")
-        discriminator = R3ganDiscriminatorConfig(kind="r3gan").build(ImageSpec(256))
+        discriminator = R3ganDiscriminatorConfig(kind="r3gan").build(ImageSpec(256), "symmetric")
     assert round(parameter_count(generator) / 1e6, 2) == 23.06
     assert round(parameter_count(discriminator) / 1e6, 2) == 23.01
 
@@ -40,7 +40,8 @@ def test_r3gan_begins_as_a_stack_of_identities() -> None:
         if hasattr(block, "branch"):
             x = torch.randn(2, block.branch[0].in_channels, 4, 4)
             torch.testing.assert_close(block(x), x)
-    discriminator = R3ganDiscriminatorConfig(kind="r3gan", channels=64).build(ImageSpec(32))
+    config = R3ganDiscriminatorConfig(kind="r3gan", channels=64)
+    discriminator = config.build(ImageSpec(32), "symmetric")
     assert 0.05 < discriminator(torch.randn(256, 3, 32, 32)).std() < 5
 
 
@@ -48,7 +49,7 @@ def test_wgan_gp_at_64_pixels_layer_by_layer() -> None:
     recipe = Recipe.load("wgan-gp")
     with torch.device("meta"):
         generator = recipe.generator.build(ImageSpec(64), "symmetric")
-        critic = recipe.discriminator.build(ImageSpec(64))
+        critic = recipe.discriminator.build(ImageSpec(64), "symmetric")
 
     def conv(inputs: int, outputs: int, kernel: int) -> int:
         return inputs * outputs * kernel**2 + outputs
@@ -69,7 +70,7 @@ def test_sagan_normalises_every_weight_and_attends_at_32() -> None:
     with torch.device("meta"):
         networks = (
             recipe.generator.build(ImageSpec(64), "symmetric"),
-            recipe.discriminator.build(ImageSpec(64)),
+            recipe.discriminator.build(ImageSpec(64), "symmetric"),
         )
     for network in networks:
         layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
@@ -117,7 +118,7 @@ def test_a_residual_critic_judges_each_picture_alone(norm: str, stem: bool, head
     config = ResnetDiscriminatorConfig(
         kind="resnet", channels=8, widest=2, norm=norm, stem=stem, head=head, attention=16
     )
-    critic = config.build(ImageSpec(32))
+    critic = config.build(ImageSpec(32), "symmetric")
     images = torch.randn(5, 3, 32, 32)
     torch.testing.assert_close(critic(images)[:2], critic(images[:2]), rtol=1e-4, atol=1e-5)
 
@@ -127,12 +128,16 @@ def test_a_residual_critic_judges_each_picture_alone(norm: str, stem: bool, head
     [
         (lambda: ResnetGeneratorConfig(kind="resnet").build(ImageSpec(48), "unit"), "48×48"),
         (
-            lambda: ResnetDiscriminatorConfig(kind="resnet", attention=32).build(ImageSpec(32)),
+            lambda: ResnetDiscriminatorConfig(kind="resnet", attention=32).build(
+                ImageSpec(32), "unit"
+            ),
             "32×32",
         ),
         (lambda: R3ganGeneratorConfig(kind="r3gan").build(ImageSpec(48), "unit"), "48×48"),
         (
-            lambda: R3ganDiscriminatorConfig(kind="r3gan", channels=20).build(ImageSpec(32)),
+            lambda: R3ganDiscriminatorConfig(kind="r3gan", channels=20).build(
+                ImageSpec(32), "unit"
+            ),
             "groups of 16",
         ),
     ],

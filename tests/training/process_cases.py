@@ -47,6 +47,18 @@ TINY = {
 }
 
 
+HEADS = "discriminator.heads={projection=5, auxiliary=true, hidden=7}"
+CONDITIONAL = ("data.labels=all", HEADS, "method.auxiliary={}", "method.loss=relativistic")
+TRANSFORMS = (
+    "flip=true, shift=0.2, rotation=20, brightness=0.2, contrast=0.5, cutout=0.3, noise=0.1"
+)
+HELD_OUT = "{kind='adaptive', heuristic='held_out', reserve=0.2, target=0.01, ramp=0.16}"
+AUGMENTED = {
+    "augmented": f"augment={{probability=0.8, {TRANSFORMS}}}",
+    "adaptive": f"augment={{probability={HELD_OUT}, {TRANSFORMS}}}",
+}
+
+
 def cases() -> Iterator[tuple[str, Recipe]]:
     for name, settings in TINY.items():
         recipe = Recipe.load(name).override(*COMMON, *settings)
@@ -57,9 +69,24 @@ def cases() -> Iterator[tuple[str, Recipe]]:
         yield f"{name}-critic", critic
         average = critic.override("method.loss=relativistic_average", "method.penalty.kind=r2")
         yield f"{name}-average", average
+        for case, setting in AUGMENTED.items():
+            yield f"{name}-conditional-{case}", recipe.override(*CONDITIONAL, setting)
+        code = ("discriminator.heads={code=6}", "data.labels=all")
+        yield f"{name}-{RECONSTRUCTION}", recipe.override(*code, f"stages=[{SGD_CODE}]")
         yield f"{name}-{SPECTRAL}", recipe.override(f"name={SPECTRAL}", "method.loss=hinge")
 
+    # Votes of one network against means over all processes, one for each vote.
+    votes = ("generator.channels=4", "discriminator={kind='features', channels=4, pixels=2}")
+    recipe = Recipe.load("projected").override(*COMMON, *votes, "generator.latent.size=6")
+    yield "dcgan-against-votes", recipe.override("method.loss=relativistic_average")
 
+
+# This objective needs no logit, whose weight then gets no gradient.
+RECONSTRUCTION = "reconstruction"
+SGD_CODE = (
+    "{objective='reconstruction', generator={kind='sgd', lr=0.01},"
+    " discriminator={kind='sgd', lr=0.01}}"
+)
 # A recipe of this name has its discriminator normalised.
 SPECTRAL = "spectral"
 
@@ -67,8 +94,8 @@ SPECTRAL = "spectral"
 def trained(recipe: Recipe, pack: Pack, execution: Execution) -> dict[str, Tensor]:
     """Values and gradients of the first step, and the weights after STEPS steps."""
     feed = Feed.of(recipe, pack, execution)
-    execution = plan.choose_precision(recipe, pack.spec, feed, execution)
-    state = TrainingState(recipe, pack.spec, execution)
+    execution = plan.choose_precision(recipe, feed.spec, feed, execution)
+    state = TrainingState(recipe, feed.spec, execution, feed.label_rows())
     if recipe.name == SPECTRAL:
         with torch_seed(0, INITIAL_WEIGHTS):
             spectral_norm(state.networks.discriminator)
@@ -80,7 +107,10 @@ def trained(recipe: Recipe, pack: Pack, execution: Execution) -> dict[str, Tenso
         if step == 0:
             for player in ("discriminator", "generator"):
                 for name, p in state.network(player).named_parameters():
-                    assert p.grad is not None
+                    if p.grad is None:
+                        assert state.stage.objective == RECONSTRUCTION
+                        assert name.startswith(("heads.logit", "heads.project", "heads.embed"))
+                        continue
                     found[f"gradient.{player}.{name}"] = p.grad.clone()
     found |= {f"weight.{k}": v for k, v in state.tensors().items()}
     line = state.sums.take()

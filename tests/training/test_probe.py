@@ -188,9 +188,7 @@ def test_what_is_not_a_number_is_left_out(tiny: Make, trainer_of: Make, pack: Pa
     json.dumps(found, allow_nan=False)
 
 
-def test_networks_get_the_labels_that_belong_to_the_pictures(
-    tiny: Make, tmp_path: Path
-) -> None:
+def test_networks_get_the_labels_that_belong_to_the_pictures(tiny: Make, tmp_path: Path) -> None:
     names = [str(i) for i in range(80)]
     splits = ["holdout" if i % 2 else "train" for i in range(80)]
     images = np.random.default_rng(0).integers(0, 256, (80, 32, 32, 3), np.uint8)

@@ -25,6 +25,13 @@ PENALTIES = {
     for kind in ("r1", "r2", "r1r2", "gradient_penalty")
     for estimate, setting in (("exact", "every=1"), ("difference", NEAR))
 }
+# Labels, their prediction, and augmentation of every kind.
+SUPERVISED = (
+    "data.labels=all",
+    "discriminator.heads={auxiliary=true}",
+    "method.auxiliary={}",
+    "augment={flip=true, shift=0.1, rotation=10, brightness=0.2, cutout=0.2, noise=0.05}",
+)
 Make = Callable[..., Any]
 
 
@@ -229,14 +236,21 @@ def test_decay_halves_after_the_half_life() -> None:
 @pytest.mark.parametrize(
     "loss", ["non_saturating", "hinge", "relativistic", "relativistic_average", "wasserstein"]
 )
-@pytest.mark.parametrize("name", ["gan", "dcgan"])
+@pytest.mark.parametrize("name", ["gan", "dcgan", "gan-supervised"])
 def test_every_combination_trains_in_bf16_and_channels_last(
-    tiny: Make, trainer_of: Make, name: str, loss: str, penalty: str
+    tiny: Make, trainer_of: Make, labelled_pack_path: Path, name: str, loss: str, penalty: str
 ) -> None:
+    name, _, supervised = name.partition("-")
     setting = PENALTIES[penalty].replace("1e-4", "0.03")
     recipe = tiny(name, f"method.loss={loss}", f"method.penalty={setting}", "method.n_critic=2")
-    plain = trainer_of(recipe)
-    fast = trainer_of(recipe, plain.execution.with_("bf16", channels_last=name == "dcgan"))
+    if supervised:
+        recipe = recipe.override(*SUPERVISED)
+    plain = trainer_of(recipe, data=labelled_pack_path)
+    fast = trainer_of(
+        recipe,
+        plain.execution.with_("bf16", channels_last=name == "dcgan"),
+        data=labelled_pack_path,
+    )
     for _ in range(2):
         exact, rounded = plain.step(), fast.step()
     assert exact.keys() == rounded.keys()

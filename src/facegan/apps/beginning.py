@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facegan.apps.trained_space import caveat
 from facegan.data.pack import Pack
 from facegan.errors import RunError
 from facegan.recipe import Recipe
@@ -59,6 +60,8 @@ def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     warm = None if start_from is None else WarmStart.read(start_from, job.reporter.say)
     execution = choose_precision(recipe, spec, feed, execution)
     measure = _monitor(job, execution)
+    if measure is not None and (said := caveat(recipe, [recipe.evaluation.extractor])):
+        job.reporter.say(said)
     plan = make_plan(recipe, spec, feed, execution)
     plan = plan_evaluations(plan, recipe, spec, feed, execution, measure)
     state = TrainingState(recipe, spec, execution, feed.label_rows())
@@ -67,6 +70,9 @@ def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Read
         if warm is not None:
             # Before the run counts as begun: going on must never need the source again.
             _save(job, state)
+        else:
+            # Another beginning may have been killed, and left one that was warm-started.
+            checkpoint.discard(job.run.checkpoints, 0)
         about = {
             "images": plan.images,
             "measured_img_per_s": plan.speed,

@@ -128,7 +128,7 @@ def count(recipe: Recipe, resolution: int) -> Size:
     spec = ImageSpec(resolution)
     with torch.device("meta"):
         generator = recipe.generator.build(spec, recipe.data.range)
-        discriminator = recipe.discriminator.build(spec)
+        discriminator = recipe.discriminator.build(spec, recipe.data.range)
     return Size(generator=parameter_count(generator), discriminator=parameter_count(discriminator))
 
 

@@ -157,13 +157,15 @@ def _print_outcome(pack: Pack) -> None:
 def _print_card(pack: Pack) -> None:
     """Everything in the card: plain values first, then each table."""
     card = pack.card
-    tables = ("dropped", "conversions", "labels", "label_names", "counts")
+    tables = ("dropped", "conversions", "labels", "label_names", "counts", "generated")
     plain = _pairs()
     for key, value in card.items():
         if key not in tables:
             plain.add_row(key.replace("_", " "), _text(value))
     for key, value in card["counts"].items():
         plain.add_row(key.replace("_", " "), _text(value))
+    for key, value in _leaves("generated", card.get("generated", {})):
+        plain.add_row(_text(key), _text(value))
     console = _console()
     console.print(plain)
     for key, title in (("dropped", "left out"), ("conversions", "converted")):
@@ -171,6 +173,17 @@ def _print_card(pack: Pack) -> None:
             console.print(_counts_table(title, card[key]))
     if pack.label_names:
         _print_labels(console, card["labels"])
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What a table inside the card says, value by value: `generated: training data: name`."""
+    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        value = dict(enumerate(value, 1))
+    if not isinstance(value, dict):
+        yield name, value
+        return
+    for key, each in value.items():
+        yield from _leaves(f"{name}: {str(key).replace('_', ' ')}", each)
 
 
 def _print_labels(console: Console, labels: dict[str, Any]) -> None:

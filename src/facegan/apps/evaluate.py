@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from facegan.apps.data import progress_bar
 from facegan.apps.datasets import open_dataset
+from facegan.apps.generators import OpenGenerator, open_generator
 from facegan.apps.report import report as write_report
+from facegan.apps.trained_space import ANOTHER, caveat, flattering
 from facegan.data.cache import cache_folder
 from facegan.data.importer import import_images
 from facegan.data.pack import Pack, is_pack
@@ -25,12 +27,9 @@ from facegan.evaluation.results import Evaluation
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.directory import RunDirectory
 from facegan.runs.files import new_folder
-from facegan.runs.find import find_generator
-from facegan.runs.generator_file import GeneratorFile
 from facegan.runs.png import png_bytes
 from facegan.seeding import REAL_CHOICE, random
-from facegan.training.execution import Execution, choose_device
-from facegan.training.samples import pictures
+from facegan.training.execution import choose_device
 
 DEFAULT_EXTRACTORS = ("efflite0",)
 
@@ -62,7 +61,8 @@ def evaluate(
         reference: the split of `data` that the reference comes from: `train`, `holdout`,
             `all`.
         extractors: the feature spaces: `efflite0`, `efflite0@64`, `faces`, `inception`, or a
-            TOML file that describes another.
+            TOML file that describes another. Where a generator's discriminator looked through
+            the network of all of these, `faces` is added if the extra `faces` is installed.
         seed: the first seed of the generated pictures, and of all that is drawn by chance.
         copying: whether to look for copies of training pictures; by default where `data` has
             held-out ones, without which nothing can be said.
@@ -82,6 +82,11 @@ def evaluate(
     where = choose_device(device)
     opened = [open_extractor(name, where) for name in extractors]
     generated = _open_source(source, pack, best, device)
+    recipe = None if generated.generator is None else generated.generator.loaded.recipe
+    extractors = list(extractors)
+    if recipe is not None and flattering(recipe, extractors) == extractors and _faces_installed():
+        extractors.append(ANOTHER)
+        opened.append(open_extractor(ANOTHER, where))
     if n is None and generated.available is not None:
         n = min(DEFAULT_N, generated.available, most_measurable(pack, reference))
     choice = choose_real(pack, n, n_real, reference, seed)
@@ -100,6 +105,9 @@ def evaluate(
         copying=copying,
         watch=progress_bar,
     )
+    if recipe is not None:
+        beside = {"caveat": caveat(recipe, extractors)}
+        judgement = replace(judgement, evaluation=judgement.evaluation.model_copy(update=beside))
     if record and generated.run is not None:
         _record(generated.run, generated.images_seen, judgement)
         write_report(generated.run.path)
@@ -128,8 +136,7 @@ class _Source:
     said: str
     available: int | None = None
     images: npt.NDArray[np.uint8] | None = None
-    generator: GeneratorFile | None = None
-    device: str = "auto"
+    generator: OpenGenerator | None = None
     run: RunDirectory | None = None
     images_seen: int = 0
 
@@ -144,15 +151,12 @@ class _Source:
                 )
             chosen = np.sort(random(seed, REAL_CHOICE, 2).permutation(len(self.images))[:n])
             return np.asarray(self.images[chosen]), chosen.tolist()
-        loaded = self.generator
-        execution = Execution(choose_device(self.device), channels_last=True)
-        generator = execution.place(loaded.generator)
         seeds = range(seed, seed + n)
-        spec = loaded.generator.spec
+        spec = self.generator.loaded.generator.spec
         made = np.empty((n, spec.resolution, spec.resolution, spec.channels), np.uint8)
         done = 0
         with progress_bar("generating") as progress:
-            for group in pictures(generator, loaded.pixels, seeds):
+            for group in self.generator.pictures(seeds):
                 made[done : done + len(group)] = group
                 done += len(group)
                 progress(done, n)
@@ -164,13 +168,12 @@ def _open_source(source: str | Path, pack: Pack, best: bool, device: str) -> _So
     path = Path(source)
     if RunDirectory(path).started or path.suffix == ".safetensors":
         run = RunDirectory(path) if path.is_dir() else None
-        loaded = GeneratorFile.load(find_generator(path, best=best))
-        _require_shape(loaded, pack)
+        opened = open_generator(path, best, device)
+        loaded = opened.loaded
+        _require_shape(opened, pack)
         snapshot = "best snapshot" if best else "generator"
         said = f"{loaded.recipe.name}, {snapshot} at {loaded.images_seen / 1000:g} kimg"
-        return _Source(
-            said, generator=loaded, device=device, run=run, images_seen=loaded.images_seen
-        )
+        return _Source(said, generator=opened, run=run, images_seen=loaded.images_seen)
     if best:
         raise FaceganError(f"--best: {path} is not a run.", "Only runs keep their best snapshot.")
     if path.is_dir() and is_pack(path):
@@ -202,8 +205,8 @@ def _from_pictures(path: Path, pack: Pack) -> _Source:
     return _Source(f"the pictures in {path.name}", available=len(images), images=images)
 
 
-def _require_shape(loaded: GeneratorFile, pack: Pack) -> None:
-    made, real = loaded.generator.spec, pack.spec
+def _require_shape(opened: OpenGenerator, pack: Pack) -> None:
+    made, real = opened.loaded.generator.spec, pack.spec
     if (made.resolution, made.channels) != (real.resolution, real.channels):
         raise FaceganError(
             f"The generator makes pictures of {made.resolution}×{made.resolution} with "

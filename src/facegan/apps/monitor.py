@@ -6,6 +6,7 @@ import numpy as np
 
 from facegan.apps.data import progress_bar
 from facegan.apps.reporting.words import ratio, told
+from facegan.apps.trained_space import caveat
 from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
@@ -46,12 +47,14 @@ class Monitor:
         self._judge = Judge(pack, choice, "train", 0, [extractor], _SCORES, cache, progress_bar)
         self._pixels = pixels
         self._name = recipe.name
+        self._caveat = caveat(recipe, [wanted.extractor])
 
     def __call__(self, generator: Generator, images_seen: int) -> Measured:
         """Measure the generator's pictures of seeds 0, 1, …"""
         images = np.concatenate(list(pictures(generator, self._pixels, range(self._judge.n))))
         said = f"{self._name} at {images_seen / 1000:g} kimg"
         evaluation = self._judge.judge(images, said, training=True).evaluation
+        evaluation = evaluation.model_copy(update={"caveat": self._caveat})
         line = evaluation.line(images_seen)
         return Measured(line, _best(evaluation, images_seen), in_a_line(evaluation))
 

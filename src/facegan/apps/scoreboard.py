@@ -36,6 +36,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
         "place of the generated ones. Compare with other evaluations only where dataset, numbers, "
         "extractor and seed are the same."
     )
+    if evaluation.caveat is not None:
+        say("")
+        say(evaluation.caveat)
     if evaluation.faces is not None:
         found = evaluation.faces
         say("")

@@ -15,6 +15,7 @@ import click
 
 from facegan.cli.data import data
 from facegan.cli.evaluate import evaluate
+from facegan.cli.generate import generate
 from facegan.cli.group import Commands
 from facegan.cli.recipes import recipes
 from facegan.errors import FaceganError
@@ -163,38 +164,7 @@ def train(
     )
 
 
-@cli.command()
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="A folder; with --grid also a .png file.",
-)
-@click.option("-n", "n", default=64, show_default=True, help="How many pictures.")
-@click.option("--seed", default=0, show_default=True, help="Of the first; the next has seed + 1.")
-@click.option("--grid", is_flag=True, help="One picture of all of them.")
-@click.option("--columns", type=int, help="Columns of the grid.")
-@click.option(
-    "--truncation",
-    default=1.0,
-    show_default=True,
-    metavar="PSI",
-    help="Less than 1: more typical, less varied.",
-)
-@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
-@click.option("--device", default="auto", show_default=True)
-def generate(source: Path, out: Path, **options: Any) -> None:
-    """Generate pictures from SOURCE, a run's folder or a generator.safetensors file.
-
-    \b
-    Example: facegan generate runs/a --out faces -n 100 --seed 0
-    """
-    from facegan.apps.generate import generate as run_generate
-
-    written = run_generate(source, out, **options)
-    what = str(written[0]) if len(written) == 1 else f"{len(written)} pictures in {out}"
-    click.echo(f"Wrote {what}.")
+cli.add_command(generate)
 
 
 @cli.command()

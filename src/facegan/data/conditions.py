@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Wanted = Literal["all"] | tuple[str, ...]
 
+# In standard deviations: no value of 10,000 is farther from their mean. Beyond it, numbers in a
+# network grow without meaning anything.
+_FARTHEST = 100.0
+
 
 def spec_with_labels(pack: Pack, wanted: Wanted) -> ImageSpec:
     """The pack's image shape, with the labels that a recipe asks for.
@@ -95,7 +99,8 @@ def fixed(wanted: Mapping[str, float], labels: Sequence[Label]) -> dict[int, flo
         labels: those of the generator.
 
     Raises:
-        FaceganError: the generator knows no such label, or the value is impossible.
+        FaceganError: the generator knows no such label, the value is impossible, or two
+            values are given to one label.
     """
     names = [label.name for label in labels]
     lower = [name.lower() for name in names]
@@ -107,9 +112,15 @@ def fixed(wanted: Mapping[str, float], labels: Sequence[Label]) -> dict[int, flo
         column = lower.index(name.lower())
         label = labels[column]
         if not np.isfinite(value) or (label.binary and not 0.0 <= value <= 1.0):
+            possible = "a number from 0 (no) to 1 (yes)" if label.binary else "a finite number"
+            raise FaceganError(f"--label {name}={value:g} is not possible.", f"Give {possible}.")
+        if column in columns:
+            raise FaceganError(f"--label {label.name} is given twice.", "Give it once.")
+        columns[column] = (value - label.mean) / label.std
+        if abs(columns[column]) > _FARTHEST:
             raise FaceganError(
                 f"--label {name}={value:g} is not possible.",
-                "It is yes or no: give a number from 0 (no) to 1 (yes).",
+                f"In the training images it is about {label.mean:.3g}, give or take "
+                f"{label.std:.3g}.",
             )
-        columns[column] = (value - label.mean) / label.std
     return columns

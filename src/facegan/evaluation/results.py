@@ -237,6 +237,7 @@ class Evaluation(Config):
         faces: how many pictures show a face.
         modes: what of the known truth was covered.
         copying: how close to the training set.
+        caveat: what to know before any of the scores is read, where there is something.
     """
 
     source: str
@@ -252,6 +253,7 @@ class Evaluation(Config):
     faces: Faces | None = None
     modes: Modes | None = None
     copying: Copying | None = None
+    caveat: str | None = None
 
     def line(self, images_seen: int) -> dict[str, object]:
         """As a line of a run's journal."""

@@ -2,7 +2,8 @@
 
 Each is a pair: what the discriminator minimises and what the generator minimises. Both take
 (real_logits [N], fake_logits [N]) and return [N]; losses that need only one of the two
-ignore the other. Logits are before the sigmoid: with σ the sigmoid, log σ(x) = −softplus(−x)
+ignore the other. Several logits of each image, [N, H], are as many games side by side: [N, H].
+Logits are before the sigmoid: with σ the sigmoid, log σ(x) = −softplus(−x)
 and log(1 − σ(x)) = −softplus(x), which never overflow. Where a loss needs a mean over the
 batch, it is that of the whole batch, over all processes.
 """
@@ -87,7 +88,7 @@ def _relativistic_average_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """−log σ(D(x) − E D(G(z))) − log(1 − σ(D(G(z)) − E D(x))): each logit against the mean of
     the other kind (Jolicoeur-Martineau 2018, RaSGAN).
     """
-    mean_real, mean_fake = mean_over_processes(torch.stack([real.mean(), fake.mean()]))
+    mean_real, mean_fake = mean_over_processes(torch.stack([real.mean(0), fake.mean(0)]))
     return softplus(mean_fake - real) + softplus(fake - mean_real)
 
 

@@ -28,7 +28,8 @@ class Judged(NamedTuple):
 
     Attributes:
         images: [N, C, H, W], detached from the generator.
-        logits: [N], of this update's own pass, attached to the discriminator.
+        logits: [N], of this update's own pass, attached to the discriminator; of a
+            discriminator with several for each image, their mean, as its call gives.
     """
 
     images: Tensor

@@ -1,6 +1,9 @@
 """The adversarial game: a loss from `ADVERSARIAL`, and what may be added to it.
 
 At most one gradient penalty, and the supervision of labels that D predicts.
+
+Where D gives several logits for each image, votes, each vote plays the game by itself, and the
+losses are averaged over them. Signals and penalties are of their mean, D's logit.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from torch import Tensor
 
 from facegan.config import Config
 from facegan.data.spec import Label
-from facegan.losses.adversarial import ADVERSARIAL, AdversarialName
+from facegan.losses.adversarial import ADVERSARIAL, AdversarialName, Loss
 from facegan.losses.auxiliary import classification, regression
 from facegan.losses.penalties import Penalty
 from facegan.losses.slopes import Judged
@@ -98,10 +101,11 @@ class AdversarialMethod:
         """
         critic, labels = networks.discriminator, batch.labels
         real_images, fake_images = batch.augment(batch.real), batch.augment(batch.fake)
-        of_real = self._assess(critic, real_images, labels)
-        real = of_real.logits.float()
-        fake = critic(fake_images, labels).float()
-        terms = Terms({"adversarial": self._loss.discriminator(real, fake)})
+        predicts = self._auxiliary is not None
+        of_real = _assess(critic, real_images, labels, predicts)
+        of_fake = _assess(critic, fake_images, labels)
+        real, fake = of_real.logits.float(), of_fake.logits.float()
+        terms = Terms({"adversarial": _played(self._loss.discriminator, of_real, of_fake)})
         penalty = self._penalty
         if penalty is not None and batch.update % penalty.every == 0:
             terms.losses["penalty"] = penalty(
@@ -126,13 +130,13 @@ class AdversarialMethod:
     def generator_terms(self, networks: Networks, batch: Batch) -> Terms:
         """What the generator minimises on images that are still attached to it."""
         critic, labels = networks.discriminator, batch.labels
-        of_fake = self._assess(critic, batch.augment(batch.fake), labels)
-        fake = of_fake.logits.float()
-        real = fake
+        predicts = self._auxiliary is not None
+        of_fake = _assess(critic, batch.augment(batch.fake), labels, predicts)
+        of_real = of_fake
         if self._loss.relativistic:
             with torch.no_grad():
-                real = critic(batch.augment(batch.real), labels).float()
-        terms = Terms({"adversarial": self._loss.generator(real, fake)})
+                of_real = _assess(critic, batch.augment(batch.real), labels)
+        terms = Terms({"adversarial": _played(self._loss.generator, of_real, of_fake)})
         if self._auxiliary is not None and labels is not None and of_fake.labels is not None:
             auxiliary = self._auxiliary.terms(of_fake.labels, labels, critic.spec.labels)
             share = constant(self._auxiliary.generator)
@@ -140,7 +144,17 @@ class AdversarialMethod:
             terms.weights |= {name: share * w for name, w in auxiliary.weights.items()}
         return terms
 
-    def _assess(self, critic: Discriminator, images: Tensor, labels: Tensor | None) -> Assessment:
-        if self._auxiliary is None:
-            return Assessment(critic(images, labels))
+
+def _assess(
+    critic: Discriminator, images: Tensor, labels: Tensor | None, predicts: bool = False
+) -> Assessment:
+    """What D says: by its ordinary call, unless it gives votes or its predictions are asked."""
+    if predicts or critic.votes:
         return critic.assess(images, labels)
+    return Assessment(critic(images, labels))
+
+
+def _played(loss: Loss, real: Assessment, fake: Assessment) -> Tensor:
+    """The loss of each image [N]: the mean over its votes, where there are any."""
+    found = loss(real.judgements.float(), fake.judgements.float())
+    return found if real.votes is None else found.mean(1)

@@ -1,4 +1,4 @@
-"""The networks. To add one: a file here, one line in `MODELS`, one recipe."""
+"""The networks. To add one: a file here, a line for each player below, one recipe."""
 
 from __future__ import annotations
 
@@ -7,26 +7,44 @@ from typing import Annotated
 from pydantic import Field
 
 from facegan.models.dcgan import DcganDiscriminatorConfig, DcganGeneratorConfig
+from facegan.models.features import FeaturesDiscriminatorConfig
+from facegan.models.ignm import IgnmDiscriminatorConfig, IgnmGeneratorConfig
 from facegan.models.mlp import MlpDiscriminatorConfig, MlpGeneratorConfig
 from facegan.models.r3gan import R3ganDiscriminatorConfig, R3ganGeneratorConfig
 from facegan.models.resnet import ResnetDiscriminatorConfig, ResnetGeneratorConfig
 
-# kind → (generator's options, discriminator's options)
-MODELS = {
-    "mlp": (MlpGeneratorConfig, MlpDiscriminatorConfig),
-    "dcgan": (DcganGeneratorConfig, DcganDiscriminatorConfig),
-    "resnet": (ResnetGeneratorConfig, ResnetDiscriminatorConfig),
-    "r3gan": (R3ganGeneratorConfig, R3ganDiscriminatorConfig),
+# kind → the options of its generator
+GENERATORS = {
+    "mlp": MlpGeneratorConfig,
+    "dcgan": DcganGeneratorConfig,
+    "resnet": ResnetGeneratorConfig,
+    "r3gan": R3ganGeneratorConfig,
+    "ignm": IgnmGeneratorConfig,
+}
+# kind → the options of its discriminator; any of them meets any generator
+DISCRIMINATORS = {
+    "mlp": MlpDiscriminatorConfig,
+    "dcgan": DcganDiscriminatorConfig,
+    "resnet": ResnetDiscriminatorConfig,
+    "r3gan": R3ganDiscriminatorConfig,
+    "ignm": IgnmDiscriminatorConfig,
+    "features": FeaturesDiscriminatorConfig,
 }
 
 GeneratorConfig = Annotated[
-    MlpGeneratorConfig | DcganGeneratorConfig | ResnetGeneratorConfig | R3ganGeneratorConfig,
+    MlpGeneratorConfig
+    | DcganGeneratorConfig
+    | ResnetGeneratorConfig
+    | R3ganGeneratorConfig
+    | IgnmGeneratorConfig,
     Field(discriminator="kind"),
 ]
 DiscriminatorConfig = Annotated[
     MlpDiscriminatorConfig
     | DcganDiscriminatorConfig
     | ResnetDiscriminatorConfig
-    | R3ganDiscriminatorConfig,
+    | R3ganDiscriminatorConfig
+    | IgnmDiscriminatorConfig
+    | FeaturesDiscriminatorConfig,
     Field(discriminator="kind"),
 ]

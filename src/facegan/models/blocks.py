@@ -22,7 +22,7 @@ def blocks(network: Generator | Discriminator) -> list[list[nn.Parameter]]:
             continue
         for layer in child.children() if isinstance(child, nn.Sequential) else [child]:
             parameters = list(layer.parameters())
-            if isinstance(layer, _NORMS) and found:
+            if parameters and found and _only_normalises(layer):
                 found[-1] += parameters
             elif parameters:
                 found.append(parameters)
@@ -39,10 +39,15 @@ def first_blocks(network: Generator | Discriminator, count: int) -> list[nn.Para
         RecipeError: there are no more.
     """
     found = blocks(network)
-    if count >= len(found) > 0:
+    if count and count >= len(found):
         player = "generator" if isinstance(network, Generator) else "discriminator"
         raise RecipeError(
             f"freeze_{player} = {count}, but this {player} has {len(found)} blocks.",
-            f"Give a number from 0 to {len(found) - 1}, so that one learns.",
+            f"Give a number from 0 to {max(len(found) - 1, 0)}, so that one learns.",
         )
     return [parameter for block in found[:count] for parameter in block]
+
+
+def _only_normalises(layer: nn.Module) -> bool:
+    holders = [m for m in layer.modules() if next(m.parameters(recurse=False), None) is not None]
+    return all(isinstance(module, _NORMS) for module in holders)

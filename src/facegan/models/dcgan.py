@@ -55,8 +55,8 @@ class DcganDiscriminatorConfig(Config):
     channels: Width = 64
     heads: HeadsConfig = HeadsConfig()
 
-    def build(self, spec: ImageSpec) -> DcganDiscriminator:
-        """The network for images of this shape."""
+    def build(self, spec: ImageSpec, range: Range) -> DcganDiscriminator:
+        """The network for images of this shape, in any range."""
         return DcganDiscriminator(self, spec)
 
 

@@ -63,7 +63,8 @@ class Generator(nn.Module, ABC):
         if spec.labels:
             self.labels = LabelEmbedding(len(spec.labels), latent.labels)
             self.inputs += latent.labels
-            self.register_buffer("label_rows", torch.full((LABEL_ROWS, len(spec.labels)), torch.nan))
+            rows = torch.full((LABEL_ROWS, len(spec.labels)), torch.nan)
+            self.register_buffer("label_rows", rows)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Make images.
@@ -99,8 +100,12 @@ class Discriminator(nn.Module, ABC):
     """Images to logits: positive means "real", unbounded; the losses apply the sigmoid.
 
     Subclasses define `features`, and end their construction with `self.heads = Heads(…)`.
+
+    Attributes:
+        votes: whether `assess` gives several logits for each image; `forward` gives their mean.
     """
 
+    votes: bool = False
     heads: Heads
 
     def __init__(self, spec: ImageSpec) -> None:
@@ -116,7 +121,7 @@ class Discriminator(nn.Module, ABC):
         return self.assess(images, labels).logits
 
     def assess(self, images: Tensor, labels: Tensor | None = None) -> Assessment:
-        """All that it says of images [N, C, H, W]: logits, and labels where it predicts them."""
+        """All that it says of images [N, C, H, W]: logits, votes, and labels it predicts."""
         return self.heads(self.features(images), labels)
 
     def encode(self, images: Tensor) -> Tensor:

@@ -56,8 +56,8 @@ class MlpDiscriminatorConfig(Config):
     slope: float = 0.2
     heads: HeadsConfig = HeadsConfig()
 
-    def build(self, spec: ImageSpec) -> MlpDiscriminator:
-        """The network for images of this shape."""
+    def build(self, spec: ImageSpec, range: Range) -> MlpDiscriminator:
+        """The network for images of this shape, in any range."""
         return MlpDiscriminator(self, spec)
 
 

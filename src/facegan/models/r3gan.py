@@ -30,8 +30,6 @@ _GAIN = math.sqrt(2 / (1 + _SLOPE**2))
 # Layers in a residual branch.
 _DEPTH = 3
 
-# Up to this resolution all maps are equally wide; beyond it, half as wide at each doubling.
-_WIDE_TO = 32
 RESOLUTIONS = (8, 16, 32, 64, 128, 256, 512)
 
 
@@ -39,8 +37,10 @@ class _Shape(Config):
     """What both networks have.
 
     Attributes:
-        channels: of the maps from 4×4 to 32×32; half as many at 64×64, and so on. 768 is the
-            published size for FFHQ at 256×256.
+        channels: of the maps from 4×4 to `wide_to`; half as many at each resolution beyond.
+            768 is the published size for FFHQ.
+        wide_to: 32×32 as published. Less makes the maps of high resolution thinner, where
+            a processor would spend nearly all of its time.
         group: channels in a group of the 3×3 convolutions.
         blocks: residual blocks at each resolution.
         expansion: of the bottleneck: its channels over the block's.
@@ -48,6 +48,7 @@ class _Shape(Config):
 
     kind: Literal["r3gan"]
     channels: Width = 768
+    wide_to: Literal[4, 8, 16, 32] = 32
     group: Width = 16
     blocks: Annotated[int, Field(ge=1, le=16)] = 2
     expansion: Annotated[int, Field(ge=1, le=8)] = 2
@@ -61,7 +62,8 @@ class _Shape(Config):
                 "that takes any resolution, such as mlp.",
             )
         levels = range((spec.resolution // 4).bit_length())
-        widths = [self.channels * _WIDE_TO // max(4 * 2**level, _WIDE_TO) for level in levels]
+        wide_to = self.wide_to
+        widths = [self.channels * wide_to // max(4 * 2**level, wide_to) for level in levels]
         for width in widths:
             if width == 0 or width * self.expansion % self.group:
                 raise RecipeError(
@@ -95,8 +97,8 @@ class R3ganDiscriminatorConfig(_Shape):
 
     heads: HeadsConfig = HeadsConfig()
 
-    def build(self, spec: ImageSpec) -> R3ganDiscriminator:
-        """The network for images of this shape."""
+    def build(self, spec: ImageSpec, range: Range) -> R3ganDiscriminator:
+        """The network for images of this shape, in any range."""
         return R3ganDiscriminator(self, spec)
 
 
@@ -193,7 +195,9 @@ class R3ganDiscriminator(Discriminator):
         last = widths[-1]
         self.basis = nn.Parameter(torch.randn(last, 4, 4) / 4)
         self.heads = Heads(config.heads, spec, last, bias=False)
-        nn.init.normal_(self.heads.logit.weight, 0.0, 1 / math.sqrt(self.heads.logit.in_features))
+        for logit in self.heads.logit.modules():
+            if isinstance(logit, nn.Linear) and logit.out_features == 1:
+                nn.init.normal_(logit.weight, 0.0, 1 / math.sqrt(logit.in_features))
 
     def features(self, images: Tensor) -> Tensor:
         """See `Discriminator.features`."""

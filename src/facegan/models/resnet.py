@@ -86,8 +86,8 @@ class ResnetDiscriminatorConfig(Config):
     head: Literal["dense", "sum"] = "sum"
     heads: HeadsConfig = HeadsConfig()
 
-    def build(self, spec: ImageSpec) -> ResnetDiscriminator:
-        """The network for images of this shape."""
+    def build(self, spec: ImageSpec, range: Range) -> ResnetDiscriminator:
+        """The network for images of this shape, in any range."""
         return ResnetDiscriminator(self, spec)
 
 

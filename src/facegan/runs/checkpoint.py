@@ -84,6 +84,11 @@ def save(
     return target
 
 
+def discard(folder: Path, images_seen: int) -> None:
+    """Remove the checkpoint at this point of a run, if there is one."""
+    shutil.rmtree(folder / folder_name(images_seen), ignore_errors=True)
+
+
 def latest(
     folder: Path, damaged: Callable[[str], None] = lambda message: None
 ) -> Checkpoint | None:

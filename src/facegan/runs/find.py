@@ -22,9 +22,18 @@ def find_generator(
         damaged: told about each newer checkpoint that had to be passed over.
         best: of a run, the snapshot with the best FD, and not that of its last whole
             checkpoint.
+
+    Raises:
+        RunError: there is no such run or file, the run has no generator yet, or the best of a
+            single file is asked for.
     """
     path = Path(source)
-    if best and not path.is_file():
+    if best and path.is_file():
+        raise RunError(
+            f"--best: {path} is a file, not a run.",
+            "Give the run's folder, or leave --best out.",
+        )
+    if best:
         return find_best(RunDirectory(path).require())
     if path.is_file():
         return path

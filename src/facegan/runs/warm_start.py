@@ -27,11 +27,13 @@ class Matched:
         network: `generator`, `discriminator` or `average`.
         taken: names of the tensors that fitted.
         left: names of its own that nothing fitted, so that they begin as the seed decides.
+        learned: whether a weight is among those taken: a bias of one number fits everywhere.
     """
 
     network: str
     taken: tuple[str, ...]
     left: tuple[str, ...]
+    learned: bool
 
     def said(self) -> str:
         """`discriminator: 9 of 10 tensors; not layers.0.weight`."""
@@ -92,7 +94,7 @@ class WarmStart:
             for name, network in networks.items()
             if name in self.networks
         ]
-        if not any(each.taken for each in matched):
+        if not any(each.learned for each in matched):
             raise RunError(
                 f"Nothing in {self.source} fits the networks of this recipe.",
                 "Warm-start from a model with the same kind of network and the same widths.",
@@ -107,7 +109,7 @@ class WarmStart:
 
 
 def _copy(name: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> Matched:
-    taken, left = [], []
+    taken, left, learned = [], [], False
     for key, own in network.state_dict().items():
         if key in _OF_THE_DATA:
             continue
@@ -115,9 +117,10 @@ def _copy(name: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> Match
         if given is not None and given.shape == own.shape and given.dtype == own.dtype:
             own.copy_(given)
             taken.append(key)
+            learned = learned or own.dim() > 1
         else:
             left.append(key)
-    return Matched(name, tuple(taken), tuple(left))
+    return Matched(name, tuple(taken), tuple(left), learned)
 
 
 def _within(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

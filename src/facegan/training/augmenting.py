@@ -31,7 +31,7 @@ class Augmenting:
         self._config, self._batch = recipe.augment, recipe.training.batch
         self._feed, self._state = feed, state
         self._augmentation = None if recipe.augment is None else recipe.augment.build(feed.pixels)
-        self._probability = 0.0
+        self._probability: float | None = None  # of this step, where it augments
 
     def prepare(self, batch: Batch, progress: float, position: int) -> Batch:
         """A batch that augments its images, at this progress of the run."""
@@ -44,9 +44,7 @@ class Augmenting:
             self._probability = self._state.augmenting
         else:
             self._probability = constant(probability)
-        augment = partial(
-            self._augmentation, random=batch.random, probability=self._probability
-        )
+        augment = partial(self._augmentation, random=batch.random, probability=self._probability)
         held_out = None
         if adaptive and batch.update % _UPDATES == 0:
             held_out = self._feed.held_out(position, self._batch)
@@ -60,13 +58,15 @@ class Augmenting:
             before: images seen before it.
             after: and after it.
         """
-        if self._config is None:
-            return {}
+        if self._config is None or self._probability is None:
+            return {}  # reconstruction, for one, augments nothing
+        used, self._probability = self._probability, None
         adaptive = self._config.probability
-        if isinstance(adaptive, Adaptive):
+        # Where D does not learn, it does not overfit, and nothing is known of it.
+        if isinstance(adaptive, Adaptive) and "logits_real" in values:
             updates = range(before // self._batch, after // self._batch)
             images = self._batch * _UPDATES * sum(update % _UPDATES == 0 for update in updates)
             if images:
                 overfitting = adaptive.overfitting(values)
                 self._state.augmenting = adaptive.step(self._state.augmenting, overfitting, images)
-        return {"augment/probability": self._probability}
+        return {"augment/probability": used}

@@ -196,5 +196,5 @@ def _step(trainer: Trainer) -> None:
 
 def _has_convolutions(recipe: Recipe, spec: ImageSpec) -> bool:
     with torch.device("meta"):
-        discriminator = recipe.discriminator.build(spec)
+        discriminator = recipe.discriminator.build(spec, recipe.data.range)
     return any(isinstance(m, torch.nn.Conv2d) for m in discriminator.modules())

@@ -66,9 +66,7 @@ class Probe:
         execution: where and how the run computes.
     """
 
-    def __init__(
-        self, pack: Pack, spec: ImageSpec, pixels: Pixels, execution: Execution
-    ) -> None:
+    def __init__(self, pack: Pack, spec: ImageSpec, pixels: Pixels, execution: Execution) -> None:
         self._pixels, self._execution = pixels, execution
         self._train = _chosen(pack, spec, "train")
         held_out = _chosen(pack, spec, "holdout")

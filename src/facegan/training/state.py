@@ -48,7 +48,7 @@ class TrainingState:
         """`label_rows`: of training images, for a generator with labels: float [R, L]."""
         with torch_seed(recipe.training.seed, INITIAL_WEIGHTS):
             generator = recipe.generator.build(spec, recipe.data.range)
-            discriminator = recipe.discriminator.build(spec)
+            discriminator = recipe.discriminator.build(spec, recipe.data.range)
         if spec.labels and label_rows is not None:
             generator.label_rows.copy_(label_rows)
         execution.place(generator)
@@ -59,6 +59,8 @@ class TrainingState:
         self.sums = Sums()
         self.augmenting = 0.0
         self._stages = recipe.stages
+        for stage in recipe.stages:  # at once, and not when the run comes to it
+            self._frozen_in(stage)
         self._stage = 0
         self.optimizers: dict[Player, torch.optim.Optimizer] = {
             player: getattr(self.stage, player).build(list(self.network(player).parameters()))
@@ -96,13 +98,16 @@ class TrainingState:
         self._freeze()
 
     def _freeze(self) -> None:
-        stage, networks = self.stage, self.networks
-        self.frozen: dict[Player, list[nn.Parameter]] = {
+        self.frozen = self._frozen_in(self.stage)
+        for player in PLAYERS:
+            self.learn(player, True)
+
+    def _frozen_in(self, stage: Stage) -> dict[Player, list[nn.Parameter]]:
+        networks = self.networks
+        return {
             "discriminator": first_blocks(networks.discriminator, stage.freeze_discriminator),
             "generator": first_blocks(networks.generator, stage.freeze_generator),
         }
-        for player in PLAYERS:
-            self.learn(player, True)
 
     def learn(self, player: Player, on: bool) -> None:
         """Whether gradients flow into a network's weights; never into frozen ones."""

@@ -37,27 +37,36 @@ def commands(
     spec: ImageSpec | None = None,
     processes: int = 1,
     measured: Evaluation | None = None,
+    start_from: str | None = None,
 ) -> list[Command]:
-    """What to type to make the dataset (where it was drawn), the same run, scores and pictures.
+    """What to type to make the datasets (where drawn), the same run, scores and pictures.
 
     Args:
         recipe: of the run.
         images: in the whole run; stands in for a budget of time, which another machine
             would turn into another number.
         run: the run's folder, as seen from where the commands are given.
-        dataset: its identity, as in provenance.json.
+        dataset: its identity, as in provenance.json, with those of the datasets mixed in.
         spec: shape of its images, where known.
         processes: that shared each batch.
         measured: an evaluation of the trained generator, to measure the same again.
+        start_from: the model whose weights the run began with, as it was given.
     """
-    found = []
-    pack = "PACK"
-    if (drawing := _draw_portraits(dataset, spec)) is not None:
-        pack = "portraits-again"
-        found.append(Command("Draw the same dataset", f"facegan data portraits {pack} {drawing}"))
+    found, packs = [], []
+    for each, name in zip([dataset, *mixed_in(dataset)], _names(dataset), strict=True):
+        packs.append(name)
+        if (drawing := _draw_portraits(each, spec)) is not None:
+            packs[-1] = "portraits-again" if each is dataset else f"portraits-{name.lower()}"
+            what = "same dataset" if each is dataset else "dataset that was mixed in"
+            line = f"facegan data portraits {packs[-1]} {drawing}"
+            found.append(Command(f"Draw the {what}", line))
+    pack = packs[0]
     again = f"{run}-again"
-    parts = ["facegan train", *_recipe_words(recipe, run)]
-    parts += ["--data", pack, "--run", shlex.quote(again), f"--budget {images / 1000:.15g}kimg"]
+    parts = ["facegan train", *_recipe_words(recipe, run), "--data", pack]
+    parts += [f"--mix {other}" for other in packs[1:]]
+    if start_from is not None:
+        parts.append(f"--from {shlex.quote(start_from)}")
+    parts += ["--run", shlex.quote(again), f"--budget {images / 1000:.15g}kimg"]
     if processes > 1:
         parts.append(f"--processes {processes}")
     found.append(Command("Train the same run again, in a new folder", " ".join(parts)))
@@ -70,6 +79,17 @@ def commands(
         )
     )
     return found
+
+
+def mixed_in(dataset: dict[str, Any]) -> list[dict[str, Any]]:
+    """The identities of the datasets that took a share of the batches, in their order."""
+    found = dataset.get("mixed")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _names(dataset: dict[str, Any]) -> list[str]:
+    """What stands for each dataset whose place nobody knows: the main one, and those mixed in."""
+    return ["PACK", *(f"MIXED-{i}" for i in range(1, len(mixed_in(dataset)) + 1))]
 
 
 def best_command(run: str) -> str:

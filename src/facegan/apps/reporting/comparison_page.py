@@ -18,10 +18,9 @@ from facegan.apps.reporting.overlays import overlays, seconds_at, style
 from facegan.apps.reporting.plots import Chart, drawn
 from facegan.apps.reporting.reading import Reading
 from facegan.apps.reporting.rendering import render
-from facegan.apps.reporting.run_page import commands_of, is_drawn, made_with
+from facegan.apps.reporting.run_page import commands_of, datasets, is_drawn, made_with
 from facegan.apps.reporting.scores import Conditions, conditions, explained
 from facegan.apps.reporting.words import duration, kimg
-from facegan.runs.provenance import dataset_identity
 
 # Up to so many runs, whole grids stand side by side; of more, the first rows of each.
 _WHOLE_GRIDS = 6
@@ -116,7 +115,7 @@ def comparison_page(
             if (found := groups(readings, labels, kind))
         ],
         recipes=recipes(readings, labels),
-        datasets=differing([dataset_identity(reading.dataset) for reading in readings], labels),
+        datasets=differing([datasets(reading) for reading in readings], labels),
         machines=differing([dict(made_with(reading)) for reading in readings], labels),
         command=" ".join(
             ["facegan report", *map(shlex.quote, labels), "--out comparison.html"]

@@ -202,7 +202,7 @@ def _networks(run: RunDirectory, recipe: Recipe) -> Networks | None:
     except RunError:
         return None
     with torch.device("meta"):
-        discriminator = recipe.discriminator.build(generator.spec)
+        discriminator = recipe.discriminator.build(generator.spec, recipe.data.range)
     return Networks(generator.spec, parameter_count(generator), parameter_count(discriminator))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from facegan.apps.reporting.charts import journal_plots
-from facegan.apps.reporting.commands import Command, changes_from_shipped, commands
+from facegan.apps.reporting.commands import Command, changes_from_shipped, commands, mixed_in
 from facegan.apps.reporting.filmstrip import filmstrip, shown_width
 from facegan.apps.reporting.gallery import gallery, newest_copying
 from facegan.apps.reporting.limits import not_told
@@ -60,6 +61,7 @@ def run_page(reading: Reading, real: bool = True) -> str:
         toml=reading.recipe.to_toml(),
         changes=changes_from_shipped(reading.recipe),
         dataset=dataset_identity(reading.dataset),
+        mixed=[dataset_identity(other) for other in mixed_in(reading.dataset)],
         provenance=made_with(reading),
         commands=commands_of(reading),
         limits=not_told(reading.evaluations, is_drawn(reading), real),
@@ -82,10 +84,11 @@ def _facts(reading: Reading, found: list[Track]) -> list[tuple[str, str, str]]:
         shape = f"{side} × {side} pixels, {colours or 'colour'}"
     facts.append(("Dataset", str(reading.dataset.get("name", "unknown")), shape))
     if networks is not None:
-        kind = reading.recipe.generator.kind
-        facts.append(("Generator", f"{networks.generator:,}", f"numbers to learn ({kind})"))
-        kind = reading.recipe.discriminator.kind
-        facts.append(("Discriminator", f"{networks.discriminator:,}", f"numbers to learn ({kind})"))
+        for player, size, kind in (
+            ("Generator", networks.generator, reading.recipe.generator.kind),
+            ("Discriminator", networks.discriminator, reading.recipe.discriminator.kind),
+        ):
+            facts.append((player, f"{size:,}", f"numbers to learn ({kind})"))
     return facts + _first_scores(found)
 
 
@@ -139,12 +142,14 @@ def _sections(recipe: Recipe) -> list[tuple[str, str]]:
 
 
 def made_with(reading: Reading) -> list[tuple[str, str]]:
-    """Versions and machine, the dataset and the plan aside: they have their own places."""
+    """Versions, machine and first weights; the dataset and the plan have their own places."""
     provenance = reading.provenance
     rows = [("facegan", provenance.get("facegan")), ("commit", provenance.get("commit"))]
     rows += [(key, provenance.get(key)) for key in ("python", "platform")]
     rows += part(provenance, "packages").items()
     rows += reading.execution.items()
+    if warm := part(provenance, "warm_start"):
+        rows.append(("began_with", f"{warm.get('source')} (SHA-256 {warm.get('sha256')})"))
     return [
         (str(key).replace("_", " "), "not known" if value is None else str(value))
         for key, value in rows
@@ -162,7 +167,16 @@ def commands_of(reading: Reading) -> list[Command]:
         reading.networks.spec if reading.networks else None,
         whole(reading.execution.get("world")),
         full[-1] if full else None,
+        part(reading.provenance, "warm_start").get("source"),
     )
+
+
+def datasets(reading: Reading) -> dict[str, Any]:
+    """The dataset's identity, and a line for each one that was mixed in."""
+    found = dataset_identity(reading.dataset)
+    for number, other in enumerate(mixed_in(reading.dataset), 1):
+        found[f"mixed in {number}"] = f"{other.get('name')}, {other.get('fingerprint')}"
+    return found
 
 
 def is_drawn(reading: Reading) -> bool:

@@ -51,9 +51,9 @@ def spectral_norm(network: Network) -> Network:
 
 
 def follow(network: nn.Module) -> None:
-    """One power iteration in every normalised layer: after each change of the weights."""
+    """One power iteration in every normalised layer that learns: after each of its changes."""
     for weight in network.modules():
-        if isinstance(weight, parametrize.ParametrizationList):
+        if isinstance(weight, parametrize.ParametrizationList) and weight.original.requires_grad:
             for step in weight:
                 if isinstance(step, SpectralNorm):
                     step.follow(weight.original)

@@ -1,0 +1,1 @@
+"""Networks that others trained, and that stay as they are."""

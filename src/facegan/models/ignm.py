@@ -1,0 +1,225 @@
+"""IGNM's networks (the Improved GAN Model, section 4.2): DCGAN's, with what the paper adds.
+
+ReLU in the generator, fewer convolution channels, 1×1 convolutions as skips beside every
+strided one, self-attention (4.4), and on the discriminator's last maps a spatial pyramid of
+pools (He et al. 2014, arXiv:1406.4729) under a wide fully connected layer
+(`heads.hidden`). The paper gives no figures: which of these a recipe switches on, and how wide
+they are, was decided by measurement (docs/results.md). Every one has its own switch.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facegan.config import Config
+from facegan.data.pixels import Range
+from facegan.data.spec import ImageSpec
+from facegan.errors import RecipeError
+from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
+from facegan.models.layers.attention import SelfAttention
+from facegan.models.layers.heads import Heads, HeadsConfig
+from facegan.models.layers.minibatch import MinibatchDeviation
+from facegan.models.layers.norm import BatchNorm2d
+from facegan.models.layers.spectral import spectral_norm
+from facegan.models.layers.strided import StridedConv2d, StridedConvTranspose2d
+
+RESOLUTIONS = (32, 64, 128, 256)
+_LOWEST = 4
+_SLOPE = 0.2
+
+Attention = Literal[8, 16, 32, 64]
+
+
+class IgnmGeneratorConfig(Config):
+    """Options of the IGNM generator.
+
+    Attributes:
+        channels: of the maps at half the data's resolution; doubled at each resolution below.
+        widest: where the doubling ends, as a multiple of `channels`.
+        latent: distribution of z.
+        skips: whether a 1×1 convolution stands beside each strided one.
+        attention: the resolution of the maps with self-attention, if any.
+        refine: channels of maps at the data's own resolution, from which a 3×3 convolution
+            makes the image; none for a strided convolution straight to the image.
+    """
+
+    kind: Literal["ignm"]
+    channels: Width = 32
+    widest: Literal[1, 2, 4, 8, 16] = 8
+    latent: Latent = Latent(size=128)
+    skips: bool = True
+    attention: Attention | None = None
+    refine: Width | None = None
+
+    def build(self, spec: ImageSpec, range: Range) -> IgnmGenerator:
+        """The network for images of this shape."""
+        return IgnmGenerator(self, spec, range)
+
+
+class IgnmDiscriminatorConfig(Config):
+    """Options of the IGNM discriminator.
+
+    Attributes:
+        channels: of the maps at half the data's resolution; doubled at each resolution below.
+        widest: where the doubling ends, as a multiple of `channels`.
+        norm: `batch` normalisation, `spectral` normalisation, or `none`.
+        skips: whether a 1×1 convolution stands beside each strided one.
+        attention: the resolution of the maps with self-attention, if any.
+        pyramid: whether pools of the last maps over 2×2 and 1×1 places stand beside the maps.
+        deviation: whether a feature tells how much the images of a group differ (minibatch
+            standard deviation; Karras et al. 2018, section 3).
+        heads: what it says of its features; `heads.hidden` is the wide fully connected layer.
+    """
+
+    kind: Literal["ignm"]
+    channels: Width = 32
+    widest: Literal[1, 2, 4, 8, 16] = 8
+    norm: Literal["batch", "spectral", "none"] = "batch"
+    skips: bool = True
+    attention: Attention | None = None
+    pyramid: bool = True
+    deviation: bool = False
+    heads: HeadsConfig = HeadsConfig(hidden=512)
+
+    def build(self, spec: ImageSpec, range: Range) -> IgnmDiscriminator:
+        """The network for images of this shape, in any range."""
+        return IgnmDiscriminator(self, spec)
+
+
+def _widths(config: IgnmGeneratorConfig | IgnmDiscriminatorConfig, resolution: int) -> list[int]:
+    """Channels at half the data's resolution, at a quarter, …, at 4×4."""
+    if resolution not in RESOLUTIONS:
+        raise RecipeError(
+            f"ignm cannot make {resolution}×{resolution} images.",
+            f"Import the data at one of {', '.join(map(str, RESOLUTIONS))}, or use a model "
+            "that takes any resolution, such as mlp.",
+        )
+    if config.attention is not None and config.attention > resolution // 2:
+        raise RecipeError(
+            f"ignm: images of {resolution}×{resolution} leave no place for attention on "
+            f"{config.attention}×{config.attention} maps.",
+            f"Set attention to {resolution // 2} or less.",
+        )
+    levels = (resolution // _LOWEST).bit_length() - 1
+    widths = [config.channels * min(2**level, config.widest) for level in range(levels)]
+    if config.attention is not None:
+        width = widths[(resolution // config.attention).bit_length() - 2]
+        if width % 8:
+            raise RecipeError(
+                f"ignm: attention needs a multiple of 8 channels, and its maps have {width}.",
+                "Choose other channels, or leave the attention out.",
+            )
+    return widths
+
+
+class _Up(nn.Module):
+    """Twice the resolution: a strided convolution, normalised; beside it a 1×1; ReLU."""
+
+    def __init__(self, wide: int, narrow: int, skip: bool) -> None:
+        super().__init__()
+        self.strided = StridedConvTranspose2d(wide, narrow, bias=False)
+        self.norm = BatchNorm2d(narrow)
+        self.skip = nn.Conv2d(wide, narrow, 1, bias=False) if skip else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.strided(x))
+        if self.skip is not None:
+            # A 1×1 convolution and copying values commute, and before costs a quarter.
+            y = y + F.interpolate(self.skip(x), scale_factor=2.0)
+        return F.relu(y, inplace=True)
+
+
+class _Down(nn.Module):
+    """Half the resolution: a strided convolution, normalised; beside it a 1×1; leaky ReLU."""
+
+    def __init__(self, narrow: int, wide: int, norm: bool, skip: bool) -> None:
+        super().__init__()
+        self.strided = StridedConv2d(narrow, wide, bias=not norm)
+        self.norm = BatchNorm2d(wide) if norm else nn.Identity()
+        self.skip = nn.Conv2d(narrow, wide, 1, bias=False) if skip else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.strided(x))
+        if self.skip is not None:
+            y = y + self.skip(F.avg_pool2d(x, 2))
+        return F.leaky_relu(y, _SLOPE, inplace=True)
+
+
+class IgnmGenerator(Generator):
+    """z → 4×4 maps → a block for each doubling of the resolution → image."""
+
+    def __init__(self, config: IgnmGeneratorConfig, spec: ImageSpec, range: Range) -> None:
+        super().__init__(config.latent, spec)
+        widths = _widths(config, spec.resolution)[::-1]
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(self.inputs, widths[0], _LOWEST, bias=False),
+            BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        ]
+        resolution = _LOWEST
+        if resolution == config.attention:
+            layers.append(SelfAttention(widths[0]))
+        for wide, narrow in pairwise(widths):
+            layers.append(_Up(wide, narrow, config.skips))
+            resolution *= 2
+            if resolution == config.attention:
+                layers.append(SelfAttention(narrow))
+        if config.refine is None:
+            layers.append(StridedConvTranspose2d(widths[-1], spec.channels))
+        else:
+            layers.append(_Up(widths[-1], config.refine, skip=False))
+            layers.append(nn.Conv2d(config.refine, spec.channels, 3, padding=1))
+        self.layers = nn.Sequential(*layers, output_activation(range)).apply(_initialise)
+
+    def synthesise(self, code: Tensor) -> Tensor:
+        """See `Generator.synthesise`."""
+        return self.layers(code[:, :, None, None])
+
+
+class IgnmDiscriminator(Discriminator):
+    """Image → a block for each halving of the resolution → 4×4 maps → features."""
+
+    def __init__(self, config: IgnmDiscriminatorConfig, spec: ImageSpec) -> None:
+        super().__init__(spec)
+        widths = _widths(config, spec.resolution)
+        norm = config.norm == "batch"
+        # Neither normalisation nor a skip at the image, as in DCGAN.
+        layers: list[nn.Module] = [_Down(spec.channels, widths[0], norm=False, skip=False)]
+        resolution = spec.resolution // 2
+        for narrow, wide in pairwise(widths):
+            if resolution == config.attention:
+                layers.append(SelfAttention(narrow))
+            layers.append(_Down(narrow, wide, norm, config.skips))
+            resolution //= 2
+        self.layers = nn.Sequential(*layers).apply(_initialise)
+        self.deviation = MinibatchDeviation() if config.deviation else None
+        self._pools = (_LOWEST, 2, 1) if config.pyramid else (_LOWEST,)
+        features = widths[-1] * sum(side**2 for side in self._pools) + config.deviation
+        self.heads = Heads(config.heads, spec, features)
+        if config.norm == "spectral":
+            spectral_norm(self)
+
+    def features(self, images: Tensor) -> Tensor:
+        """See `Discriminator.features`."""
+        maps = self.layers(images)
+        found = [F.adaptive_avg_pool2d(maps, side).flatten(1) for side in self._pools[1:]]
+        found.insert(0, maps.flatten(1))
+        if self.deviation is not None:
+            found.append(self.deviation(maps))
+        return torch.cat(found, 1)
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    """As DCGAN: weights from N(0, 0.02²), batch-norm scales from N(1, 0.02²)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        module.weight.normal_(0.0, 0.02)
+        if module.bias is not None:
+            module.bias.zero_()
+    elif isinstance(module, BatchNorm2d):
+        module.weight.normal_(1.0, 0.02)
