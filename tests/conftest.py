@@ -110,8 +110,8 @@ TINY: dict[str, tuple[str, ...]] = {
         *("discriminator.channels=8", "discriminator.widest=2"),
     ),
     "ignm": (
-        *("generator.channels=4", "generator.latent.size=6"),
-        *("discriminator.channels=4", "discriminator.heads.hidden=8"),
+        *("generator.channels=8", "generator.refine=4", "generator.latent.size=6"),
+        *("discriminator.channels=8", "discriminator.heads.hidden=8"),
     ),
     "r3gan": (
         *("generator.channels=16", "generator.group=4", "generator.latent.size=6"),
@@ -123,6 +123,7 @@ TINY: dict[str, tuple[str, ...]] = {
 TINY_RECIPES: dict[str, tuple[str, ...]] = {
     "wgan-gp": ("method.n_critic=2",),
     "sngan": ("method.n_critic=2",),
+    "ignm": ("generator.attention=16", "discriminator.attention=16"),
     "sagan": ("generator.attention=16", "discriminator.attention=16"),
     "projected": ("discriminator.pixels=2",),
 }

@@ -183,10 +183,8 @@ def test_a_hidden_layer_stands_before_all_heads() -> None:
 def test_votes_are_linear_at_each_place_and_labels_add_to_all() -> None:
     """vote_hp = w_h·f_hp + b_h + ⟨P f, e(y)⟩ / √E; the logit is their mean."""
     parts = [Places(channels=3, places=4), Places(channels=5, places=1)]
-    plain, conditional = (
-        Heads(HeadsConfig(hidden=6, projection=7, auxiliary=True), spec, parts)
-        for spec in (PLAIN, SPEC)
-    )
+    plain = Heads(HeadsConfig(hidden=6), PLAIN, parts)
+    conditional = Heads(HeadsConfig(hidden=6, projection=7, auxiliary=True), SPEC, parts)
     assert plain.votes
     assert conditional.votes
     features, labels = random_(2, 17), random_(2, 2, seed=2)

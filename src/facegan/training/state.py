@@ -32,7 +32,7 @@ class TrainingState:
         networks: the two players.
         average: the averaged generator, in evaluation mode.
         optimizers: one for each player, for the stage that the run is in.
-        frozen: the parameters of each player that do not learn in this stage.
+        learning: the parameters of each player that learn in this stage: all but frozen ones.
         images_seen: images shown to the discriminator so far.
         sums: what the journal's next line will average.
         augmenting: the probability of augmentation, where it adapts itself.
@@ -98,9 +98,14 @@ class TrainingState:
         self._freeze()
 
     def _freeze(self) -> None:
-        self.frozen = self._frozen_in(self.stage)
+        frozen = self._frozen_in(self.stage)
+        self.learning: dict[Player, list[nn.Parameter]] = {}
         for player in PLAYERS:
-            self.learn(player, True)
+            network = self.network(player).requires_grad_(True)
+            for parameter in frozen[player]:
+                parameter.requires_grad_(False)
+            # Kept as a list: several times a step, walking through the modules takes long.
+            self.learning[player] = [p for p in network.parameters() if p.requires_grad]
 
     def _frozen_in(self, stage: Stage) -> dict[Player, list[nn.Parameter]]:
         networks = self.networks
@@ -111,10 +116,8 @@ class TrainingState:
 
     def learn(self, player: Player, on: bool) -> None:
         """Whether gradients flow into a network's weights; never into frozen ones."""
-        self.network(player).requires_grad_(on)
-        if on:
-            for parameter in self.frozen[player]:
-                parameter.requires_grad_(False)
+        for parameter in self.learning[player]:
+            parameter.requires_grad_(on)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state by name, contiguous on the CPU."""

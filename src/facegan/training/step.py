@@ -122,7 +122,7 @@ class Trainer:
         terms.total().backward()
         for each in PLAYERS:
             state.learn(each, True)
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        gradients = [p.grad for p in state.learning[player] if p.grad is not None]
         average_(gradients, self.execution.world)
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         values = _values(player, terms, norm)

@@ -1,9 +1,10 @@
 """What a discriminator says of the features that it finds: a logit, and what else is asked.
 
 - The logit is linear in the features. A discriminator of several parts may give several, a
-  vote at each place of each part's maps (`Places`); its logit is then their mean. With labels, the inner product of a projection of the
-  features and an embedding of the labels is added to each: how well the two fit each other (Miyato &
-  Koyama 2018, arXiv:1802.05637, the projection discriminator; IGNM's joint embedding, 4.4).
+  vote at each place of each part's maps (`Places`); its logit is then their mean. With labels,
+  the inner product of a projection of the features and an embedding of the labels is added to
+  each: how well the two fit each other (Miyato & Koyama 2018, arXiv:1802.05637, the projection
+  discriminator; IGNM's joint embedding, 4.4).
 - An auxiliary head predicts the labels (Odena et al. 2017, AC-GAN; IGNM's classification and
   regression, 4.4).
 - A code head makes the network an encoder, for pretraining a generator by reconstruction

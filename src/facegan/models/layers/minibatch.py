@@ -23,6 +23,6 @@ class MinibatchDeviation(nn.Module):
         """[N, C, H, W] → [N, 1], equal within a group."""
         n = len(maps)
         group = next(size for size in range(min(_GROUP, n), 0, -1) if n % size == 0)
-        groups = maps.float().view(n // group, group, -1)
+        groups = maps.float().reshape(n // group, group, -1)
         deviation = torch.sqrt(groups.var(1, unbiased=False) + 1e-8).mean(1)
         return deviation.repeat_interleave(group)[:, None].to(maps.dtype)
