@@ -10,9 +10,10 @@ they are, was decided by measurement (docs/results.md). Every one has its own sw
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,7 +33,7 @@ RESOLUTIONS = (32, 64, 128, 256)
 _LOWEST = 4
 _SLOPE = 0.2
 
-Attention = Literal[8, 16, 32, 64]
+Attention = Literal[0, 8, 16, 32, 64]
 
 
 class IgnmGeneratorConfig(Config):
@@ -43,9 +44,9 @@ class IgnmGeneratorConfig(Config):
         widest: where the doubling ends, as a multiple of `channels`.
         latent: distribution of z.
         skips: whether a 1×1 convolution stands beside each strided one.
-        attention: the resolution of the maps with self-attention, if any.
+        attention: the resolution of the maps with self-attention; 0 for none.
         refine: channels of maps at the data's own resolution, from which a 3×3 convolution
-            makes the image; none for a strided convolution straight to the image.
+            makes the image; 0 for a strided convolution straight to the image.
     """
 
     kind: Literal["ignm"]
@@ -53,8 +54,8 @@ class IgnmGeneratorConfig(Config):
     widest: Literal[1, 2, 4, 8, 16] = 8
     latent: Latent = Latent(size=128)
     skips: bool = True
-    attention: Attention | None = None
-    refine: Width | None = None
+    attention: Attention = 0
+    refine: Annotated[int, Field(ge=0, le=4096)] = 0
 
     def build(self, spec: ImageSpec, range: Range) -> IgnmGenerator:
         """The network for images of this shape."""
@@ -69,7 +70,7 @@ class IgnmDiscriminatorConfig(Config):
         widest: where the doubling ends, as a multiple of `channels`.
         norm: `batch` normalisation, `spectral` normalisation, or `none`.
         skips: whether a 1×1 convolution stands beside each strided one.
-        attention: the resolution of the maps with self-attention, if any.
+        attention: the resolution of the maps with self-attention; 0 for none.
         pyramid: whether pools of the last maps over 2×2 and 1×1 places stand beside the maps.
         deviation: whether a feature tells how much the images of a group differ (minibatch
             standard deviation; Karras et al. 2018, section 3).
@@ -81,7 +82,7 @@ class IgnmDiscriminatorConfig(Config):
     widest: Literal[1, 2, 4, 8, 16] = 8
     norm: Literal["batch", "spectral", "none"] = "batch"
     skips: bool = True
-    attention: Attention | None = None
+    attention: Attention = 0
     pyramid: bool = True
     deviation: bool = False
     heads: HeadsConfig = HeadsConfig(hidden=512)
@@ -99,7 +100,7 @@ def _widths(config: IgnmGeneratorConfig | IgnmDiscriminatorConfig, resolution: i
             f"Import the data at one of {', '.join(map(str, RESOLUTIONS))}, or use a model "
             "that takes any resolution, such as mlp.",
         )
-    if config.attention is not None and config.attention > resolution // 2:
+    if config.attention > resolution // 2:
         raise RecipeError(
             f"ignm: images of {resolution}×{resolution} leave no place for attention on "
             f"{config.attention}×{config.attention} maps.",
@@ -107,7 +108,7 @@ def _widths(config: IgnmGeneratorConfig | IgnmDiscriminatorConfig, resolution: i
         )
     levels = (resolution // _LOWEST).bit_length() - 1
     widths = [config.channels * min(2**level, config.widest) for level in range(levels)]
-    if config.attention is not None:
+    if config.attention:
         width = widths[(resolution // config.attention).bit_length() - 2]
         if width % 8:
             raise RecipeError(
@@ -169,11 +170,11 @@ class IgnmGenerator(Generator):
             resolution *= 2
             if resolution == config.attention:
                 layers.append(SelfAttention(narrow))
-        if config.refine is None:
-            layers.append(StridedConvTranspose2d(widths[-1], spec.channels))
-        else:
+        if config.refine:
             layers.append(_Up(widths[-1], config.refine, skip=False))
             layers.append(nn.Conv2d(config.refine, spec.channels, 3, padding=1))
+        else:
+            layers.append(StridedConvTranspose2d(widths[-1], spec.channels))
         self.layers = nn.Sequential(*layers, output_activation(range)).apply(_initialise)
 
     def synthesise(self, code: Tensor) -> Tensor:

@@ -1,0 +1,109 @@
+"""IGNM's networks: every part that the paper names has its switch, and does what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from facegan.data.spec import ImageSpec
+from facegan.errors import RecipeError
+from facegan.models.ignm import IgnmDiscriminatorConfig, IgnmGeneratorConfig
+from facegan.models.interfaces import Latent, parameter_count
+from facegan.models.layers.attention import SelfAttention
+from facegan.models.layers.heads import HeadsConfig
+from facegan.models.layers.norm import BatchNorm2d
+from facegan.models.layers.spectral import SpectralNorm
+
+SPEC = ImageSpec(32)
+PLAIN: dict[str, Any] = {"skips": False, "pyramid": False, "heads": HeadsConfig()}
+
+
+def generator(**options: Any) -> nn.Module:
+    config = IgnmGeneratorConfig(kind="ignm", channels=8, latent=Latent(size=5), **options)
+    return config.build(SPEC, "symmetric")
+
+
+def discriminator(**options: Any) -> nn.Module:
+    config = IgnmDiscriminatorConfig(kind="ignm", channels=8, **(PLAIN | options))
+    return config.build(SPEC, "symmetric")
+
+
+def of_size_one(network: nn.Module) -> int:
+    """1×1 convolutions outside self-attention."""
+    inside = {m for a in network.modules() if isinstance(a, SelfAttention) for m in a.modules()}
+    return sum(
+        isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1) and m not in inside
+        for m in network.modules()
+    )
+
+
+def test_skips() -> None:
+    """One beside each strided convolution but the first of D and the last of G."""
+    assert of_size_one(generator(skips=True)) == of_size_one(discriminator(skips=True)) == 2
+    assert of_size_one(generator(skips=False)) == of_size_one(discriminator()) == 0
+
+
+@pytest.mark.parametrize("attention", [8, 16])
+def test_attention_is_on_maps_of_that_resolution(attention: int) -> None:
+    networks = (
+        (generator(attention=attention), torch.randn(2, 5)),
+        (discriminator(attention=attention), torch.randn(2, 3, 32, 32)),
+    )
+    for network, given in networks:
+        seen: list[torch.Size] = []
+        (layer,) = (m for m in network.modules() if isinstance(m, SelfAttention))
+        layer.register_forward_pre_hook(lambda m, x, seen=seen: seen.append(x[0].shape))
+        network(given)
+        assert [shape[2:] for shape in seen] == [(attention, attention)]
+
+
+def test_pyramid_adds_the_means_of_quarters_and_of_all() -> None:
+    torch.manual_seed(0)
+    critic = discriminator(pyramid=True)
+    images = torch.randn(2, 3, 32, 32)
+    maps = critic.layers(images)  # [2, 32, 4, 4]
+    features = critic.features(images)
+    assert features.shape == (2, 32 * (16 + 4 + 1))
+    torch.testing.assert_close(features[:, : 32 * 16], maps.flatten(1))
+    torch.testing.assert_close(features[:, -32:], maps.mean((2, 3)))
+    quarters = features[:, 32 * 16 : 32 * 20].view(2, 32, 2, 2)
+    torch.testing.assert_close(quarters[:, :, 0, 1], maps[:, :, :2, 2:].mean((2, 3)))
+
+
+def test_refinement_ends_in_a_convolution_at_the_images_own_resolution() -> None:
+    refined, straight = generator(refine=6), generator()
+    convolution = refined.layers[-2]
+    assert isinstance(convolution, nn.Conv2d)
+    assert convolution.weight.shape == (3, 6, 3, 3)
+    assert refined(torch.randn(2, 5)).shape == straight(torch.randn(2, 5)).shape == (2, 3, 32, 32)
+
+
+def test_normalisation() -> None:
+    def count(critic: nn.Module, kind: type) -> int:
+        return sum(isinstance(m, kind) for m in critic.modules())
+
+    assert count(discriminator(norm="batch"), BatchNorm2d) == 2
+    assert count(discriminator(norm="none"), BatchNorm2d) == 0
+    spectral = discriminator(norm="spectral")
+    assert count(spectral, BatchNorm2d) == 0
+    assert count(spectral, SpectralNorm) == 4  # three convolutions and the logit
+
+
+def test_a_hidden_layer_and_deviation_widen_the_heads() -> None:
+    hidden = discriminator(heads=HeadsConfig(hidden=7))
+    assert parameter_count(hidden.heads) == (512 + 1) * 7 + 7 + 1
+    assert parameter_count(discriminator(deviation=True).heads) == 512 + 1 + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"attention": 32}, "32×32 maps"), ({"attention": 16, "channels": 6}, "multiple of 8")],
+)
+def test_what_cannot_be_built(options: dict[str, Any], said: str) -> None:
+    for config in (IgnmGeneratorConfig, IgnmDiscriminatorConfig):
+        with pytest.raises(RecipeError) as caught:
+            config(kind="ignm", **options).build(SPEC, "symmetric")
+        assert said in str(caught.value)
