@@ -115,10 +115,8 @@ class AdversarialMethod:
                 batch.random,
             )
             terms.weights["penalty"] = penalty.every
-        if self._auxiliary is not None and labels is not None and of_real.labels is not None:
-            auxiliary = self._auxiliary.terms(of_real.labels, labels, critic.spec.labels)
-            terms.losses |= auxiliary.losses
-            terms.weights |= auxiliary.weights
+        if self._auxiliary is not None:
+            self._supervise(terms, self._auxiliary, of_real, batch, critic)
         terms.signals = {"logits_real": real.detach(), "logits_fake": fake.detach()}
         terms.signals["sign_real"] = real.detach().sign()
         if batch.held_out is not None:
@@ -137,12 +135,25 @@ class AdversarialMethod:
             with torch.no_grad():
                 of_real = _assess(critic, batch.augment(batch.real), labels)
         terms = Terms({"adversarial": _played(self._loss.generator, of_real, of_fake)})
-        if self._auxiliary is not None and labels is not None and of_fake.labels is not None:
-            auxiliary = self._auxiliary.terms(of_fake.labels, labels, critic.spec.labels)
+        if self._auxiliary is not None:
             share = constant(self._auxiliary.generator)
-            terms.losses |= auxiliary.losses
-            terms.weights |= {name: share * w for name, w in auxiliary.weights.items()}
+            self._supervise(terms, self._auxiliary, of_fake, batch, critic, share)
         return terms
+
+    @staticmethod
+    def _supervise(
+        terms: Terms,
+        auxiliary: Auxiliary,
+        found: Assessment,
+        batch: Batch,
+        critic: Discriminator,
+        share: float = 1.0,
+    ) -> None:
+        """Add what D's predictions of the labels cost, with this share of its weights."""
+        if batch.labels is not None and found.labels is not None:
+            added = auxiliary.terms(found.labels, batch.labels, critic.spec.labels)
+            terms.losses |= added.losses
+            terms.weights |= {name: share * weight for name, weight in added.weights.items()}
 
 
 def _assess(

@@ -11,17 +11,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
-from facegan.errors import RecipeError
 from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
 from facegan.models.layers.heads import Heads, HeadsConfig
+from facegan.models.layers.initial import dcgan_weights
 from facegan.models.layers.norm import BatchNorm2d
 from facegan.models.layers.strided import StridedConv2d, StridedConvTranspose2d
+from facegan.models.resolutions import require_resolution
 
 RESOLUTIONS = (32, 64, 128, 256)
 
@@ -62,12 +62,7 @@ class DcganDiscriminatorConfig(Config):
 
 def _widths(channels: int, resolution: int) -> list[int]:
     """Channels at resolution/2, resolution/4, …, 4: doubling each time, at most 16 ×."""
-    if resolution not in RESOLUTIONS:
-        raise RecipeError(
-            f"dcgan cannot make {resolution}×{resolution} images.",
-            f"Import the data at one of {', '.join(map(str, RESOLUTIONS))}, or use a model "
-            "that takes any resolution, such as mlp.",
-        )
+    require_resolution("dcgan", resolution, RESOLUTIONS)
     levels = resolution.bit_length() - 3
     return [channels * min(2**level, 16) for level in range(levels)]
 
@@ -93,7 +88,7 @@ class DcganGenerator(Generator):
             StridedConvTranspose2d(widths[-1], spec.channels),
             output_activation(range),
         ]
-        self.layers = nn.Sequential(*layers).apply(_initialise)
+        self.layers = nn.Sequential(*layers).apply(dcgan_weights)
 
     def synthesise(self, code: Tensor) -> Tensor:
         """See `Generator.synthesise`."""
@@ -116,22 +111,11 @@ class DcganDiscriminator(Discriminator):
                 BatchNorm2d(wide),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
-        self.layers = nn.Sequential(*layers).apply(_initialise)
+        self.layers = nn.Sequential(*layers).apply(dcgan_weights)
         # The paper's last layer, a 4×4 convolution of the 4×4 maps, is a linear one.
         self.heads = Heads(config.heads, spec, widths[-1] * 4 * 4)
-        self.heads.logit.apply(_initialise)
+        self.heads.logit.apply(dcgan_weights)
 
     def features(self, images: Tensor) -> Tensor:
         """See `Discriminator.features`."""
         return self.layers(images).flatten(1)
-
-
-@torch.no_grad()
-def _initialise(module: nn.Module) -> None:
-    """Weights from N(0, 0.02²), section 4 of the paper; batch-norm scales from N(1, 0.02²)."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-        module.weight.normal_(0.0, 0.02)
-        if module.bias is not None:
-            module.bias.zero_()
-    elif isinstance(module, BatchNorm2d):
-        module.weight.normal_(1.0, 0.02)

@@ -24,10 +24,12 @@ from facegan.errors import RecipeError
 from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
 from facegan.models.layers.attention import SelfAttention
 from facegan.models.layers.heads import Heads, HeadsConfig
+from facegan.models.layers.initial import dcgan_weights
 from facegan.models.layers.minibatch import MinibatchDeviation
 from facegan.models.layers.norm import BatchNorm2d
 from facegan.models.layers.spectral import spectral_norm
 from facegan.models.layers.strided import StridedConv2d, StridedConvTranspose2d
+from facegan.models.resolutions import require_place_for_attention, require_resolution
 
 RESOLUTIONS = (32, 64, 128, 256)
 _LOWEST = 4
@@ -94,18 +96,8 @@ class IgnmDiscriminatorConfig(Config):
 
 def _widths(config: IgnmGeneratorConfig | IgnmDiscriminatorConfig, resolution: int) -> list[int]:
     """Channels at half the data's resolution, at a quarter, …, at 4×4."""
-    if resolution not in RESOLUTIONS:
-        raise RecipeError(
-            f"ignm cannot make {resolution}×{resolution} images.",
-            f"Import the data at one of {', '.join(map(str, RESOLUTIONS))}, or use a model "
-            "that takes any resolution, such as mlp.",
-        )
-    if config.attention > resolution // 2:
-        raise RecipeError(
-            f"ignm: images of {resolution}×{resolution} leave no place for attention on "
-            f"{config.attention}×{config.attention} maps.",
-            f"Set attention to {resolution // 2} or less.",
-        )
+    require_resolution("ignm", resolution, RESOLUTIONS)
+    require_place_for_attention("ignm", resolution, config.attention)
     levels = (resolution // _LOWEST).bit_length() - 1
     widths = [config.channels * min(2**level, config.widest) for level in range(levels)]
     if config.attention:
@@ -175,7 +167,7 @@ class IgnmGenerator(Generator):
             layers.append(nn.Conv2d(config.refine, spec.channels, 3, padding=1))
         else:
             layers.append(StridedConvTranspose2d(widths[-1], spec.channels))
-        self.layers = nn.Sequential(*layers, output_activation(range)).apply(_initialise)
+        self.layers = nn.Sequential(*layers, output_activation(range)).apply(dcgan_weights)
 
     def synthesise(self, code: Tensor) -> Tensor:
         """See `Generator.synthesise`."""
@@ -197,7 +189,7 @@ class IgnmDiscriminator(Discriminator):
                 layers.append(SelfAttention(narrow))
             layers.append(_Down(narrow, wide, norm, config.skips))
             resolution //= 2
-        self.layers = nn.Sequential(*layers).apply(_initialise)
+        self.layers = nn.Sequential(*layers).apply(dcgan_weights)
         self.deviation = MinibatchDeviation() if config.deviation else None
         self._pools = (_LOWEST, 2, 1) if config.pyramid else (_LOWEST,)
         features = widths[-1] * sum(side**2 for side in self._pools) + config.deviation
@@ -213,14 +205,3 @@ class IgnmDiscriminator(Discriminator):
         if self.deviation is not None:
             found.append(self.deviation(maps))
         return torch.cat(found, 1)
-
-
-@torch.no_grad()
-def _initialise(module: nn.Module) -> None:
-    """As DCGAN: weights from N(0, 0.02²), batch-norm scales from N(1, 0.02²)."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        module.weight.normal_(0.0, 0.02)
-        if module.bias is not None:
-            module.bias.zero_()
-    elif isinstance(module, BatchNorm2d):
-        module.weight.normal_(1.0, 0.02)

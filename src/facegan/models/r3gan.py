@@ -23,6 +23,7 @@ from facegan.errors import RecipeError
 from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
 from facegan.models.layers.heads import Heads, HeadsConfig
 from facegan.models.layers.resample import Downsample, Upsample
+from facegan.models.resolutions import require_resolution
 
 _SLOPE = 0.2
 # Keeps the variance through a leaky ReLU of that slope (He et al. 2015).
@@ -55,12 +56,7 @@ class _Shape(Config):
 
     def widths(self, spec: ImageSpec) -> list[int]:
         """Channels at 4×4, 8×8, …, up to the resolution of the data."""
-        if spec.resolution not in RESOLUTIONS:
-            raise RecipeError(
-                f"r3gan cannot make {spec.resolution}×{spec.resolution} images.",
-                f"Import the data at one of {', '.join(map(str, RESOLUTIONS))}, or use a model "
-                "that takes any resolution, such as mlp.",
-            )
+        require_resolution("r3gan", spec.resolution, RESOLUTIONS)
         levels = range((spec.resolution // 4).bit_length())
         wide_to = self.wide_to
         widths = [self.channels * wide_to // max(4 * 2**level, wide_to) for level in levels]

@@ -21,12 +21,12 @@ from torch.nn import functional as F
 from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
-from facegan.errors import RecipeError
 from facegan.models.interfaces import Discriminator, Generator, Latent, output_activation
 from facegan.models.layers.attention import SelfAttention
 from facegan.models.layers.heads import Heads, HeadsConfig
 from facegan.models.layers.norm import BatchNorm2d
 from facegan.models.layers.spectral import spectral_norm
+from facegan.models.resolutions import require_place_for_attention, require_resolution
 
 RESOLUTIONS = (32, 64, 128, 256)
 _LOWEST = 4
@@ -95,18 +95,8 @@ def _widths(
     config: ResnetGeneratorConfig | ResnetDiscriminatorConfig, resolution: int
 ) -> list[int]:
     """Channels at the data's resolution, at half of it, …, at 4×4."""
-    if resolution not in RESOLUTIONS:
-        raise RecipeError(
-            f"resnet cannot make {resolution}×{resolution} images.",
-            f"Import the data at one of {', '.join(map(str, RESOLUTIONS))}, or use a model "
-            "that takes any resolution, such as mlp.",
-        )
-    if config.attention is not None and config.attention > resolution // 2:
-        raise RecipeError(
-            f"resnet: images of {resolution}×{resolution} leave no place for attention on "
-            f"{config.attention}×{config.attention} maps.",
-            f"Set attention to {resolution // 2} or less.",
-        )
+    require_resolution("resnet", resolution, RESOLUTIONS)
+    require_place_for_attention("resnet", resolution, config.attention)
     levels = (resolution // _LOWEST).bit_length()
     return [config.channels * min(2**level, config.widest) for level in range(levels)]
 

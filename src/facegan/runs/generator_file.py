@@ -15,7 +15,7 @@ from facegan.data.pixels import Pixels
 from facegan.data.spec import ImageSpec, Label
 from facegan.errors import RunError
 from facegan.recipe import Recipe
-from facegan.runs.files import write_bytes
+from facegan.runs.files import read_safetensors, write_bytes
 from facegan.version import __version__
 
 if TYPE_CHECKING:
@@ -66,17 +66,7 @@ class GeneratorFile:
     @classmethod
     def load(cls, path: Path) -> GeneratorFile:
         """Read a file written by `save`, checking it against the network it claims to be."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise RunError(
-                f"{path} is not a readable safetensors file: {error}.",
-                "Give a run folder, or a generator.safetensors file that facegan wrote.",
-            ) from error
+        tensors, metadata = read_safetensors(path)
         if _KEY not in metadata:
             raise RunError(
                 f"{path} is a safetensors file, but not one that facegan wrote.",

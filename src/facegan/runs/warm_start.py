@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from facegan.errors import RunError
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
-from facegan.runs.files import sha256
+from facegan.runs.files import read_safetensors, sha256
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,7 +80,7 @@ class WarmStart:
                 name: _within(tensors, name) for name in ("generator", "discriminator", "average")
             }
             return cls(str(path), sha256(found.path / checkpoint.STATE), networks)
-        tensors = _read_file(path)
+        tensors, _ = read_safetensors(path)
         return cls(str(path), sha256(path), {"generator": tensors, "average": tensors})
 
     def into(self, networks: Mapping[str, nn.Module]) -> list[Matched]:
@@ -126,16 +126,3 @@ def _copy(name: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> Match
 def _within(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     prefix = f"{name}."
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _read_file(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise RunError(
-            f"{path} is not a readable safetensors file: {error}.",
-            "Give a run folder, or a generator.safetensors file that facegan wrote.",
-        ) from error
