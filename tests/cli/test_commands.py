@@ -139,7 +139,7 @@ def test_an_estimate_and_an_impossible_size_are_told_in_words(
 
     size = Size(generator=22_430_000, discriminator=22_380_000)
     about = ("a title of some length", "a source " * 20)
-    slow = Listed("slow", *about, 256, size, Cost(img_per_s=0.8, batch=16))
+    slow = Listed("slow", *about, 256, size, Cost(img_per_s=0.8, batch=16, precision="fp32"))
     unable = Listed("unable", *about, 64, trouble="unable cannot make 48×48 images.")
     print_recipes([slow, unable], 48)
     text = capsys.readouterr().out

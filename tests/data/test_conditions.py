@@ -95,6 +95,23 @@ def test_unscaling_is_the_inverse(write: Write) -> None:
     np.testing.assert_allclose(back, np.array(list(COLUMNS.values())).T, rtol=1e-5, atol=1e-6)
 
 
+def test_a_label_is_found_whatever_its_case(write: Write) -> None:
+    pack = write(COLUMNS)
+    other = spec_with_labels(pack, ("Age", "MALE")).labels
+    assert [label.name for label in other] == ["Age", "MALE"]
+    same = spec_with_labels(pack, ("age", "male")).labels
+    torch.testing.assert_close(
+        scaled(pack, np.arange(6), other), scaled(pack, np.arange(6), same), equal_nan=True
+    )
+
+
+def test_of_two_labels_that_differ_in_case_none_is_guessed(write: Write) -> None:
+    pack = write({"age": [1.0] * 5 + [2.0] * (N - 5), "AGE": [3.0] * 5 + [2.0] * (N - 5)})
+    assert spec_with_labels(pack, ("AGE",)).labels[0].mean > 2
+    with pytest.raises(DataError, match="no label 'Age'"):
+        spec_with_labels(pack, ("Age",))
+
+
 def test_a_label_that_another_pack_lacks_is_missing_there(write: Write) -> None:
     labels = (Label("male", True), Label("height", False, 170, 10))
     values = scaled(write(COLUMNS), np.arange(6), labels)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
-from facegan.errors import DataError
+from facegan.errors import DataError, storage
 
 _PORTRAITS = re.compile(r"portraits(?::(?P<count>[0-9]+))?(?:@(?P<resolution>[0-9]+))?")
+
+
+@contextlib.contextmanager
+def drawing_alone(path: Path) -> Iterator[None]:
+    """Hold the place where portraits are to be, waiting for whoever holds it."""
+    from filelock import FileLock
+
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def open_dataset(name_or_path: str | Path) -> Pack:
@@ -37,8 +54,10 @@ def open_dataset(name_or_path: str | Path) -> Pack:
 
     path = cache_folder() / f"portraits-v{portraits.VERSION}-{count}-{resolution}"
     if not path.exists():
-        with progress_bar("drawing") as progress:
-            portraits.write(path, count, resolution=resolution, progress=progress)
+        # Of several processes that want the same portraits, one draws and the others wait.
+        with drawing_alone(path), progress_bar("drawing") as progress:
+            if not path.exists():
+                portraits.write(path, count, resolution=resolution, progress=progress)
     try:
         return Pack.open(path)
     except DataError as error:

@@ -18,6 +18,7 @@ from facegan.cli.evaluate import evaluate
 from facegan.cli.generate import generate
 from facegan.cli.group import Commands
 from facegan.cli.recipes import recipes
+from facegan.cli.study import study
 from facegan.errors import FaceganError
 from facegan.version import __version__
 
@@ -36,6 +37,7 @@ def cli() -> None:
     facegan evaluate runs/a --data faces            how good, how varied, how much copied
     facegan generate runs/a --grid --out faces.png  pictures from a generator
     facegan report runs/a                           what happened, as a page
+    facegan study quick                             which method is better, and how surely
     """
 
 
@@ -165,6 +167,7 @@ def train(
 
 
 cli.add_command(generate)
+cli.add_command(study)
 
 
 @cli.command()

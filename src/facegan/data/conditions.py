@@ -40,16 +40,29 @@ def spec_with_labels(pack: Pack, wanted: Wanted) -> ImageSpec:
             "Import the pictures again with --labels, or set data.labels=[].",
         )
     for name in names:
-        if name not in pack.label_names:
+        if column_of(pack, name) is None:
             raise DataError(
                 f"{pack.path} has no label {name!r}.", nearest(name, list(pack.label_names))
             )
     return replace(pack.spec, labels=tuple(_label(pack, name) for name in names))
 
 
+def column_of(pack: Pack, name: str) -> int | None:
+    """Where a label is among a pack's; without regard to case where none is spelt like it.
+
+    Tables of different makers have Age and age; one recipe serves both.
+    """
+    if name in pack.label_names:
+        return pack.label_names.index(name)
+    alike = [n for n, other in enumerate(pack.label_names) if other.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
 def _label(pack: Pack, name: str) -> Label:
+    place = column_of(pack, name)
     assert pack.labels is not None
-    column = pack.labels[pack.indices("train"), pack.label_names.index(name)].astype(np.float64)
+    assert place is not None
+    column = pack.labels[pack.indices("train"), place].astype(np.float64)
     known = column[~np.isnan(column)]
     if len(known) == 0:
         raise DataError(
@@ -76,8 +89,9 @@ def scaled(pack: Pack, rows: npt.NDArray[np.int64], labels: Sequence[Label]) -> 
 
     values = torch.full((len(rows), len(labels)), torch.nan)
     for column, label in enumerate(labels):
-        if pack.labels is not None and label.name in pack.label_names:
-            stored = np.asarray(pack.labels[rows, pack.label_names.index(label.name)])
+        place = column_of(pack, label.name)
+        if pack.labels is not None and place is not None:
+            stored = np.asarray(pack.labels[rows, place])
             values[:, column] = (torch.from_numpy(stored) - label.mean) / label.std
     return values
 

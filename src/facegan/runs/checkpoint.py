@@ -77,16 +77,23 @@ def save(
         (beside / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
     # What is newer could not be used when the run went on from here: it is damaged.
     found = _folders(folder)
-    newer = [p for p in found if _images(p) > images_seen]
-    older = [p for p in found if _images(p) <= images_seen][:-keep]
-    for path in newer + older:
-        shutil.rmtree(path, ignore_errors=True)
+    for path in found:
+        if _images(path) > images_seen:
+            shutil.rmtree(path, ignore_errors=True)
+    keep_newest(folder, keep)
     return target
 
 
 def discard(folder: Path, images_seen: int) -> None:
     """Remove the checkpoint at this point of a run, if there is one."""
     shutil.rmtree(folder / folder_name(images_seen), ignore_errors=True)
+
+
+def keep_newest(folder: Path, keep: int) -> None:
+    """Remove all checkpoints but the newest `keep`."""
+    found = _folders(folder)
+    for path in found[: len(found) - keep]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def latest(

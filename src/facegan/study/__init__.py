@@ -1,0 +1,1 @@
+"""Several methods, equal budgets, several seeds: what holds, and how surely."""

@@ -1,0 +1,37 @@
+"""Where the trials of a study run: on this machine, or on a Ray cluster."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+# How often a trial's process may end without saying how, before the trial counts as failed.
+ATTEMPTS = 3
+# Performs the trial whose folder is the last argument.
+COMMAND = (sys.executable, "-m", "facegan.apps.trial")
+# The status of a trial that could not go on for want of something that is not its own fault,
+# such as room on the disk: the study stops, and the trial is no failure.
+ENVIRONMENT = 74
+# With this in its environment, a trial's standard input is a leash: when it closes, because
+# the process that holds the other end is gone, the trial saves and ends.
+LEASH = "FACEGAN_LEASH"
+
+GiveUp = Callable[[Path, str], None]
+
+
+class Watch(Protocol):
+    """Is told what happens to trials, each by its folder."""
+
+    def started(self, folder: Path, where: str) -> None:
+        """A trial began, or went on, on a core or a node."""
+
+    def ended(self, folder: Path) -> None:
+        """A trial has a result."""
+
+    def said(self, message: str) -> None:
+        """Something that a person should know."""
+
+    def tick(self) -> None:
+        """Some time has passed: a chance to show progress."""

@@ -1,0 +1,221 @@
+"""Trials on this machine: one process each, the cores divided between them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from facegan.errors import DeviceError, StorageError, TrainingError, storage
+from facegan.study.execution import ATTEMPTS, COMMAND, ENVIRONMENT, LEASH, GiveUp, Watch
+
+_POLL = 0.2  # seconds
+# A step and a checkpoint of a large network, on a busy machine.
+_GRACE = 120.0
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A part of the machine that runs one trial at a time.
+
+    Attributes:
+        number: from 0.
+        cores: of the processor; empty where they cannot be assigned.
+        environment: what a trial there has in its environment.
+    """
+
+    number: int
+    cores: tuple[int, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass
+class _Running:
+    folder: Path
+    process: subprocess.Popen[bytes]
+    slot: Slot
+
+
+def available_cores() -> list[int]:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def slots(workers: int, gpus: Sequence[str] = ()) -> list[Slot]:
+    """Divide the machine.
+
+    Args:
+        workers: trials at once; at most one for each core.
+        gpus: their identifiers, as in CUDA_VISIBLE_DEVICES, dealt out in turn; empty where
+            trials run on the processor.
+
+    Raises:
+        DeviceError: for more workers than cores.
+    """
+    cores = available_cores()
+    if not 1 <= workers <= len(cores):
+        raise DeviceError(
+            f"{workers} trials at once: there are {len(cores)} cores.",
+            f"Give --workers from 1 to {len(cores)}.",
+        )
+    each = len(cores) // workers
+    found = []
+    for number in range(workers):
+        environment = {"OMP_NUM_THREADS": str(each)}
+        if gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+        mine = tuple(cores[number * each : (number + 1) * each])
+        found.append(Slot(number, mine, environment))
+    return found
+
+
+def run(
+    trials: Sequence[Path],
+    where: Sequence[Slot],
+    watch: Watch,
+    give_up: GiveUp,
+    command: Sequence[str] = COMMAND,
+) -> None:
+    """Perform trials until each has a result.
+
+    Args:
+        trials: their folders, in the order in which to begin them; each holds `trial.json`.
+        where: as many at once.
+        watch: told what happens.
+        give_up: called with a folder and a reason for a trial whose process ended
+            `ATTEMPTS` times without a result; writes a result that says so.
+        command: performs the trial whose folder is added to it.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C or SIGTERM; the trials that ran have saved.
+        StorageError: where a trial met a full disk; the others have saved.
+    """
+    waiting = list(trials)
+    attempts: dict[Path, int] = {}
+    free = list(where)
+    running: list[_Running] = []
+    try:
+        with terminated_as_interrupt():
+            while waiting or running:
+                while waiting and free:
+                    running.append(_start(waiting.pop(0), free.pop(0), command, watch))
+                ended = [each for each in running if each.process.poll() is not None]
+                for each in ended:
+                    running.remove(each)
+                    free.insert(0, each.slot)
+                    if not _settled(each, attempts, watch, give_up):
+                        waiting.insert(0, each.folder)
+                free.sort(key=lambda slot: slot.number)
+                watch.tick()
+                if not ended:
+                    time.sleep(_POLL)
+    finally:
+        _stop(running)
+
+
+def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _Running:
+    with storage(folder), (folder / "log.txt").open("ab") as log:
+        # A session of its own keeps the terminal's Ctrl-C away from
+        # the trial, which is told once, by this process.
+        process = subprocess.Popen(
+            [*command, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **slot.environment, LEASH: "1"},
+            start_new_session=True,
+        )
+    if slot.cores and hasattr(os, "sched_setaffinity"):
+        try:
+            os.sched_setaffinity(process.pid, slot.cores)
+        except OSError:
+            watch.said(f"Worker {slot.number} could not be bound to its cores.")
+    watch.started(folder, f"worker {slot.number}")
+    return _Running(folder, process, slot)
+
+
+def _settled(each: _Running, attempts: dict[Path, int], watch: Watch, give_up: GiveUp) -> bool:
+    """Whether a trial whose process has ended is done with."""
+    status = each.process.returncode
+    if each.process.stdin is not None:
+        each.process.stdin.close()
+    if (each.folder / "result.json").exists():
+        watch.ended(each.folder)
+        return True
+    if status == ENVIRONMENT:
+        raise StorageError(
+            f"The trial {each.folder} could not go on: {last_words(each.folder)}",
+            "Mend that, and run the same command again: nothing is lost.",
+        )
+    attempts[each.folder] = attempts.get(each.folder, 0) + 1
+    reason = f"its process ended {_how(status)}: {last_words(each.folder)}"
+    if attempts[each.folder] < ATTEMPTS:
+        watch.said(f"{each.folder}: {reason} It goes on from its last checkpoint.")
+        return False
+    give_up(each.folder, f"{ATTEMPTS} times in a row, {reason}")
+    if not (each.folder / "result.json").exists():
+        raise TrainingError(f"{each.folder} could not be given up.")
+    watch.ended(each.folder)
+    return True
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"by {name}" + (" (perhaps for want of memory)" if name == "SIGKILL" else "")
+
+
+def last_words(folder: Path) -> str:
+    """The last line that a trial printed."""
+    try:
+        lines = (folder / "log.txt").read_text("utf-8", errors="replace").split("\n")
+    except OSError:
+        return "it left no log."
+    spoken = [line.strip() for line in lines if line.strip()]
+    return spoken[-1][-500:] if spoken else "it printed nothing."
+
+
+@contextlib.contextmanager
+def terminated_as_interrupt() -> Iterator[None]:
+    """SIGTERM is a KeyboardInterrupt inside the block, where signals reach this thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(running: Sequence[_Running]) -> None:
+    """Ask trials to save and end; a second Ctrl-C, or too long a wait, ends them at once."""
+    try:
+        for each in running:
+            each.process.terminate()
+        deadline = time.monotonic() + _GRACE
+        for each in running:
+            each.process.wait(timeout=max(deadline - time.monotonic(), 0.1))
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        pass
+    finally:
+        for each in running:
+            each.process.kill()
+            each.process.wait()

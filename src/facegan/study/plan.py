@@ -1,0 +1,291 @@
+"""A study's plan: datasets, methods, seeds, one budget, what is measured, which claims.
+
+A plan is a small TOML file. A method is a recipe with overrides; where it has `without`, each
+part named there makes another method that differs in that part alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+from pydantic import Field, ValidationError, model_validator
+
+from facegan.budget import parse_budget
+from facegan.config import Config
+from facegan.errors import RecipeError, nearest
+from facegan.recipe import Recipe
+from facegan.recipe_errors import explain
+from facegan.study.claims import Test, ablated, parse_test
+
+# Names become folders and stand in claims.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_EXAMPLE = "Compare it with 'facegan study show quick'."
+
+
+class Pretraining(Config):
+    """A first part of the budget, spent on another dataset (IGNM 4.1, 4.3).
+
+    The trial then goes on from those weights for what is left of the budget, so that a method
+    with pretraining costs as much as one without.
+
+    Attributes:
+        dataset: to begin with; `portraits` are drawn in the resolution of the real pictures.
+        share: of the budget, in (0, 1).
+        set: further overrides of the recipe, for the pretraining alone.
+    """
+
+    dataset: str = "portraits"
+    share: Annotated[float, Field(gt=0, lt=1)]
+    set: tuple[str, ...] = ()
+
+
+class Without(Config):
+    """A part of a method that can be left out.
+
+    Attributes:
+        set: overrides that leave it out.
+        mix: False to leave out the datasets that are mixed in.
+        pretraining: False to leave out the pretraining: all of the budget goes to the real data.
+    """
+
+    set: tuple[str, ...] = ()
+    mix: bool = True
+    pretraining: bool = True
+
+
+class Method(Config):
+    """What is compared: a recipe, changed.
+
+    Attributes:
+        recipe: a shipped recipe's name or a TOML file.
+        title: in a table; the recipe's own by default.
+        set: overrides, as `facegan train --set` has them.
+        mix: datasets mixed in, as many as the recipe's `data.mix` has shares.
+        pretraining: before the trial, within its budget.
+        without: parts to leave out, by name; each makes the method `NAME-without-PART`.
+    """
+
+    recipe: str
+    title: str = ""
+    set: tuple[str, ...] = ()
+    mix: tuple[str, ...] = ()
+    pretraining: Pretraining | None = None
+    without: dict[str, Without] = Field(default_factory=dict)
+
+    def resolved(self) -> Recipe:
+        """The recipe with its overrides, still with its own budget and seed."""
+        return Recipe.load(self.recipe).override(*self.set)
+
+
+class Measurement(Config):
+    """What is measured, equally for all trials.
+
+    Attributes:
+        extractors: feature spaces of the scores at the end; claims are about the first.
+        n: generated pictures, and as many real ones for the floor.
+        n_real: real pictures in the reference, at most.
+        curve: how often the cheap score is taken on the way; 0: never.
+        curve_extractor: its feature space.
+        curve_n: its generated pictures.
+        curve_n_real: its real ones.
+    """
+
+    extractors: Annotated[tuple[str, ...], Field(min_length=1)] = ("efflite0",)
+    n: Annotated[int, Field(ge=50)] = 2_000
+    n_real: Annotated[int, Field(ge=50)] = 10_000
+    curve: Annotated[int, Field(ge=0, le=1000)] = 8
+    curve_extractor: str = "efflite0@64"
+    curve_n: Annotated[int, Field(ge=50)] = 1_000
+    curve_n_real: Annotated[int, Field(ge=50)] = 5_000
+
+
+class Claim(Config):
+    """A sentence that the study is to decide.
+
+    Attributes:
+        says: the sentence.
+        test: the comparison that would support it; see `facegan.study.claims`.
+        source: who claims it.
+    """
+
+    says: str
+    test: str
+    source: str = ""
+
+    @property
+    def parsed(self) -> Test:
+        """The comparison."""
+        return parse_test(self.test)
+
+
+class Plan(Config):
+    """What a study is to do.
+
+    Attributes:
+        name: short name.
+        title: one line.
+        about: what is asked, in a few sentences.
+        seeds: of the trials; a number n in TOML stands for 0 to n − 1.
+        budget: of every trial: `60kimg`, or machine-seconds such as `90s` or `15min`, which
+            become images by the speed that each method has alone.
+        alpha: the probability of one or more false *holds* among all claims, at most; and,
+            apart from that, of one or more false *does not hold*.
+        datasets: by name: a pack's folder, or `portraits[:COUNT][@RESOLUTION]`.
+        methods: by name.
+        measure: how all of them are measured.
+        claims: what is to be decided.
+    """
+
+    name: str
+    title: str = ""
+    about: str = ""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
+    budget: str
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    datasets: Annotated[dict[str, str], Field(min_length=1)]
+    methods: Annotated[dict[str, Method], Field(min_length=1)]
+    measure: Measurement = Measurement()
+    claims: tuple[Claim, ...] = ()
+
+    @model_validator(mode="after")
+    def _sound(self) -> Plan:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed is named twice")
+        for name in [self.name, *self.datasets, *self.methods, *self._parts()]:
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} cannot be a name: letters, digits, '-', '_' and '.', and a letter "
+                    "or digit first"
+                )
+        return self
+
+    def _parts(self) -> list[str]:
+        return [part for method in self.methods.values() for part in method.without]
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Plan:
+        """A shipped plan by its name, or a TOML file by its path.
+
+        Raises:
+            RecipeError: for a file that cannot be read, or a plan that makes no sense.
+        """
+        text = str(name_or_path)
+        if "/" not in text and "\\" not in text and not text.endswith(".toml"):
+            if text not in plan_names():
+                raise RecipeError(f"There is no plan {text!r}.", nearest(text, plan_names()))
+            return cls.parse(shipped_plan(text), text)
+        path = Path(name_or_path)
+        try:
+            return cls.parse(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(
+                f"The plan {path} cannot be read: {error}.",
+                f"Give a TOML file, or the name of a shipped plan: {', '.join(plan_names())}.",
+            ) from error
+
+    @classmethod
+    def parse(cls, text: str, origin: str = "the plan") -> Plan:
+        """Read TOML text. `origin` names it in errors."""
+        try:
+            values = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(f"{origin} is not valid TOML: {error}.", _EXAMPLE) from error
+        return cls.from_values(values, origin)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], origin: str = "the plan") -> Plan:
+        """Build from nested dicts and lists, refusing what is unknown or impossible."""
+        values = _long_forms(values)
+        try:
+            plan = cls.model_validate_json(json.dumps(values, default=str))
+        except ValidationError as error:
+            raise explain(error, values, cls, origin) from error
+        parse_budget(plan.budget)
+        known = plan.all_methods()
+        for claim in plan.claims:
+            test = claim.parsed
+            for name in (test.method, test.other):
+                if name not in known:
+                    raise RecipeError(
+                        f"{origin}: the claim {claim.test!r} names {name!r}, which is no method.",
+                        nearest(name, known),
+                    )
+            if hasattr(test, "fd") and plan.measure.curve == 0:
+                raise RecipeError(
+                    f"{origin}: the claim {claim.test!r} needs a curve, and measure.curve is 0.",
+                    "Set measure.curve to how often to measure on the way.",
+                )
+        return plan
+
+    def values(self) -> dict[str, Any]:
+        """Every value, defaults included, as nested dicts and lists without None."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_toml(self) -> str:
+        """TOML that `parse` reads back to an equal plan."""
+        return tomli_w.dumps(self.values())
+
+    def replaced(self, **changes: Any) -> Plan:
+        """A copy with other values at the top: seeds, budget, datasets."""
+        return type(self).from_values(self.values() | changes, "the plan with its changes")
+
+    def all_methods(self) -> dict[str, Method]:
+        """Every method by name, each followed by itself without its parts."""
+        found: dict[str, Method] = {}
+        for name, method in self.methods.items():
+            found[name] = method
+            for part, without in method.without.items():
+                changes: dict[str, Any] = {
+                    "set": (*method.set, *without.set),
+                    "title": f"{method.title or name} without {part}",
+                    "without": {},
+                }
+                if not without.mix:
+                    changes["mix"] = ()
+                if not without.pretraining:
+                    changes["pretraining"] = None
+                found[ablated(name, part)] = method.model_copy(update=changes)
+        return found
+
+
+def _long_forms(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`seeds = 3` is short for [0, 1, 2]; a list in `without` for a table with `set`."""
+    found = dict(values)
+    seeds = found.get("seeds")
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        found["seeds"] = list(range(min(seeds, 10_000)))
+    methods = found.get("methods")
+    if isinstance(methods, Mapping):
+        found["methods"] = {name: _with_long_parts(method) for name, method in methods.items()}
+    return found
+
+
+def _with_long_parts(method: Any) -> Any:
+    if not isinstance(method, Mapping) or not isinstance(method.get("without"), Mapping):
+        return method
+    parts = method["without"].items()
+    return {
+        **method,
+        "without": {name: {"set": p} if isinstance(p, list) else p for name, p in parts},
+    }
+
+
+def plan_names() -> list[str]:
+    """The shipped plans."""
+    return sorted(e.name[:-5] for e in _shipped().iterdir() if e.name.endswith(".toml"))
+
+
+def shipped_plan(name: str) -> str:
+    """The TOML of a shipped plan, comments included."""
+    return (_shipped() / f"{name}.toml").read_text("utf-8")
+
+
+def _shipped() -> Any:
+    return resources.files("facegan") / "study" / "plans"

@@ -1,0 +1,142 @@
+"""What a study found, as plain values: to judge, to print, to keep."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from facegan.config import Config
+from facegan.evaluation.results import Evaluation, ScoreName
+from facegan.study.plan import Plan
+
+Count = Annotated[int, Field(ge=0)]
+Status = Literal["waiting", "running", "finished", "failed"]
+
+
+class Key(Config):
+    """Which trial: one method on one dataset from one seed.
+
+    Attributes:
+        dataset: its name in the plan.
+        method: its name in the plan; `ignm-without-attention` for an ablation.
+        seed: of weights, latents and the order of images.
+    """
+
+    dataset: str
+    method: str
+    seed: Count
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.method}/seed-{self.seed}"
+
+
+class Speed(Config):
+    """How fast a method trains on a dataset, measured once, before the trials, and alone.
+
+    Attributes:
+        img_per_s: images shown to the discriminator in a second, over the whole run.
+        batch: with which it was measured; smaller than the recipe's where that would take
+            minutes, and then the speed is on the slow side.
+        precision: in which it was measured and every trial computes: `fp32` or `bf16`.
+        threads: of the processor, for one trial.
+        device: in words.
+        pretraining_img_per_s: of the method's pretraining, where it has one.
+    """
+
+    img_per_s: Annotated[float, Field(gt=0)]
+    batch: Annotated[int, Field(ge=1)]
+    precision: Literal["fp32", "bf16"]
+    threads: Annotated[int, Field(ge=1)]
+    device: str
+    pretraining_img_per_s: Annotated[float, Field(gt=0)] | None = None
+
+
+class CurvePoint(Config):
+    """The cheap score that is taken on the way.
+
+    Attributes:
+        images: shown to the discriminator so far, pretraining included.
+        seconds: the same in machine-seconds (see `TrialResult.seconds`).
+        fd: Fréchet distance, in the space and at the n of the plan's curve.
+        low: lower end of its 95 % interval.
+        high: upper end.
+    """
+
+    images: Count
+    seconds: float
+    fd: float
+    low: float
+    high: float
+
+
+class TrialResult(Config):
+    """How one trial ended.
+
+    Attributes:
+        key: which.
+        status: `finished`, or `failed`: then no score counts, and the trial is a failure.
+        error: why it failed, in words.
+        images: shown to the discriminator in all, pretraining included.
+        seconds: machine-seconds of training: the images at the speed measured alone. They
+            do not depend on what else the machine did meanwhile.
+        wall_seconds: that training and measuring took in fact, all attempts together.
+        generator: numbers to learn in the generator.
+        discriminator: numbers to learn in the discriminator.
+        evaluation: what was measured at the end; None where the trial failed.
+        curve: what was measured on the way, in the order of training.
+    """
+
+    key: Key
+    status: Literal["finished", "failed"]
+    error: str = ""
+    images: Count = 0
+    seconds: float = 0.0
+    wall_seconds: float = 0.0
+    generator: Count = 0
+    discriminator: Count = 0
+    evaluation: Evaluation | None = None
+    curve: tuple[CurvePoint, ...] = ()
+
+    def score(self, name: ScoreName) -> float | None:
+        """A score in the space of the plan's first extractor; None where there is none."""
+        if self.evaluation is None or not self.evaluation.features:
+            return None
+        found = self.evaluation.features[0].scores.get(name)
+        return None if found is None else found.generated.value
+
+    def floor(self, name: ScoreName) -> float | None:
+        """The same score of as many real pictures."""
+        if self.evaluation is None or not self.evaluation.features:
+            return None
+        found = self.evaluation.features[0].scores.get(name)
+        return None if found is None else found.real.value
+
+
+class StudyResults(Config):
+    """A study so far.
+
+    Attributes:
+        plan: what was to be done.
+        keys: all its trials, in the order in which they are run.
+        results: of those that have ended.
+        speeds: of each method on each dataset, under `dataset/method`.
+    """
+
+    plan: Plan
+    keys: tuple[Key, ...]
+    results: tuple[TrialResult, ...]
+    speeds: dict[str, Speed]
+
+    def of(self, dataset: str, method: str) -> dict[int, TrialResult]:
+        """The trials of a method on a dataset that have ended, by seed."""
+        return {
+            result.key.seed: result
+            for result in self.results
+            if result.key.dataset == dataset and result.key.method == method
+        }
+
+    @property
+    def complete(self) -> bool:
+        """Whether every trial has ended."""
+        return len(self.results) == len(self.keys)

@@ -1,0 +1,197 @@
+"""Student's t, correction, intervals: against SciPy, against brute force, against known truth."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facegan.study import statistics
+from facegan.study.comparisons import against_chance
+from facegan.study.statistics import (
+    holm,
+    mean_against,
+    mean_interval,
+    median_interval,
+    student_quantile,
+    student_tail,
+)
+
+MARGIN = -math.log1p(-0.05)
+
+
+def test_students_t_is_scipys() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for df in (1, 2, 3, 4.5, 9, 30, 200):
+        for t in (-50, -3, -0.5, 0, 1e-6, 0.3, 1, 2, 5, 40, 1e4, 1e9):
+            assert student_tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-8)
+        for p in (1e-6, 0.001, 0.3, 0.5, 0.9, 0.975, 0.999, 1 - 1e-6):
+            assert student_quantile(p, df) == pytest.approx(stats.t.ppf(p, df), rel=1e-8, abs=1e-12)
+
+
+def test_students_t_needs_no_scipy_where_it_is_known_in_closed_form() -> None:
+    # One degree of freedom is Cauchy's distribution; two have t / √(2 + t²).
+    for t in (0.1, 1.0, 7.0, 1e200, math.inf):
+        assert student_tail(t, 1) == pytest.approx(
+            0.5 - math.atan(t) / math.pi, rel=1e-9, abs=1e-16
+        )
+    for t in (0.1, 1.0, 7.0):
+        assert student_tail(t, 2) == pytest.approx(0.5 - t / (2 * math.sqrt(2 + t * t)), rel=1e-9)
+    assert student_quantile(0.95, 2) == pytest.approx(2.91998558)
+
+
+@pytest.mark.parametrize("numbers", [[0.3, 0.1, 0.25], [-1.0, 2.0], [5.0, 5.1, 4.9, 5.3, 5.0]])
+def test_the_paired_test_and_its_interval_are_scipys(numbers: list[float]) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    found = mean_against(numbers, 0.1)
+    assert found is not None
+    for p, alternative in zip(found, ("greater", "less"), strict=True):
+        expected = stats.ttest_1samp(numbers, 0.1, alternative=alternative)
+        assert p == pytest.approx(expected.pvalue, rel=1e-8)
+    both_sides = stats.ttest_1samp(numbers, 0.0).confidence_interval(0.95)
+    assert mean_interval(numbers) == pytest.approx((np.mean(numbers), *both_sides), rel=1e-8)
+
+
+@pytest.mark.parametrize("numbers", [[], [1.0], [0.3, 0.3, 0.3], [0.1 + 0.2, 0.3], [0.0, 0.0]])
+def test_without_a_spread_there_is_no_test(numbers: list[float]) -> None:
+    assert mean_against(numbers, 0.0) is None
+    assert mean_interval(numbers) is None
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx((0.03, 0.06, 0.06))
+    assert holm([]) == ()
+    # A test that could not be made counts: 0.02 is multiplied by 3, 0.03 by 2.
+    assert holm([0.02, None, 0.03]) == (pytest.approx(0.06), None, pytest.approx(0.06))
+    assert holm([0.9, 0.8]) == (1.0, 1.0)
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from([0.0, 0.01, 0.02, 0.5, 1.0])), max_size=8))
+def test_holm_does_not_depend_on_the_order(p_values: list[float | None]) -> None:
+    expected = dict(zip(p_values, holm(p_values), strict=True))
+    for order in itertools.islice(itertools.permutations(p_values), 20):
+        assert dict(zip(order, holm(order), strict=True)) == expected
+    for p, adjusted in expected.items():
+        assert (p is None and adjusted is None) or p <= adjusted <= 1
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6])
+def test_the_bootstrap_of_the_median_is_exact(n: int) -> None:
+    x = np.sort(np.random.default_rng(n).exponential(size=n))
+    every = [np.median(x[list(each)]) for each in itertools.product(range(n), repeat=n)]
+    assert statistics._median_errors(x[None])[0] == pytest.approx(np.std(every))
+
+
+Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+NOISE: dict[str, Draw] = {
+    "normal": lambda random, shape: random.standard_normal(shape),
+    "uniform": lambda random, shape: random.uniform(-1, 1, shape),
+    "t5": lambda random, shape: random.standard_t(5, shape),
+    "exponential": lambda random, shape: random.exponential(size=shape) - math.log(2),
+}
+
+
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize("n", [3, 5, 8, 10])
+def test_the_interval_of_the_median_covers_it_as_often_as_it_says(n: int, noise: str) -> None:
+    """Within 2 points of 95 %; a quarter of a point for the simulation."""
+    x = np.sort(NOISE[noise](np.random.default_rng(7), (30_000, n)), axis=1)
+    # What median_interval does with one row, for all of them; the next test says that it does.
+    reach = statistics._reach(n) * statistics._median_errors(x)
+    covered = np.mean(np.abs(np.median(x, axis=1)) <= reach)
+    assert abs(covered - 0.95) <= 0.0225
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.4])
+def test_on_the_log_scale_too(sigma: float) -> None:
+    random = np.random.default_rng(3)
+    x = 80 * np.exp(sigma * random.standard_normal((4000, 3)))
+    covered = [low <= 80 <= high for low, high in (median_interval(row, log=True) for row in x)]
+    assert abs(np.mean(covered) - 0.95) <= 0.02 + 0.007
+    low, high = median_interval(x[0], log=True)
+    assert 0 < low < np.median(x[0]) < high
+    assert (low, high) == tuple(np.exp(median_interval(np.log(x[0]))))
+
+
+@pytest.mark.parametrize("n", [51, 64, 200])
+def test_many_values_have_an_interval_between_two_of_them(n: int) -> None:
+    random = np.random.default_rng(n)
+    x = random.exponential(size=(4000, n))
+    intervals = [median_interval(row) for row in x]
+    assert {intervals[0][0], intervals[0][1]} <= set(x[0])
+    covered = np.mean([low <= math.log(2) <= high for low, high in intervals])
+    assert 0.945 <= covered <= 0.98
+
+
+def test_few_values_have_a_wide_interval_or_none() -> None:
+    assert median_interval([]) is None
+    assert median_interval([3.0]) is None
+    low, high = median_interval([10.0, 11.0], log=True)
+    assert low < 6
+    assert high > 18
+    assert median_interval([2.0, 2.0, 2.0]) == (2.0, 2.0)
+    # Far apart, the ends stay numbers.
+    assert all(map(math.isfinite, median_interval([1e-300, 1e300], log=True)))
+
+
+def test_an_interval_takes_little_time() -> None:
+    statistics._reach.cache_clear()
+    statistics._median_weights.cache_clear()
+    started = time.process_time()
+    first = median_interval([1.0, 2.0, 4.0])
+    assert time.process_time() - started < 0.2
+    statistics._reach.cache_clear()
+    assert median_interval([1.0, 2.0, 4.0]) == first
+
+
+@pytest.mark.parametrize("noise", ["normal", "uniform", "t5"])
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_the_interval_of_an_improvement_covers_it_as_often_as_it_says(n: int, noise: str) -> None:
+    random = np.random.default_rng(1)
+    draw = NOISE[noise]
+    differences = draw(random, (30_000, n)) - 2 * draw(random, (30_000, n))
+    reach = student_quantile(0.975, n - 1) * differences.std(1, ddof=1) / math.sqrt(n)
+    assert mean_interval(differences[0])[2] == pytest.approx(differences[0].mean() + reach[0])
+    assert abs(np.mean(np.abs(differences.mean(1)) <= reach) - 0.95) <= 0.0225
+
+
+def false_verdicts(draw: Draw, n: int, claims: int, shared: bool, effect: float) -> list[float]:
+    """How often one or more claims hold, and do not hold, at a true difference."""
+    random = np.random.default_rng(n)
+    repeats = 4000
+    found = np.zeros(2)
+    methods = draw(random, (repeats * claims, n)).reshape(repeats, claims, n)
+    # Dependent claims: all compare with the same method.
+    others = draw(random, (repeats * (1 if shared else claims), n)).reshape(repeats, -1, n)
+    for rows in others - methods + effect:
+        pairs = [against_chance(tuple(row), 0, 0.0, MARGIN, (0, 0)) for row in rows.tolist()]
+        for kind in range(2):
+            adjusted = holm([pair[kind] for pair in pairs])
+            found[kind] += any(p is not None and p <= 0.05 for p in adjusted)
+    return list(found / repeats)
+
+
+@pytest.mark.parametrize(
+    ("noise", "n", "claims", "shared"),
+    [
+        ("normal", 3, 6, False),
+        ("normal", 5, 3, True),
+        ("exponential", 3, 6, True),
+        ("exponential", 5, 3, False),
+    ],
+)
+def test_false_verdicts_stay_below_the_level(noise: str, n: int, claims: int, shared: bool) -> None:
+    """Of 4000 studies without any true claim, at most 5 % have one that holds."""
+    allowed = 0.05 + 2 * math.sqrt(0.05 * 0.95 / 4000)
+    holds, _ = false_verdicts(NOISE[noise], n, claims, shared, effect=0.0)
+    assert 0.01 < holds <= allowed
+    # And with true ones, each exactly of the margin, at most 5 % have one that does not.
+    if claims == 3:
+        _, against = false_verdicts(NOISE[noise], n, claims, shared, effect=MARGIN)
+        assert 0.01 < against <= allowed

@@ -1,0 +1,244 @@
+"""Verdicts on studies whose truth is known, and how failures and gaps count."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic import only, study
+
+from facegan.study.reasons import seeds_needed
+from facegan.study.verdicts import judge
+
+METHODS = "abcdef"
+CLAIMS = [f"better({name}, base)" for name in METHODS]
+
+
+def noisy(
+    random: np.random.Generator, seeds: int, better_by: float, noise: float
+) -> dict[str, list[float]]:
+    """FD of six methods and what all of them are compared with."""
+    found = {"base": 100 * np.exp(noise * random.standard_normal(seeds))}
+    for name in METHODS:
+        found[name] = 100 * (1 - better_by) * np.exp(noise * random.standard_normal(seeds))
+    return {name: values.tolist() for name, values in found.items()}
+
+
+def test_the_numbers_by_hand() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    a, b = [50.0, 60.0, 55.0], [80.0, 85.0, 95.0]
+    judged = only("better(a, b)", {"a": a, "b": b})
+    d = np.log(b) - np.log(a)
+    value, low, high = judged.improvement
+    assert value == pytest.approx(1 - np.exp(-d.mean()))
+    interval = stats.ttest_1samp(d, 0).confidence_interval(0.95)
+    assert (low, high) == pytest.approx(tuple(1 - np.exp(-np.array(interval))))
+    assert judged.p_holds == pytest.approx(stats.ttest_1samp(d, 0, alternative="greater").pvalue)
+    against = stats.ttest_1samp(d, -math.log(0.95), alternative="less").pvalue
+    assert judged.p_against == pytest.approx(against)
+    assert (judged.probability, judged.waiting, judged.relative) == (1.0, 0, True)
+    assert [(pair.seed, pair.method, pair.other) for pair in judged.pairs] == [
+        (seed, a[seed], b[seed]) for seed in range(3)
+    ]
+    assert judged.verdict == "holds"
+    assert judged.why == (
+        "FD 36.6 % lower (18.7 to 50.5 %) over 3 seeds, better in 9 of 9 pairs of trials; "
+        "p = 0.0079 for an improvement."
+    )
+
+
+def test_no_study_without_a_true_claim_has_one_that_holds_too_often() -> None:
+    random = np.random.default_rng(11)
+    studies = [judge(study(CLAIMS, noisy(random, 3, 0.0, 0.1))) for _ in range(600)]
+    false = sum(any(judged.verdict == "holds" for judged in all_of) for all_of in studies)
+    assert 1 <= false <= 600 * 0.05 + 2 * math.sqrt(600 * 0.05 * 0.95)
+
+
+def test_what_is_much_better_holds_and_what_is_equal_does_not() -> None:
+    random = np.random.default_rng(5)
+    better = [judge(study(CLAIMS, noisy(random, 3, 0.3, 0.04))) for _ in range(60)]
+    assert np.mean([each.verdict == "holds" for all_of in better for each in all_of]) > 0.97
+    equal = [judge(study(CLAIMS, noisy(random, 5, 0.0, 0.01))) for _ in range(60)]
+    verdicts = [each.verdict for all_of in equal for each in all_of]
+    assert np.mean([verdict == "does not hold" for verdict in verdicts]) > 0.95
+
+
+def test_each_dataset_counts_in_the_correction() -> None:
+    methods = {"a": [50.0, 60.0, 55.0], "b": [80.0, 85.0, 95.0]}
+    once = only("better(a, b)", methods)
+    both = judge(study(["better(a, b)"], {"faces": methods, "portraits": methods}))
+    assert [each.dataset for each in both] == ["faces", "portraits"]
+    assert both[0].p_holds == once.p_holds
+    assert both[0].p_holds_adjusted == pytest.approx(2 * once.p_holds)
+    assert "after correction for 2 comparisons" in both[0].why
+
+
+def test_a_real_improvement_below_the_margin_holds_and_is_called_small() -> None:
+    reached = {"a": [98.0, 98.1, 97.9], "b": [100.0, 100.0, 100.1]}
+    judged = only("better(a, b)", reached)
+    assert judged.verdict == "holds"
+    assert judged.p_against_adjusted < 0.05
+    assert "smaller than the margin of 5.0 %" in judged.why
+    # Whoever asks for more is told no.
+    assert only("better(a, b, by=0.1)", reached).verdict == "does not hold"
+    assert only("better(a, b, by=0.01)", reached).verdict == "holds"
+    # 7 % are more than the margin, and still less than was said.
+    nearly = {"a": [93.0, 93.1, 92.9], "b": [100.0, 100.0, 100.1]}
+    assert only("better(a, b, by=0.1)", nearly).verdict == "does not hold"
+
+
+def test_no_worse() -> None:
+    equal = {"a": [0.50, 0.51, 0.505], "b": [0.50, 0.502, 0.51]}
+    worse = {"a": [0.40, 0.41, 0.405], "b": [0.50, 0.502, 0.51]}
+    claim = "no_worse(a, b, metric=recall, margin=0.02)"
+    judged = only(claim, equal, "recall")
+    assert (judged.verdict, judged.relative) == ("holds", False)
+    assert "for being worse by less than 0.020" in judged.why
+    judged = only(claim, worse, "recall")
+    assert judged.verdict == "does not hold"
+    assert judged.why.startswith("Recall 0.099 lower (")
+    # Worse, and within the margin.
+    assert only(claim.replace("0.02", "0.2"), worse, "recall").verdict == "holds"
+
+
+def test_kid_at_zero_is_compared_in_shares_of_the_other() -> None:
+    reached = {"a": [-0.001, 0.001, 0.0005], "b": [0.02, 0.021, 0.0204]}
+    judged = only("better(a, b, metric=kid)", reached, "kid")
+    shares = (np.array(reached["b"]) - reached["a"]) / 0.0204
+    assert judged.improvement[0] == pytest.approx(shares.mean())
+    assert judged.verdict == "holds"
+    nothing = only("better(a, b, metric=kid)", {"a": [-1.0, 1.0], "b": [0.0, 0.0]}, "kid")
+    assert nothing.verdict == "not enough evidence"
+    assert "KID of b is 0" in nothing.why
+
+
+FAIL = "diverged"
+
+
+def test_failures_count_and_never_help() -> None:
+    method, other = [50.0, 51.0, 52.0, 50.5], [80.0, 82.0, 81.0, 80.5]
+    assert only("better(a, b)", {"a": method, "b": other}).verdict == "holds"
+    judged = only("better(a, b)", {"a": [*method, FAIL], "b": [*other, 81.0]})
+    assert judged.verdict == "not enough evidence"
+    assert judged.probability == 16 * 1.25 / 25
+    assert judged.pairs[4].method is None
+    assert "a failed in 1 of 5 trials, b in 0: a claim cannot hold for the one" in judged.why
+    # As often as the other: the difference alone decides, and each failure is a draw.
+    judged = only("better(a, b)", {"a": [*method, FAIL, 50.0], "b": [*other, 81.0, FAIL]})
+    assert judged.p_holds > only("better(a, b)", {"a": method, "b": other}).p_holds
+    # It is the other that fails more often: no proof against the method.
+    judged = only("better(b, a)", {"a": [*method, FAIL], "b": [*other, 81.0]})
+    assert judged.verdict == "not enough evidence"
+    assert judged.p_against == 1.0
+
+
+def test_what_never_works_is_not_better() -> None:
+    broken = {"a": [FAIL, FAIL, FAIL], "b": [80.0, 81.0, 82.0]}
+    judged = only("better(a, b)", broken)
+    assert (judged.verdict, judged.probability, judged.p_against) == ("does not hold", 0.0, None)
+    assert judged.why == "a failed in 3 of 3 trials, b in 0: what never works is not better."
+    # Not before the last trial, not against one success, and not for the one that works.
+    early = only("better(a, b)", {"a": [FAIL, FAIL, None], "b": [80.0, 81.0, 82.0]})
+    assert early.verdict == "not enough evidence"
+    once = only("better(a, b)", {"a": [FAIL, FAIL], "b": [80.0, FAIL]})
+    assert once.verdict == "not enough evidence"
+    assert only("better(b, a)", broken).verdict == "not enough evidence"
+    both = only("better(a, b)", {"a": [FAIL, FAIL], "b": [FAIL, FAIL]})
+    assert (both.verdict, both.probability) == ("not enough evidence", 0.5)
+
+
+def test_an_unfinished_study_is_judged_by_what_is_there() -> None:
+    reached = {"a": [50.0, 60.0, 55.0, 57.0], "b": [80.0, 85.0, 95.0, None]}
+    judged = only("better(a, b)", reached)
+    assert (judged.verdict, judged.waiting, len(judged.pairs)) == ("holds", 1, 3)
+    assert judged.why.startswith("So far, with 1 of 4 seeds still open: FD 36.6 % lower")
+    nothing = only("better(a, b)", {"a": [None, 1.0], "b": [2.0, None]})
+    assert nothing.verdict == "not enough evidence"
+    assert (nothing.pairs, nothing.probability, nothing.improvement) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    ("reached", "said"),
+    [
+        ({"a": [1.0], "b": [2.0]}, "1 of 1 seeds can be compared; two are needed at least."),
+        ({"a": [1.0, 2.0], "b": [2.0, 4.0]}, "The two methods differ by the same amount"),
+        (
+            {"a": [1.0, 1.1, 1.2, 1.3], "b": [2.0, 2.5, 2.7, [(1.0, 9.0)]]},
+            "FD was not measured in 1 of 4 seeds.",
+        ),
+    ],
+)
+def test_too_little_is_said_to_be_too_little(reached: dict[str, Any], said: str) -> None:
+    judged = only("better(a, b)", reached)
+    assert judged.verdict == "not enough evidence"
+    assert judged.p_holds is judged.p_holds_adjusted is judged.p_against is None
+    assert judged.why.startswith(said)
+
+
+def test_how_many_seeds_would_be_needed() -> None:
+    judged = only("better(a, b)", {"a": [80.0, 99.0, 88.0], "b": [100.0, 104.0, 98.0]})
+    assert judged.verdict == "not enough evidence"
+    assert judged.why.endswith("About 4 seeds would be needed if the spread stays as it is.")
+    # The same mean and spread over as many seeds are just enough.
+    few, bounds = (0.3, -0.1, 0.2), (0.0, 0.05)
+    needed = seeds_needed(few, *bounds, 0.05)
+    stats = pytest.importorskip("scipy.stats")
+    p = [stats.t.sf(np.mean(few) / np.std(few, ddof=1) * n**0.5, n - 1) for n in range(30)]
+    assert p[needed] <= 0.05 < p[needed - 1]
+    assert seeds_needed((0.3, -0.28, 0.05), *bounds, 0.05 / 6) is None
+
+
+score = st.floats(1.0, 1000.0)
+trials = st.one_of(score, score, score, st.just(FAIL), st.none())
+pairs = st.lists(st.tuples(trials, trials), min_size=1, max_size=6)
+
+
+def split(drawn: list[tuple[Any, Any]]) -> dict[str, list[Any]]:
+    return {"a": [a for a, _ in drawn], "b": [b for _, b in drawn]}
+
+
+@settings(max_examples=60, deadline=None)
+@given(pairs, st.sampled_from(["fd", "kid", "recall"]))
+def test_swapping_the_methods_mirrors_all(drawn: list[tuple[Any, Any]], metric: str) -> None:
+    claims = [f"better(a, b, metric={metric})", f"better(b, a, metric={metric})"]
+    one, two = judge(study(claims, split(drawn), metric))
+    assert not one.verdict == two.verdict == "holds"
+    assert (one.improvement is None) == (two.improvement is None)
+    if one.improvement and one.relative:
+        for share, back in zip(one.improvement, np.take(two.improvement, (0, 2, 1)), strict=True):
+            # A share next to 1 has lost what its mirror needs.
+            if max(share, back) < 1 - 1e-9:
+                assert (1 - share) * (1 - back) == pytest.approx(1, rel=1e-5)
+    elif one.improvement:
+        assert one.improvement[0] == pytest.approx(-two.improvement[0], abs=1e-9)
+    if one.probability is not None:
+        assert one.probability + two.probability == pytest.approx(1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pairs, st.one_of(score, st.just(FAIL)), st.sampled_from(["better", "no_worse"]))
+def test_a_further_failure_never_makes_a_claim_hold(
+    drawn: list[tuple[Any, Any]], other: Any, form: str
+) -> None:
+    before = only(f"{form}(a, b)", split(drawn))
+    after = only(f"{form}(a, b)", split([*drawn, (FAIL, other)]))
+    if before.verdict != "holds":
+        assert after.verdict != "holds"
+    # Nor does one of the other prove anything against it.
+    after = only(f"{form}(a, b)", split([*drawn, (other, FAIL)]))
+    if before.verdict != "does not hold":
+        assert after.verdict != "does not hold"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(range(7)), st.integers(0, 1000))
+def test_the_order_of_claims_does_not_matter(order: list[int], seed: int) -> None:
+    reached = noisy(np.random.default_rng(seed), 3, 0.1, 0.05)
+    claims = [*CLAIMS, "no_worse(a, b, margin=0.2)"]
+    expected = {judged.claim.test: judged for judged in judge(study(claims, reached))}
+    for judged in judge(study([claims[place] for place in order], reached)):
+        assert judged == expected[judged.claim.test]
