@@ -17,11 +17,14 @@ import pytest
 
 from facegan.apps import costs
 from facegan.apps.study import adapted, forecast, study, study_report
+from facegan.apps.trial import perform
 from facegan.errors import DataError, FaceganError, RunError
 from facegan.runs.directory import RunDirectory
+from facegan.study.execution import ENVIRONMENT
 from facegan.study.folder import StudyFolder
 from facegan.study.plan import Plan
 from facegan.study.results import StudyResults
+from facegan.study.trial import TrialFolder
 
 # Milliseconds a step.
 SHORT = ["training.batch=8", "training.ticks=4", "training.precision=fp32"]
@@ -109,7 +112,7 @@ def test_every_trial_is_in_the_results(done: Path) -> None:
     for result in results.results:
         if result.key.method == "wild":
             assert result.status == "failed"
-            assert "diverged" in result.error
+            assert result.error.startswith("Training diverged")
             continue
         assert result.status == "finished"
         assert result.images == 64
@@ -201,7 +204,7 @@ def test_another_plan_is_refused_where_trials_are(done: Path, pack: Path) -> Non
     before = (done / "study.toml").read_bytes()
     for changes, said in (
         ({"budget": "128img"}, "64img → 128img"),
-        ({"measure": {"n": 60}}, "measure"),
+        ({"measure": {"n": 54}}, "measure.n: 50 → 54"),
         ({"methods": {"gan": {"recipe": "gan", "set": [*GAN, "training.batch=16"]}}}, "batch: 8"),
     ):
         with pytest.raises(RunError) as refused:
@@ -243,8 +246,9 @@ def test_a_study_grows_and_mends_itself(tmp_path: Path, pack: Path) -> None:
         ({"measure": {"n": 50, "extractors": ["efflite9"]}}, "efflite9"),
         ({"datasets": {"faces": "nowhere"}}, "nowhere"),
         ({"methods": {"a": {"recipe": "sagan"}}}, "The method a"),
-        ({"methods": {"a": {"recipe": "gan", "mix": ["portraits"]}}}, "mixes 1"),
+        ({"methods": {"a": {"recipe": "gan", "mix": ["portraits"]}}}, "mix"),
         ({"methods": {"a": {"recipe": "gan", "set": ["data.labels=['x']"]}}}, "labels"),
+        ({"methods": {"a": {"recipe": "gan", "set": ["data.mix=[0.5]"], "mix": ["b"]}}}, "b"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_spent(
@@ -254,6 +258,21 @@ def test_what_cannot_work_is_refused_before_anything_is_spent(
         study(Plan.from_values({**values(pack), **changes}), tmp_path / "out")
     assert said in str(refused.value)
     assert not (tmp_path / "out" / "trials").exists()
+
+
+def test_what_is_not_the_methods_fault_is_no_failure(tmp_path: Path, done: Path) -> None:
+    """A dataset that is gone: no result, and a status that stops the study."""
+    trial = TrialFolder(tmp_path / "trial")
+    before = StudyFolder(done).trial(StudyFolder(done).results().keys[0]).spec()
+    trial.write_spec(before.model_copy(update={"dataset": str(tmp_path / "gone")}))
+    with pytest.raises(DataError, match="gone"):
+        perform(trial.path)
+    assert trial.result() is None
+    command = [sys.executable, "-m", "facegan.apps.trial", str(trial.path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == ENVIRONMENT
+    assert "gone" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_other_datasets_seeds_and_budgets() -> None:

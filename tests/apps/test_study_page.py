@@ -126,7 +126,7 @@ def write(tmp_path: Path) -> Callable[[StudyResults], Path]:
                 grid = random.integers(0, 256, shape, dtype=np.uint8)
                 Image.fromarray(grid).save(samples / "000060.000k.png")
         identity = {"name": "blobs", "fingerprint": "cd" * 32}
-        folder.settle({"facegan": "1.2.3", "threads": 1, "datasets": {"blobs": identity}})
+        folder.settle({"facegan": "1.2.3", "threads": 1, "datasets": {"packs/blobs": identity}})
         return folder.path
 
     return make
@@ -149,14 +149,14 @@ def test_the_page_has_all_that_was_found(write: Callable[..., Path]) -> None:
         "? not enough evidence",
         "FD seed dcgan gan 0 60.0 100 1 66.0 110 2 61.0 104",
         "kimg to FD 150",
-        "Probability of improvement 1.00. Uncorrected: p = 0.0001 for it, p = 1.00 against.",
+        "Probability of improvement 1.00. Uncorrected: p = 0.0001 for it and p = 1.00 against.",
         "0 51.7 never",
         "real pictures (floor) 3.00 0.0200 0.860 0.840 1.00 0.930",
         "60.0 66.0 61.0 61 52 – 71 20.3 ×",
         "500 generated pictures of each trial beside 1,000 real ones",
         "FD against images",
         "FD against machine time",
-        "what each method makes of the same 24 latents",
+        "what each method makes of the same 24 image seeds",
         "FD 60.0, seed 0",
         "No trial failed.",
         "dcgan 3 60 10 min 0 s 11 min 42 s 3,456,789 2,765,432 123 fp32, 1 thread, a processor",
@@ -363,7 +363,7 @@ def test_csv_gives_back_every_number(tmp_path: Path) -> None:
     claims = read_csv(files[2])
     assert [c["verdict"] for c in claims] == [one.verdict for one in judged]
     assert claims[0]["method_values"] == "60.0 66.0 61.0"
-    assert claims[0]["other_values"] == "failed 110.0 104.0"
+    assert claims[0]["other_values"] == "none 110.0 104.0"
     assert judged[0].improvement is not None
     assert float(claims[0]["improvement_low"]) == judged[0].improvement[1]
 

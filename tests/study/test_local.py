@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from facegan.errors import DeviceError, StorageError
+from facegan.errors import DeviceError, TrainingError
 from facegan.study.execution import ATTEMPTS, ENVIRONMENT
 from facegan.study.execution.local import available_cores, run, slots
 
@@ -144,7 +144,7 @@ def test_a_full_disk_is_no_failure_of_the_method(
 ) -> None:
     monkeypatch.setenv("FULL", str(ENVIRONMENT))
     full, after = trials(tmp_path, full="full", after="end")
-    with pytest.raises(StorageError, match="about to full"):
+    with pytest.raises(TrainingError, match="about to full"):
         run([full, after], slots(1), Seen(), give_up, worker)
     assert not (full / "result.json").exists()
     assert not (after / "result.json").exists()

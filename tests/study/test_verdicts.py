@@ -137,18 +137,46 @@ def test_failures_count_and_never_help() -> None:
 
 
 def test_what_never_works_is_not_better() -> None:
+    """Fisher's exact test: 3 of 3 against 0 of 3 is 1 of 20 ways to deal out three failures."""
     broken = {"a": [FAIL, FAIL, FAIL], "b": [80.0, 81.0, 82.0]}
     judged = only("better(a, b)", broken)
-    assert (judged.verdict, judged.probability, judged.p_against) == ("does not hold", 0.0, None)
-    assert judged.why == "a failed in 3 of 3 trials, b in 0: what never works is not better."
-    # Not before the last trial, not against one success, and not for the one that works.
+    assert (judged.verdict, judged.probability, judged.p_holds) == ("does not hold", 0.0, 1.0)
+    assert judged.p_against == pytest.approx(1 / 20)
+    assert judged.why == (
+        "a failed in 3 of 3 trials, b in 0: what never works is not better (p = 0.05, corrected)."
+    )
+    # Not before the last trial, not where chance could do it, and not for the one that works.
     early = only("better(a, b)", {"a": [FAIL, FAIL, None], "b": [80.0, 81.0, 82.0]})
     assert early.verdict == "not enough evidence"
-    once = only("better(a, b)", {"a": [FAIL, FAIL], "b": [80.0, FAIL]})
-    assert once.verdict == "not enough evidence"
+    twice = only("better(a, b)", {"a": [FAIL, FAIL, FAIL], "b": [80.0, 81.0, FAIL]})
+    assert twice.verdict == "not enough evidence"
+    assert twice.p_against == pytest.approx(3 / 15)
+    assert "too few trials to tell that from chance" in twice.why
     assert only("better(b, a)", broken).verdict == "not enough evidence"
     both = only("better(a, b)", {"a": [FAIL, FAIL], "b": [FAIL, FAIL]})
     assert (both.verdict, both.probability) == ("not enough evidence", 0.5)
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5, 0.8])
+def test_failures_by_chance_give_no_false_verdicts(rate: float) -> None:
+    """Six claims on methods that are all the same and fail at the same rate, three seeds."""
+    random = np.random.default_rng(7)
+    names = [f"m{number}" for number in range(7)]
+    claims = [f"better({name}, m0)" for name in names[1:]]
+    false, studies = 0, 150
+    for _ in range(studies):
+        reached = {
+            name: [
+                FAIL if random.random() < rate else float(np.exp(random.normal(4, 0.05)))
+                for _ in range(3)
+            ]
+            for name in names
+        }
+        false += any(
+            each.verdict != "not enough evidence" for each in judge(study(claims, reached))
+        )
+    # 5 % for each of the two kinds of verdict, and three standard errors.
+    assert false / studies <= 0.10 + 3 * np.sqrt(0.1 * 0.9 / studies)
 
 
 def test_an_unfinished_study_is_judged_by_what_is_there() -> None:

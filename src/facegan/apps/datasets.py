@@ -21,7 +21,7 @@ def drawing_alone(path: Path) -> Iterator[None]:
 
     with storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        lock = FileLock(path.with_name(f".{path.name}.drawing.lock"))
         lock.acquire()
     try:
         yield

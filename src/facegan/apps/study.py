@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,11 +17,11 @@ from facegan.runs.files import write_text
 from facegan.study.execution import Watch, local
 from facegan.study.folder import StudyFolder, trial_keys
 from facegan.study.plan import Plan
-from facegan.study.results import StudyResults, TrialResult
-from facegan.study.trial import TrialFolder, trial_spec
+from facegan.study.results import Key, StudyResults, TrialResult
+from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
 from facegan.study.verdicts import judge
 
-MakeWatch = Callable[[StudyFolder], AbstractContextManager[Watch]]
+MakeWatch = Callable[[StudyFolder, Plan], AbstractContextManager[Watch]]
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,31 @@ def study(
         from facegan.apps.study_console import LineWatch
 
         make_watch = LineWatch
-    with folder.locked():
-        folder.begin(plan)
+    if ray is not None:
+        from facegan.study.execution import cluster
+
+        cluster.load()
+    with local.terminated_as_interrupt(), folder.locked():
         try:
-            with make_watch(folder) as watch:
+            with make_watch(folder, plan) as watch:
                 settled = settle(folder, plan, device, workers, watch.said)
-                trials = _write_trials(folder, plan, settled, retry_failed)
+                specs = _specs(plan, settled)
+                folder.begin(plan, specs)
+                trials = _hand_out(folder, specs, retry_failed)
                 _perform(trials, settled, ray, watch)
-        finally:
-            results = folder.results()
-            if results.results:
-                study_report(folder.path)
+        except BaseException:
+            # What went wrong counts more than a page that could not be written.
+            with contextlib.suppress(FaceganError):
+                _write_page(folder)
+            raise
+        _write_page(folder)
+        results = folder.results()
     return StudyOutcome(folder.path, results, results.complete)
+
+
+def _write_page(folder: StudyFolder) -> None:
+    if folder.started and folder.results().results:
+        study_report(folder.path)
 
 
 def adapted(
@@ -186,34 +200,38 @@ def told(outcome: StudyOutcome) -> list[str]:
     return [*said, f"{ended}. The page: {StudyFolder(outcome.folder).report}"]
 
 
-def _write_trials(
-    folder: StudyFolder, plan: Plan, settled: Settled, retry_failed: bool
-) -> list[Path]:
-    """Hand-outs for all trials that have no result yet; their folders in order."""
+def _specs(plan: Plan, settled: Settled) -> dict[Key, TrialSpec]:
+    """All trials of a plan, in their order."""
     methods = plan.all_methods()
+    return {
+        key: trial_spec(
+            plan,
+            key,
+            methods[key.method],
+            settled.speeds[f"{key.dataset}/{key.method}"],
+            settled.measures[key.dataset],
+            settled.resolutions[key.dataset],
+            settled.places,
+            settled.device,
+        )
+        for key in trial_keys(plan)
+    }
+
+
+def _hand_out(
+    folder: StudyFolder, specs: Mapping[Key, TrialSpec], retry_failed: bool
+) -> list[Path]:
+    """Write what there is to do for all trials without a result; their folders in order."""
     open_ones = []
-    for key in trial_keys(plan):
+    for key, spec in specs.items():
         trial = folder.trial(key)
         result = trial.result()
-        if result is not None and not (retry_failed and result.status == "failed"):
+        if result is not None and result.status == "failed" and retry_failed:
+            trial.put_failure_aside()
+        elif result is not None:
             continue
         # A file that cannot be read would count as the result of a trial that is under way.
         trial.result_file.unlink(missing_ok=True)
-        name = f"{key.dataset}/{key.method}"
-        if name in settled.diverged:
-            why = f"In its first steps, before any trial: {settled.diverged[name]}"
-            trial.write_result(TrialResult(key=key, status="failed", error=why))
-            continue
-        dataset = settled.datasets[key.dataset]
-        spec = trial_spec(
-            plan.model_copy(update={"measure": dataset.measure}),
-            key,
-            methods[key.method],
-            settled.speeds[name],
-            dataset.place,
-            dataset.resolution,
-            settled.device,
-        )
         trial.write_spec(spec)
         open_ones.append(trial.path)
     return open_ones

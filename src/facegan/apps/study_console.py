@@ -15,9 +15,9 @@ from facegan.study.results import Key, TrialResult
 from facegan.study.trial import TrialFolder
 
 
-def make_study_watch(folder: StudyFolder) -> LineWatch | TableWatch:
+def make_study_watch(folder: StudyFolder, plan: Plan) -> LineWatch | TableWatch:
     """The one that fits where the output goes."""
-    return TableWatch(folder) if sys.stderr.isatty() else LineWatch(folder)
+    return (TableWatch if sys.stderr.isatty() else LineWatch)(folder, plan)
 
 
 class LineWatch:
@@ -25,9 +25,10 @@ class LineWatch:
 
     Args:
         folder: of the study.
+        plan: of the study, which the folder may not have yet.
     """
 
-    def __init__(self, folder: StudyFolder) -> None:
+    def __init__(self, folder: StudyFolder, plan: Plan) -> None:
         self._folder = folder
 
     def __enter__(self) -> LineWatch:
@@ -65,14 +66,15 @@ class TableWatch:
 
     Args:
         folder: of the study.
+        plan: of the study, which the folder may not have yet.
     """
 
     _EVERY = 1.0  # seconds
 
-    def __init__(self, folder: StudyFolder) -> None:
+    def __init__(self, folder: StudyFolder, plan: Plan) -> None:
         from rich.console import Console
 
-        self._folder = folder
+        self._folder, self._plan = folder, plan
         self._console = Console(stderr=True)
         self._live: Any = None
         self._running: set[Path] = set()
@@ -113,7 +115,7 @@ class TableWatch:
     def _table(self) -> Any:
         from rich.table import Table
 
-        plan = self._folder.plan()
+        plan = self._plan
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("FD at the end", no_wrap=True)
         for seed in plan.seeds:

@@ -12,36 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from facegan.apps.datasets import open_dataset
-from facegan.apps.study_speeds import measure_speeds
+from facegan.apps.study_speeds import Subject, measure_speeds
 from facegan.data.pack import Pack
-from facegan.errors import DataError
+from facegan.errors import DataError, FaceganError
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.real import most_measurable
+from facegan.recipe import Recipe
 from facegan.runs.provenance import dataset_identity
-from facegan.study.execution.local import available_cores
+from facegan.study.execution.local import available_cores, slots
 from facegan.study.folder import StudyFolder
-from facegan.study.plan import Measurement, Plan
+from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.results import Speed
-from facegan.training.execution import choose_device, processes
+from facegan.study.trial import beside
+from facegan.training.execution import Execution, choose_device, processes
+from facegan.training.feed import Feed
 from facegan.version import __version__
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class SettledDataset:
-    """A dataset of the plan.
-
-    Attributes:
-        place: where it is, as trials open it.
-        resolution: of its pictures.
-        measure: what is measured, with no more real pictures than it has.
-    """
-
-    place: str
-    resolution: int
-    measure: Measurement
 
 
 @dataclass(frozen=True)
@@ -53,26 +43,27 @@ class Settled:
         workers: trials at once, on this machine.
         threads: of the processor, for one trial.
         gpus: identifiers of those that are dealt out; empty on the processor.
-        datasets: by name.
+        resolutions: of the plan's datasets, by name.
+        measures: what is measured, by dataset, with no more real pictures than it has.
+        places: where each dataset is for whoever opens it, by what the plan calls it.
         speeds: under `dataset/method`.
-        diverged: what was said of methods whose numbers diverged in their first steps, which
-            have no speed.
     """
 
     device: str
     workers: int
     threads: int
     gpus: tuple[str, ...]
-    datasets: dict[str, SettledDataset]
+    resolutions: dict[str, int]
+    measures: dict[str, Measurement]
+    places: dict[str, str]
     speeds: dict[str, Speed]
-    diverged: dict[str, str]
 
 
 def settle(folder: StudyFolder, plan: Plan, device: str, workers: int | None, say: Say) -> Settled:
     """Decide and measure what is not decided yet, and write it down.
 
     Args:
-        folder: of the study; its plan was written.
+        folder: of the study.
         plan: the study's.
         device: `auto`, `cpu`, `cuda`, `mps`.
         workers: trials at once; None to decide.
@@ -80,45 +71,103 @@ def settle(folder: StudyFolder, plan: Plan, device: str, workers: int | None, sa
 
     Raises:
         FaceganError: for what cannot work: a dataset that is too small for what is to be
-            measured or has changed since, a recipe that does not fit the pictures, a device or
-            extractor that is not there.
+            measured or has changed since, a recipe that does not fit the pictures, a device,
+            an extractor or cores that are not there.
     """
+    # Before the first trial nothing is settled, but what was measured counts.
     kept = folder.settled()
+    if not folder.has_trials:
+        kept = {"costs": kept.get("costs", {})}
     where = choose_device(kept.get("device", device))
+    if device not in ("auto", where.type):
+        say(f"This study began on {where.type}, and goes on there.")
     gpus = _gpus() if where.type == "cuda" else ()
     cores = len(available_cores())
     if workers is None:
-        workers = min(len(gpus) or cores, cores)
+        workers = cores if where.type == "cpu" else min(max(len(gpus), 1), cores)
+    slots(workers, gpus)
     # As on the day the study began: another number rounds sums in another order.
-    threads = int(kept.get("threads", max(cores // max(workers, 1), 1)))
+    threads = int(kept.get("threads", max(cores // workers, 1)))
     _require_extractors(plan.measure)
-    packs = {name: open_dataset(place) for name, place in plan.datasets.items()}
-    _require_same(packs, kept.get("datasets", {}))
-    datasets = {
-        name: SettledDataset(
-            _place(plan.datasets[name]), pack.spec.resolution, _possible(plan.measure, name, pack)
-        )
-        for name, pack in packs.items()
-    }
-    methods = plan.all_methods()
+    opened = _open_all(plan)
+    _require_same(opened, kept.get("datasets", {}))
+    packs = {name: opened[place] for name, place in plan.datasets.items()}
+    measures = {name: _possible(plan.measure, name, pack) for name, pack in packs.items()}
     values: dict[str, Any] = {
-        "facegan": __version__,
         "device": where.type,
         "threads": threads,
-        **_machine(),
         **kept,
-        "datasets": {**kept.get("datasets", {}), **{n: _identity(p) for n, p in packs.items()}},
-        "recipes": {
-            **kept.get("recipes", {}),
-            **{name: method.resolved().to_toml() for name, method in methods.items()},
+        # More than one where a study was gone on with after an upgrade.
+        "versions": list(dict.fromkeys([*kept.get("versions", []), _versions()])),
+        "machine": {"platform": platform.platform(), "cores": cores},
+        "datasets": {
+            **kept.get("datasets", {}),
+            **{name: _identity(pack) for name, pack in opened.items()},
         },
-        "speeds": dict(kept.get("speeds", {})),
+        "recipes": {name: m.resolved().to_toml() for name, m in plan.all_methods().items()},
+        "costs": kept.get("costs", {}),
     }
-    folder.settle(values)
     with processes(where.type, threads) as execution:
-        diverged = measure_speeds(plan, packs, execution, values["speeds"], say)
+        subjects = {
+            f"{dataset}/{name}": _parts(name, method, pack, opened, execution)
+            for dataset, pack in packs.items()
+            for name, method in plan.all_methods().items()
+        }
+        speeds = measure_speeds(
+            subjects, execution, values["costs"], say, lambda: folder.settle(values)
+        )
+    values["speeds"] = {n: speed.model_dump(exclude_none=True) for n, speed in speeds.items()}
     folder.settle(values)
-    return Settled(where.type, workers, threads, gpus, datasets, folder.speeds(), diverged)
+    return Settled(
+        where.type,
+        workers,
+        threads,
+        gpus,
+        {name: pack.spec.resolution for name, pack in packs.items()},
+        measures,
+        {name: _place(name) for name in opened},
+        speeds,
+    )
+
+
+def _open_all(plan: Plan) -> dict[str, Pack]:
+    """Every dataset that a trial will want, by what it is called."""
+    found = {place: open_dataset(place) for place in plan.datasets.values()}
+    for resolution in {pack.spec.resolution for pack in found.values()}:
+        for method in plan.all_methods().values():
+            first = [method.pretraining.dataset] if method.pretraining is not None else []
+            for name in (*method.mix, *first):
+                place = beside(name, resolution)
+                if place not in found:
+                    found[place] = open_dataset(place)
+    return found
+
+
+def _parts(
+    name: str, method: Method, pack: Pack, opened: dict[str, Pack], execution: Execution
+) -> list[Subject]:
+    """What a method trains on a dataset: itself, then its pretraining; refused if it cannot."""
+    resolution = pack.spec.resolution
+    try:
+        recipe = method.resolved()
+        mixed = [opened[beside(each, resolution)] for each in method.mix]
+        found = [_fitting(recipe, pack, mixed, execution)]
+        if method.pretraining is not None:
+            first = opened[beside(method.pretraining.dataset, resolution)]
+            before = recipe.override(*method.pretraining.set)
+            found.append(_fitting(before, first, [], execution))
+    except FaceganError as error:
+        raise FaceganError(f"The method {name}: {error.message}", error.hint) from error
+    return found
+
+
+def _fitting(recipe: Recipe, pack: Pack, mixed: list[Pack], execution: Execution) -> Subject:
+    """A recipe and its pictures, if the one can be trained on the others."""
+    spec = Feed.of(recipe, pack, execution, mixed).spec
+    with torch.device("meta"):
+        recipe.generator.build(spec, recipe.data.range)
+        recipe.discriminator.build(spec, recipe.data.range)
+    return Subject(recipe, pack)
 
 
 def _require_extractors(measure: Measurement) -> None:
@@ -159,21 +208,13 @@ def _identity(pack: Pack) -> dict[str, Any]:
     return {**dataset_identity(pack.card), "pictures": len(pack), "pixels": pack.spec.resolution}
 
 
-def _machine() -> dict[str, Any]:
-    import torch
-
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "platform": platform.platform(),
-        "cores": len(available_cores()),
-    }
+def _versions() -> str:
+    python = platform.python_version()
+    return f"facegan {__version__} with torch {torch.__version__} on Python {python}"
 
 
 def _gpus() -> tuple[str, ...]:
     """Those that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    import torch
-
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible:
         return tuple(each.strip() for each in visible.split(",") if each.strip())

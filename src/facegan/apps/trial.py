@@ -1,8 +1,9 @@
 """Performs one trial of a study: `python -m facegan.apps.trial FOLDER`.
 
 Trains what the folder's `trial.json` says, going on from what is there, measures it, and
-writes `result.json`. What goes wrong with the method (numbers that diverge, a recipe that
-does not fit) is a result too: the trial failed.
+writes `result.json`. Numbers that diverge are a result too: the trial failed. Anything else
+that goes wrong (a dataset that is gone, a full disk) says nothing of the method: there is no
+result, and the exit status tells the study to stop.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import threading
 import time
 from pathlib import Path
 
-from facegan.errors import FaceganError, RunError, StorageError
+from facegan.errors import FaceganError, RunError, TrainingError
 from facegan.evaluation.results import Evaluation
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
+from facegan.runs.directory import RunDirectory
 from facegan.startup import tune_process
 from facegan.study.execution import ENVIRONMENT, LEASH
 from facegan.study.results import CurvePoint, TrialResult
@@ -36,8 +38,7 @@ def perform(folder: Path | str) -> bool:
         Whether it has a result now; False where a signal asked it to stop: it has saved.
 
     Raises:
-        StorageError: no room; this says nothing of the method.
-        RunError: the trial cannot be read, or another process performs it.
+        FaceganError: for what is not the method's fault.
     """
     from filelock import FileLock, Timeout
 
@@ -49,10 +50,8 @@ def perform(folder: Path | str) -> bool:
             spec = trial.spec()
             try:
                 result = _performed(trial, spec)
-            except StorageError:
-                raise
-            except FaceganError as error:
-                result = TrialResult(key=spec.key, status="failed", error=str(error))
+            except TrainingError as error:
+                result = _failed(trial, spec, error)
             if result is None:
                 return False
             trial.write_result(result)
@@ -109,41 +108,56 @@ def _told(
     trial: TrialFolder, spec: TrialSpec, evaluation: Evaluation, measuring: float
 ) -> TrialResult:
     """What a finished trial says."""
-    from facegan.apps.reporting.reading import read
+    spent = _spent(trial, spec)
+    wall = spent.wall_seconds + measuring
+    return spent.model_copy(
+        update={"status": "finished", "evaluation": evaluation, "wall_seconds": wall}
+    )
 
-    run = read(trial.run)
-    before, before_seconds, wall = 0, 0.0, run.seconds + measuring
-    if spec.pretraining is not None:
-        assert spec.speed.pretraining_img_per_s is not None
-        first = read(trial.pretraining)
-        before, before_seconds = first.seen, first.seen / spec.speed.pretraining_img_per_s
-        wall += first.seconds
+
+def _failed(trial: TrialFolder, spec: TrialSpec, error: TrainingError) -> TrialResult:
+    """What a trial says whose numbers diverged: how far it came counts as its cost."""
+    return _spent(trial, spec).model_copy(update={"error": str(error)})
+
+
+def _spent(trial: TrialFolder, spec: TrialSpec) -> TrialResult:
+    """What training came to and cost so far, as a failure."""
+    from facegan.apps.reporting.reading import Reading, read
+
+    def begun(path: Path) -> Reading | None:
+        return read(path) if RunDirectory(path).started else None
+
+    first, run = begun(trial.pretraining), begun(trial.run)
+    before = first.seen if first is not None else 0
+    before_seconds = before / (spec.speed.pretraining_img_per_s or 1.0)
+    seen = run.seen if run is not None else 0
 
     def seconds(images: int) -> float:
         return before_seconds + images / spec.speed.img_per_s
 
     curve = []
-    for measured in run.evaluations:
+    for measured in run.evaluations if run is not None else ():
         if measured.evaluation.training:
             fd = measured.evaluation.features[0].scores["fd"].generated
+            images = measured.images_seen
             curve.append(
                 CurvePoint(
-                    images=before + measured.images_seen,
-                    seconds=seconds(measured.images_seen),
+                    images=before + images,
+                    seconds=seconds(images),
                     fd=fd.value,
                     low=fd.low,
                     high=fd.high,
                 )
             )
+    networks = run.networks if run is not None else None
     return TrialResult(
         key=spec.key,
-        status="finished",
-        images=before + run.seen,
-        seconds=seconds(run.seen),
-        wall_seconds=wall,
-        generator=run.networks.generator if run.networks else 0,
-        discriminator=run.networks.discriminator if run.networks else 0,
-        evaluation=evaluation,
+        status="failed",
+        images=before + seen,
+        seconds=seconds(seen),
+        wall_seconds=sum(part.seconds for part in (first, run) if part is not None),
+        generator=networks.generator if networks else 0,
+        discriminator=networks.discriminator if networks else 0,
         curve=tuple(curve),
     )
 
@@ -175,12 +189,9 @@ def main() -> int:
         _leash()
     try:
         return 0 if perform(sys.argv[1]) else 143
-    except StorageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ENVIRONMENT
     except FaceganError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        return ENVIRONMENT
 
 
 if __name__ == "__main__":

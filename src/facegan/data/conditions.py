@@ -105,11 +105,17 @@ def unscaled(values: Tensor, labels: Sequence[Label]) -> npt.NDArray[np.float32]
     return (values.float().cpu() * std + mean).numpy()
 
 
+def spelling(name: str) -> str:
+    """What two ways to write a label's name have in common: `Wearing_Hat`, `wearing-hat`."""
+    return name.lower().replace("-", "_").replace(" ", "_")
+
+
 def fixed(wanted: Mapping[str, float], labels: Sequence[Label]) -> dict[int, float]:
     """Wanted label values by column, scaled.
 
     Args:
-        wanted: name → value as the dataset has it: 0 to 1 for yes or no, or a quantity.
+        wanted: name → value as the dataset has it: 0 to 1 for yes or no, or a quantity. Names
+            in any case, with dashes or underscores.
         labels: those of the generator.
 
     Raises:
@@ -117,13 +123,13 @@ def fixed(wanted: Mapping[str, float], labels: Sequence[Label]) -> dict[int, flo
             values are given to one label.
     """
     names = [label.name for label in labels]
-    lower = [name.lower() for name in names]
+    spelt = [spelling(name) for name in names]
     columns: dict[int, float] = {}
     for name, value in wanted.items():
-        if name.lower() not in lower:
+        if spelling(name) not in spelt:
             known = nearest(name, names) if names else "It was trained without labels."
             raise FaceganError(f"The generator knows no label {name!r}.", known)
-        column = lower.index(name.lower())
+        column = spelt.index(spelling(name))
         label = labels[column]
         if not np.isfinite(value) or (label.binary and not 0.0 <= value <= 1.0):
             possible = "a number from 0 (no) to 1 (yes)" if label.binary else "a finite number"

@@ -17,14 +17,16 @@ A trial that failed, or never reached the FD, is counted and never helps:
 - A time that is known within bounds alone counts as near to the other's as it can be. (Where
   half of all times are early and the others never come, 3 seeds give false verdicts in 7 % of
   studies instead of 5; for log-normal times they stay at 5.)
-- If the method failed every time and the other succeeded at least twice, the claim does not
-  hold, without a test: what never works is not better. That rule waits for the last trial.
+- If the method failed every time and the other did not, there are no differences to test. The
+  second question then has the p of Fisher's exact test on the failures: what never works is
+  not better, if that is no chance. It waits for the last trial.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facegan.study.claims import Better, NoWorse, Test
 from facegan.study.outcomes import Reached, Scale, reached, scale_for
@@ -99,10 +101,10 @@ class Comparison:
 
     @property
     def never_worked(self) -> bool:
-        """Whether the method failed every time, and the other succeeded at least twice."""
-        if self.waiting or self.scale is None or self.failures[0] < len(self.outcomes):
-            return False
-        return sum(self.scale.wins(a, b) == 0 for a, b in self.measured) >= 2
+        """Whether the method failed every time, and the other did not, and all have ended."""
+        failed, other = self.failures
+        trials = len(self.outcomes)
+        return self.scale is not None and not self.waiting and other < failed == trials
 
 
 def compare(results: StudyResults, claim: Claim, dataset: str) -> Comparison:
@@ -122,10 +124,18 @@ def compare(results: StudyResults, claim: Claim, dataset: str) -> Comparison:
     if scale and len(measured) == len(outcomes):
         low, high = (scale.difference(bound) for bound in questions(test))
         p_for, p_against = against_chance(differences, draws, low, high, _failures(measured))
-    return Comparison(
+    found = Comparison(
         *(claim, test, dataset, seeds, outcomes, waiting, scale, differences, draws),
         *(p_for, p_against),
     )
+    if found.never_worked:
+        return replace(found, p_for=1.0, p_against=_all_against(len(seeds), found.failures[1]))
+    return found
+
+
+def _all_against(trials: int, failed: int) -> float:
+    """Fisher's one-sided p where all of one side's trials failed, and so many of the other's."""
+    return math.comb(trials, failed) / math.comb(2 * trials, trials + failed)
 
 
 def questions(test: Test) -> tuple[float, float]:

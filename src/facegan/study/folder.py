@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from facegan.errors import RecipeError, RunError, storage
-from facegan.recipe import Recipe, difference
 from facegan.runs.files import read_json, remove_parts, write_json, write_text
 from facegan.study.plan import Plan
 from facegan.study.results import Key, Speed, StudyResults, TrialResult
-from facegan.study.trial import TrialFolder
+from facegan.study.trial import TrialFolder, TrialSpec, differences
 
 
 class StudyFolder:
@@ -67,54 +66,34 @@ class StudyFolder:
         """Write it down."""
         write_json(self.settled_file, values)
 
-    def begin(self, plan: Plan) -> None:
+    @property
+    def has_trials(self) -> bool:
+        """Whether anything was spent on a trial yet."""
+        return any(TrialFolder(path).begun for path in self.trials.glob("*/*/*"))
+
+    def begin(self, plan: Plan, specs: Mapping[Key, TrialSpec]) -> None:
         """Write the plan; refuse one that would make trials of two kinds into one study.
 
-        Seeds, methods and claims may be added or left out; what an existing trial was made
-        with may not change.
-        """
-        if self.started and any(self.trials.glob("*/*/*/trial.json")):
-            self._check_same(plan)
-        elif not self.started or self.plan() != plan:
-            # Nothing was spent yet: what was settled for another plan is settled anew.
-            self.settled_file.unlink(missing_ok=True)
-        write_text(self.plan_file, plan.to_toml())
+        Seeds, methods, datasets and claims may be added or left out; what a trial that was
+        begun is made with may not change.
 
-    def _check_same(self, plan: Plan) -> None:
-        before = self.plan()
-        changes = [
-            f"{what}: {old} → {new}"
-            for what, old, new in (
-                ("budget", before.budget, plan.budget),
-                ("measure", before.measure, plan.measure),
-                *(
-                    (f"datasets.{name}", before.datasets[name], place)
-                    for name, place in plan.datasets.items()
-                    if name in before.datasets
-                ),
-            )
-            if old != new
-        ]
-        methods, known = plan.all_methods(), before.all_methods()
-        recipes = self.settled().get("recipes", {})
-        for name, method in methods.items():
-            if name not in known:
-                continue
-            parts = [
-                f"methods.{name}.{part}: {getattr(known[name], part)} → {getattr(method, part)}"
-                for part in ("mix", "pretraining")
-                if getattr(known[name], part) != getattr(method, part)
-            ]
-            if name in recipes:
-                old = Recipe.parse(recipes[name], f"the recipe of {name}")
-                parts += [f"{name}: {line}" for line in difference(old, method.resolved())]
-            changes += parts
+        Args:
+            plan: the study's.
+            specs: all its trials.
+        """
+        changes: dict[str, None] = {}
+        for key, spec in specs.items():
+            trial = self.trial(key)
+            if trial.begun and trial.spec_file.exists():
+                for line in differences(trial.spec(), spec):
+                    changes[f"{key.dataset}/{key.method}: {line}"] = None
         if changes:
             raise RunError(
                 f"{self.path} was begun with another plan:\n  " + "\n  ".join(changes),
                 "Give the same plan to go on, or another --out folder to begin. Seeds, methods "
                 "and claims may be added.",
             )
+        write_text(self.plan_file, plan.to_toml())
 
     def results(self) -> StudyResults:
         """All that is known so far."""
@@ -125,7 +104,16 @@ class StudyFolder:
             result = self.trial(key).result()
             if result is not None and result.key == key:
                 found.append(result)
-        return StudyResults(plan=plan, keys=keys, results=tuple(found), speeds=self.speeds())
+        ended = sum(1 for _ in self.trials.glob("*/*/*/result.json"))
+        mine = sum(self.trial(key).result_file.exists() for key in keys)
+        return StudyResults(
+            plan=plan,
+            keys=keys,
+            results=tuple(found),
+            speeds=self.speeds(),
+            outside=ended - mine,
+            retried=sum(len(self.trial(key).failures()) for key in keys),
+        )
 
     def speeds(self) -> dict[str, Speed]:
         """What was measured before the trials, under `dataset/method`."""

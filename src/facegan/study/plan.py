@@ -26,7 +26,8 @@ from facegan.study.claims import Test, ablated, parse_test
 
 # Names become folders and stand in claims.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_EXAMPLE = "Compare it with 'facegan study show quick'."
+_MOST_SEEDS = 1000
+_EXAMPLE = "Compare it with 'facegan study quick --show'."
 
 
 class Pretraining(Config):
@@ -146,7 +147,10 @@ class Plan(Config):
     name: str
     title: str = ""
     about: str = ""
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],
+        Field(min_length=1, max_length=_MOST_SEEDS),
+    ]
     budget: str
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     datasets: Annotated[dict[str, str], Field(min_length=1)]
@@ -158,6 +162,10 @@ class Plan(Config):
     def _sound(self) -> Plan:
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("a seed is named twice")
+        # Where capitals make no difference, such names would share a folder.
+        for names in (list(self.datasets), [m.lower() for m in self.all_methods()]):
+            if len({name.lower() for name in names}) < len(names):
+                raise ValueError("two names differ in nothing but capitals")
         for name in [self.name, *self.datasets, *self.methods, *self._parts()]:
             if not _NAME.fullmatch(name):
                 raise ValueError(
@@ -179,7 +187,10 @@ class Plan(Config):
         text = str(name_or_path)
         if "/" not in text and "\\" not in text and not text.endswith(".toml"):
             if text not in plan_names():
-                raise RecipeError(f"There is no plan {text!r}.", nearest(text, plan_names()))
+                hint = nearest(text, plan_names())
+                if Path(f"{text}.toml").is_file():
+                    hint = f"There is a file {text}.toml: add its ending."
+                raise RecipeError(f"There is no plan {text!r}.", hint)
             return cls.parse(shipped_plan(text), text)
         path = Path(name_or_path)
         try:
@@ -209,6 +220,11 @@ class Plan(Config):
             raise explain(error, values, cls, origin) from error
         parse_budget(plan.budget)
         known = plan.all_methods()
+        for name, method in known.items():
+            try:
+                method.resolved()
+            except RecipeError as error:
+                raise RecipeError(f"methods.{name}: {error.message}", error.hint) from error
         for claim in plan.claims:
             test = claim.parsed
             for name in (test.method, test.other):
@@ -251,6 +267,11 @@ class Plan(Config):
                     changes["mix"] = ()
                 if not without.pretraining:
                     changes["pretraining"] = None
+                if ablated(name, part) in self.methods:
+                    raise RecipeError(
+                        f"{ablated(name, part)!r} is a method, and {name} without {part} as well.",
+                        "Give one of the two another name.",
+                    )
                 found[ablated(name, part)] = method.model_copy(update=changes)
         return found
 
@@ -260,7 +281,8 @@ def _long_forms(values: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(values)
     seeds = found.get("seeds")
     if isinstance(seeds, int) and not isinstance(seeds, bool):
-        found["seeds"] = list(range(min(seeds, 10_000)))
+        # More are refused below, by the length of the list.
+        found["seeds"] = list(range(min(seeds, _MOST_SEEDS + 1)))
     methods = found.get("methods")
     if isinstance(methods, Mapping):
         found["methods"] = {name: _with_long_parts(method) for name, method in methods.items()}

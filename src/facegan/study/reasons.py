@@ -37,13 +37,11 @@ def why(
     """
     said = []
     if p_for is None or p_against is None:
-        # Where there is nothing to test, that the method never worked says it all.
-        if not compared.never_worked:
-            said = [f"{_nothing_to_test(compared)}."]
-    else:
+        said = [f"{_nothing_to_test(compared)}."]
+    elif not compared.never_worked:
         tested = _tested(compared, verdict, p_for, p_against, comparisons, alpha)
         said = [f"{_found(compared)}; {tested}."]
-    said += _failed(compared)
+    said += _failed(compared, verdict, p_against)
     if verdict == "not enough evidence" and not compared.waiting:
         said += _needed(compared, comparisons, alpha)
     if compared.waiting:
@@ -130,7 +128,7 @@ def _tested(
     if verdict == "holds":
         but = f", which is smaller than the margin of {margin}" if p_against <= alpha else ""
         return f"{_p(p_for)} {better}{corrected}{but}"
-    if verdict == "does not hold" and not compared.never_worked:
+    if verdict == "does not hold":
         return f"{_p(p_against)} {worse}{corrected}"
     return f"{_p(p_for)} {better} and {_p(p_against)} {worse}{corrected}"
 
@@ -155,7 +153,7 @@ def _nothing_to_test(compared: Comparison) -> str:
     )
 
 
-def _failed(compared: Comparison) -> list[str]:
+def _failed(compared: Comparison, verdict: Verdict, p_against: float | None) -> list[str]:
     """How often trials failed, and what follows from it."""
     method, other = compared.failures
     if not method and not other:
@@ -167,8 +165,11 @@ def _failed(compared: Comparison) -> list[str]:
         counted = " (which counts as if right after the last measurement)"
     names = compared.test.method, compared.test.other
     said = f"{names[0]} {what} in {method} of {trials} trials, {names[1]} in {other}{counted}"
-    if compared.never_worked:
-        return [f"{said}: what never works is not better."]
+    if compared.never_worked and p_against is not None:
+        chance = f"{_p(p_against)}, corrected"
+        if verdict == "does not hold":
+            return [f"{said}: what never works is not better ({chance})."]
+        return [f"{said}: too few trials to tell that from chance ({chance})."]
     if method > other:
         return [f"{said}: a claim cannot hold for the one that fails more often."]
     return [f"{said}."]
@@ -176,7 +177,7 @@ def _failed(compared: Comparison) -> list[str]:
 
 def _needed(compared: Comparison, comparisons: int, alpha: float) -> list[str]:
     """How many seeds would probably give a verdict, if all stays as it is."""
-    if compared.scale is None or compared.p_for is None or compared.draws:
+    if compared.scale is None or compared.p_for is None or compared.draws or compared.never_worked:
         return []
     above, below = (compared.scale.difference(bound) for bound in questions(compared.test))
     method, other = compared.failures

@@ -11,7 +11,6 @@ from facegan.evaluation.results import Evaluation, ScoreName
 from facegan.study.plan import Plan
 
 Count = Annotated[int, Field(ge=0)]
-Status = Literal["waiting", "running", "finished", "failed"]
 
 
 class Key(Config):
@@ -42,6 +41,7 @@ class Speed(Config):
         threads: of the processor, for one trial.
         device: in words.
         pretraining_img_per_s: of the method's pretraining, where it has one.
+        pretraining_precision: in which that computes.
     """
 
     img_per_s: Annotated[float, Field(gt=0)]
@@ -50,6 +50,7 @@ class Speed(Config):
     threads: Annotated[int, Field(ge=1)]
     device: str
     pretraining_img_per_s: Annotated[float, Field(gt=0)] | None = None
+    pretraining_precision: Literal["fp32", "bf16"] | None = None
 
 
 class CurvePoint(Config):
@@ -80,7 +81,8 @@ class TrialResult(Config):
         images: shown to the discriminator in all, pretraining included.
         seconds: machine-seconds of training: the images at the speed measured alone. They
             do not depend on what else the machine did meanwhile.
-        wall_seconds: that training and measuring took in fact, all attempts together.
+        wall_seconds: that training and measuring took in fact; what was lost when a trial was
+            killed, and done again, is not in it.
         generator: numbers to learn in the generator.
         discriminator: numbers to learn in the discriminator.
         evaluation: what was measured at the end; None where the trial failed.
@@ -121,12 +123,16 @@ class StudyResults(Config):
         keys: all its trials, in the order in which they are run.
         results: of those that have ended.
         speeds: of each method on each dataset, under `dataset/method`.
+        outside: trials in the folder that the plan no longer has.
+        retried: failures that were tried again.
     """
 
     plan: Plan
     keys: tuple[Key, ...]
     results: tuple[TrialResult, ...]
     speeds: dict[str, Speed]
+    outside: Count = 0
+    retried: Count = 0
 
     def of(self, dataset: str, method: str) -> dict[int, TrialResult]:
         """The trials of a method on a dataset that have ended, by seed."""

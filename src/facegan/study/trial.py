@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from pydantic import Field, ValidationError
 from facegan.budget import parse_budget
 from facegan.config import Config
 from facegan.errors import RunError
-from facegan.recipe import Recipe
+from facegan.recipe import Recipe, difference
 from facegan.runs.files import read_json, write_json
 from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.results import Key, Speed, TrialResult
@@ -66,7 +67,6 @@ class TrialFolder:
         self.path = Path(path)
         self.spec_file = self.path / "trial.json"
         self.result_file = self.path / "result.json"
-        self.log = self.path / "log.txt"
         self.run = self.path / "run"
         self.pretraining = self.path / "pretraining"
 
@@ -92,13 +92,56 @@ class TrialFolder:
         except (OSError, ValueError):
             return None
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was spent on it."""
+        return any(p.exists() for p in (self.run, self.pretraining, self.result_file))
+
+    def put_failure_aside(self) -> None:
+        """Make room for another result, and keep what happened."""
+        number = len(self.failures()) + 1
+        self.result_file.replace(self.path / f"failure-{number}.json")
+
+    def failures(self) -> list[Path]:
+        """Results that were put aside."""
+        return sorted(self.path.glob("failure-*.json"))
+
     def write_result(self, result: TrialResult) -> None:
         """Say how it ended."""
         write_json(self.result_file, result.model_dump(mode="json", exclude_none=True))
 
 
+def differences(old: TrialSpec, new: TrialSpec) -> list[str]:
+    """In what two trials differ, in lines; not in where their datasets lie, or on what device."""
+    found = difference(Recipe.parse(old.recipe), Recipe.parse(new.recipe))
+    if old.pretraining is not None and new.pretraining is not None:
+        before, after = (Recipe.parse(spec.pretraining.recipe) for spec in (old, new))  # type: ignore[union-attr]
+        found += [f"pretraining: {line}" for line in difference(before, after)]
+    elif old.pretraining != new.pretraining:
+        found.append(f"pretraining: {_there(old.pretraining)} → {_there(new.pretraining)}")
+    if len(old.mix) != len(new.mix):
+        found.append(f"mix: {len(old.mix)} datasets → {len(new.mix)}")
+    found += [
+        f"measure.{name}: {before} → {after}"
+        for name, before in old.measure
+        if before != (after := getattr(new.measure, name))
+    ]
+    return found
+
+
+def _there(part: PretrainingSpec | None) -> str:
+    return "none" if part is None else "some"
+
+
 def trial_spec(
-    plan: Plan, key: Key, method: Method, speed: Speed, dataset: str, resolution: int, device: str
+    plan: Plan,
+    key: Key,
+    method: Method,
+    speed: Speed,
+    measure: Measurement,
+    resolution: int,
+    places: Mapping[str, str],
+    device: str,
 ) -> TrialSpec:
     """Everything that one trial needs.
 
@@ -107,13 +150,13 @@ def trial_spec(
         key: which trial.
         method: of the plan.
         speed: of the method on this dataset.
-        dataset: the pack's folder or name.
-        resolution: of its pictures, in which portraits beside it are drawn.
+        measure: how it is measured.
+        resolution: of the dataset's pictures, in which portraits beside it are drawn.
+        places: where each dataset is, by what the plan calls it.
         device: to compute on.
     """
     recipe = method.resolved()
     share = method.pretraining.share if method.pretraining else 0.0
-    measure = plan.measure
     evaluation = {
         "times": measure.curve,
         "extractor": measure.curve_extractor,
@@ -121,13 +164,13 @@ def trial_spec(
         "n_real": measure.curve_n_real,
     }
 
-    def fixed(recipe: Recipe, images: int) -> str:
+    def fixed(recipe: Recipe, images: int, precision: str) -> str:
         values = recipe.values()
         values["evaluation"] = evaluation
         values["training"] |= {
             "budget": f"{images}img",
             "seed": key.seed,
-            "precision": speed.precision,
+            "precision": precision,
             # A grid and a checkpoint wherever the curve has a point.
             "snapshots": max(measure.curve, 1),
         }
@@ -136,18 +179,22 @@ def trial_spec(
     pretraining = None
     if method.pretraining is not None:
         assert speed.pretraining_img_per_s is not None
+        assert speed.pretraining_precision is not None
         pretraining = PretrainingSpec(
             recipe=fixed(
                 recipe.override(*method.pretraining.set),
                 images_for(plan.budget, share, speed.pretraining_img_per_s),
+                speed.pretraining_precision,
             ),
-            dataset=beside(method.pretraining.dataset, resolution),
+            dataset=places[beside(method.pretraining.dataset, resolution)],
         )
     return TrialSpec(
         key=key,
-        recipe=fixed(recipe, images_for(plan.budget, 1.0 - share, speed.img_per_s)),
-        dataset=dataset,
-        mix=tuple(beside(each, resolution) for each in method.mix),
+        recipe=fixed(
+            recipe, images_for(plan.budget, 1.0 - share, speed.img_per_s), speed.precision
+        ),
+        dataset=places[plan.datasets[key.dataset]],
+        mix=tuple(places[beside(each, resolution)] for each in method.mix),
         pretraining=pretraining,
         measure=measure,
         speed=speed,

@@ -107,7 +107,7 @@ def _judged(
     verdict: Verdict = "not enough evidence"
     if p_for is not None and p_for <= alpha:
         verdict = "holds"
-    elif compared.never_worked or (p_against is not None and p_against <= alpha):
+    elif p_against is not None and p_against <= alpha:
         verdict = "does not hold"
     won, of = compared.wins
     return Judged(

@@ -128,6 +128,7 @@ def compared(plan: Plan, test: Test) -> str:
 
 def _line(results: StudyResults, one: Judged, ends: tuple[float, float]) -> Line:
     test = one.claim.parsed
+    timed = isinstance(test, FasterTo)
     factor = 1 if isinstance(test, FasterTo) else scale(test.metric)
     methods = results.of(one.dataset, test.method)
     others = results.of(one.dataset, test.other)
@@ -145,8 +146,8 @@ def _line(results: StudyResults, one: Judged, ends: tuple[float, float]) -> Line
         paired=[
             (
                 pair.seed,
-                _reached(pair.method, factor, methods.get(pair.seed)),
-                _reached(pair.other, factor, others.get(pair.seed)),
+                _reached(pair.method, factor, methods.get(pair.seed), timed),
+                _reached(pair.other, factor, others.get(pair.seed), timed),
             )
             for pair in one.pairs
         ],
@@ -154,10 +155,12 @@ def _line(results: StudyResults, one: Judged, ends: tuple[float, float]) -> Line
     )
 
 
-def _reached(value: float | None, factor: int, trial: TrialResult | None) -> str:
+def _reached(value: float | None, factor: int, trial: TrialResult | None, timed: bool) -> str:
     if value is not None and math.isfinite(value):
         return brief(factor * value)
-    return "failed" if trial is not None and trial.status == "failed" else "never"
+    if trial is not None and trial.status == "failed":
+        return "failed"
+    return "never" if timed else "not measured"
 
 
 def _evidence(one: Judged) -> str:
@@ -165,17 +168,20 @@ def _evidence(one: Judged) -> str:
     said = []
     if one.probability is not None:
         said.append(f"Probability of improvement {fixed(one.probability, 2)}.")
-    if one.p_holds is not None and one.p_against is not None:
-        said.append(
-            f"Uncorrected: p = {probability(one.p_holds)} for it, "
-            f"p = {probability(one.p_against)} against."
-        )
+    # 1 is no result of a test: the side that fails more often is not asked.
+    tested = [
+        f"{probability(p)} {side}"
+        for p, side in ((one.p_holds, "for it"), (one.p_against, "against"))
+        if p is not None and p < 1
+    ]
+    if tested:
+        said.append(f"Uncorrected: {' and '.join(tested)}.")
     return " ".join(said)
 
 
 def probability(p: float) -> str:
     """With two digits that count, or more where it is large."""
-    return "0.0001 at most" if p < 1e-4 else fixed(p, 4 if p < 0.01 else 3 if p < 0.1 else 2)
+    return "p < 0.0001" if p < 1e-4 else f"p = {fixed(p, 4 if p < 0.01 else 3 if p < 0.1 else 2)}"
 
 
 def _ends(judged: Sequence[Judged], relative: bool) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Pictures of every method from the same latents, side by side."""
+"""Pictures of every method from the same image seeds, side by side."""
 
 from __future__ import annotations
 

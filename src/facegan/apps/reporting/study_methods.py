@@ -65,9 +65,13 @@ def state(results: StudyResults) -> str:
     said = f"All {of:,} trials have ended" if ended == of else f"{ended:,} of {of:,} trials ended"
     said += f", {failed:,} of them failed" if failed else ", none failed" if ended else ""
     waiting = of - ended
-    return (
-        f"{said}, {waiting:,} {'is' if waiting == 1 else 'are'} waiting." if waiting else f"{said}."
-    )
+    if waiting:
+        said += f", {waiting:,} {'is' if waiting == 1 else 'are'} waiting"
+    if results.retried:
+        said += f"; {results.retried:,} failed before, and were tried again"
+    if results.outside:
+        said += f"; {results.outside:,} more are in the folder that the plan no longer has"
+    return f"{said}."
 
 
 def scale(metric: ScoreName) -> int:

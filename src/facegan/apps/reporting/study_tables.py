@@ -179,7 +179,8 @@ def _claims(judged: Sequence[Judged]) -> Iterator[Row]:
 
 
 def _reached(value: float | None) -> str:
-    return "failed" if value is None else repr(value)
+    # A trial that failed, did not reach the FD or lacks the score: results.csv says which.
+    return "none" if value is None else repr(value)
 
 
 def _curves(results: StudyResults) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from facegan.study.results import StudyResults
 from facegan.study.verdicts import Judged
 
 # Told elsewhere on the page, or too long for it.
-_APART = {"datasets", "speeds", "recipes"}
+_APART = {"datasets", "speeds", "recipes", "costs"}
 
 
 def facts(results: StudyResults) -> list[tuple[str, str, str]]:
@@ -50,7 +50,7 @@ def identities(settled: Mapping[str, Any], results: StudyResults) -> list[tuple[
     known = known if isinstance(known, Mapping) else {}
     found = []
     for name, place in results.plan.datasets.items():
-        rows = flat(known[name]) if isinstance(known.get(name), Mapping) else {}
+        rows = flat(known[place]) if isinstance(known.get(place), Mapping) else {}
         found.append((name, place, [(_name(key), _said(value)) for key, value in rows.items()]))
     return found
 
@@ -112,7 +112,8 @@ _TERMS = (
     (
         "machine-seconds",
         "The images of a trial at the speed that its method has alone on this machine, measured "
-        "once before the trials. What else the machine did meanwhile does not count.",
+        "once before the trials; where that takes minutes, with a smaller batch, which is slower. "
+        "What else the machine did meanwhile does not count.",
     ),
 )
 
@@ -135,7 +136,8 @@ def _verdict_terms(level: str) -> list[tuple[str, str]]:
         (
             "does not hold",
             "The same test finds the improvement below the margin, with a corrected p of at most "
-            f"{level}; or the method failed every time and the other did not.",
+            f"{level}. Where the method failed every time, Fisher's exact test of the failures "
+            "takes its place.",
         ),
         ("not enough evidence", "Neither. It says nothing against the claim: more seeds may."),
         (

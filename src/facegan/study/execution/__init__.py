@@ -12,7 +12,7 @@ ATTEMPTS = 3
 # Performs the trial whose folder is the last argument.
 COMMAND = (sys.executable, "-m", "facegan.apps.trial")
 # The status of a trial that could not go on for want of something that is not its own fault,
-# such as room on the disk: the study stops, and the trial is no failure.
+# such as its dataset or room on the disk: the study stops, and the trial is no failure.
 ENVIRONMENT = 74
 # With this in its environment, a trial's standard input is a leash: when it closes, because
 # the process that holds the other end is gone, the trial saves and ends.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from facegan.errors import DeviceError, StorageError, TrainingError, storage
+from facegan.errors import DeviceError, TrainingError, storage
 from facegan.study.execution import ATTEMPTS, COMMAND, ENVIRONMENT, LEASH, GiveUp, Watch
 
 _POLL = 0.2  # seconds
@@ -27,7 +27,7 @@ class Slot:
 
     Attributes:
         number: from 0.
-        cores: of the processor; empty where they cannot be assigned.
+        cores: of the processor; bound to them where the system can.
         environment: what a trial there has in its environment.
     """
 
@@ -97,7 +97,8 @@ def run(
 
     Raises:
         KeyboardInterrupt: after Ctrl-C or SIGTERM; the trials that ran have saved.
-        StorageError: where a trial met a full disk; the others have saved.
+        TrainingError: where a trial could not go on for what is not its own fault, such as a
+            full disk; the others have saved.
     """
     waiting = list(trials)
     attempts: dict[Path, int] = {}
@@ -134,7 +135,7 @@ def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _R
             env={**os.environ, **slot.environment, LEASH: "1"},
             start_new_session=True,
         )
-    if slot.cores and hasattr(os, "sched_setaffinity"):
+    if hasattr(os, "sched_setaffinity"):
         try:
             os.sched_setaffinity(process.pid, slot.cores)
         except OSError:
@@ -152,7 +153,7 @@ def _settled(each: _Running, attempts: dict[Path, int], watch: Watch, give_up: G
         watch.ended(each.folder)
         return True
     if status == ENVIRONMENT:
-        raise StorageError(
+        raise TrainingError(
             f"The trial {each.folder} could not go on: {last_words(each.folder)}",
             "Mend that, and run the same command again: nothing is lost.",
         )
@@ -161,7 +162,7 @@ def _settled(each: _Running, attempts: dict[Path, int], watch: Watch, give_up: G
     if attempts[each.folder] < ATTEMPTS:
         watch.said(f"{each.folder}: {reason} It goes on from its last checkpoint.")
         return False
-    give_up(each.folder, f"{ATTEMPTS} times in a row, {reason}")
+    give_up(each.folder, f"{ATTEMPTS} times, {reason}")
     if not (each.folder / "result.json").exists():
         raise TrainingError(f"{each.folder} could not be given up.")
     watch.ended(each.folder)

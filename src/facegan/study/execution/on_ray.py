@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from facegan.data.pack import Pack, is_pack
-from facegan.errors import RunError, StorageError, TrainingError
+from facegan.errors import FaceganError, RunError, TrainingError
 from facegan.runs.files import read_json
 from facegan.study.execution import ATTEMPTS, COMMAND, GiveUp, Watch
 from facegan.study.execution.cluster import check, connected, name_of, nodes, on
@@ -25,7 +25,6 @@ from facegan.study.execution.node import (
     GRACE,
     Order,
     Outcome,
-    WrongVersion,
     datasets_of,
     perform,
 )
@@ -66,7 +65,8 @@ def run(
         KeyboardInterrupt: after Ctrl-C or SIGTERM; the trials that ran have saved.
         DeviceError: Ray is not installed, the cluster cannot be reached, has no node that is
             large enough, or a node has another version of facegan.
-        StorageError: where a disk is full; the other trials have saved.
+        TrainingError: where a trial could not go on for what is not its own fault, such as a
+            full disk; the others have saved.
         RunError: the process that keeps the study's files was lost.
     """
     folders = [folder.resolve() for folder in trials]
@@ -185,14 +185,14 @@ class _Dispatcher:
             self._watch.ended(folder)
             return
         if outcome.kind == "blocked":
-            raise StorageError(
+            raise TrainingError(
                 f"On {where}, the trial {folder} could not go on: {outcome.said}",
                 "Mend that, and run the same command again: nothing is lost.",
             )
         if outcome.kind == "crashed":
             self._crashes[trial] += 1
             if self._crashes[trial] == ATTEMPTS:
-                self._give_up(folder, f"{ATTEMPTS} times in a row, {outcome.said}")
+                self._give_up(folder, f"{ATTEMPTS} times, {outcome.said}")
                 if not (folder / "result.json").exists():
                     raise TrainingError(f"{folder} could not be given up.")
                 self._watch.ended(folder)
@@ -213,7 +213,8 @@ class _Dispatcher:
             return cast(Outcome, self._ray.get(task))
         except errors.RayTaskError as error:
             cause = error.cause
-            if isinstance(cause, WrongVersion | StorageError | errors.RayActorError):
+            # None of these is a fault of the method.
+            if isinstance(cause, FaceganError | errors.RayActorError):
                 raise cause from error
             return Outcome("crashed", f"it could not be performed: {cause}")
         except errors.RayError as error:
