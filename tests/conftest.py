@@ -90,9 +90,10 @@ def other_pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing that tests make reaches the user's cache, also from subprocesses."""
+    """Nothing that tests make reaches the user's cache or models, also from subprocesses."""
     patch = pytest.MonkeyPatch()
     patch.setenv("FACEGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+    patch.setenv("FACEGAN_HOME", str(tmp_path_factory.mktemp("home")))
     yield
     patch.undo()
 

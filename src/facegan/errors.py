@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -67,6 +68,21 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
     guess = f"Did you mean {known[close[0]]!r}? " if close else ""
     return f"{guess}Allowed: {', '.join(names)}."
+
+
+# Characters that a terminal obeys or that hide what a line says: controls, directions, invisible
+# ones, halves of characters, separators of lines. Joiners stay: some scripts need them.
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_HARMLESS = {"\n", "\t", "\u200c", "\u200d"}
+
+
+def printable(text: str) -> str:
+    """Text that somebody else wrote, with a space for each character that does more than print."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        " " if unicodedata.category(c) in _UNPRINTABLE and c not in _HARMLESS else c for c in text
+    )
 
 
 # What the operating system says when there is no room, by disk, by quota or by file-size limit.

@@ -13,7 +13,7 @@ from facegan.apps.demo import RECIPE, demo
 from facegan.errors import RunError
 from facegan.recipe import Recipe
 
-_MADE = ("faces.png", "drawn.png", "run/report.html")
+_MADE = ("faces.png", "drawn.png", "run/report.html", "faces-from-the-box.png")
 
 
 @pytest.fixture
@@ -35,7 +35,9 @@ def test_makes_what_it_promises(
         assert str(out / name) in said
     assert f"facegan generate {out / 'run'}" in said
     faces, drawn = (Image.open(out / name) for name in _MADE[:2])
-    assert faces.size == drawn.size
+    boxed = Image.open(out / _MADE[3])
+    assert "model: lfw-64" in boxed.info["facegan.model"]
+    assert boxed.size == faces.size == drawn.size
     assert faces.size == (8 * 66 - 2, 8 * 66 - 2)
     assert "Generated" in faces.info["Comment"]
     assert "Comment" not in drawn.info

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from facegan.data.pack import Pack
-from facegan.errors import DeviceError, FaceganError, StorageError
+from facegan.errors import DeviceError, FaceganError, TrainingError
 from facegan.runs import checkpoint
 from facegan.runs.journal import Journal
 from facegan.study.execution import cluster as clusters
@@ -248,7 +248,7 @@ def test_crashes_are_counted_and_the_rest_goes_on(two: Nodes, tmp_path: Path) ->
     go(two, [broken, sound], watch, give_up)
     ((folder, message),) = given_up
     assert folder == broken
-    assert message == "3 times in a row, its process ended with status 3: something is wrong"
+    assert message == "3 times, its process ended with status 3: something is wrong"
     assert [folder for folder, _ in watch.began].count(broken) == 3
     # Each time it went one step further.
     assert [said.rsplit("from ", 1)[1] for said in watch.words] == ["1 kimg.", "2 kimg."]
@@ -311,7 +311,7 @@ def test_a_process_that_a_living_node_ends_is_a_crash(
 
 def test_a_full_disk_is_no_fault_of_the_trial(two: Nodes, tmp_path: Path) -> None:
     folder = make(tmp_path, "seed-0", exit=74)
-    with pytest.raises(StorageError, match="something is wrong"):
+    with pytest.raises(TrainingError, match="something is wrong"):
         go(two, [folder], Recorder())
     assert on_ray.reached(folder) == "1 kimg"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,9 @@ def demo(
     """Draw portraits, train on them, show what was learned.
 
     OUT becomes: `portraits`, the dataset; `run`, the run with its page report.html;
-    `faces.png`, generated faces; `drawn.png`, pictures of the dataset for comparison. The same
-    call goes on where it was interrupted, or shows again what it made.
+    `faces.png`, generated faces; `drawn.png`, pictures of the dataset for comparison;
+    `faces-from-the-box.png`, faces by the model that comes with facegan. The same call goes on
+    where it was interrupted, or shows again what it made.
 
     Args:
         out: the folder; made if it is not there.
@@ -66,9 +68,17 @@ def demo(
     if not outcome.finished:
         return outcome
     faces, drawn = folder / "faces.png", folder / "drawn.png"
+    boxed = folder / "faces-from-the-box.png"
     generate(run.path, faces, n=_GRID**2, grid=True, columns=_GRID, device=device)
+    generate(None, boxed, n=_GRID**2, grid=True, columns=_GRID, device=device)
     _draw_sheet(Pack.open(pack), drawn)
-    _say_what_was_made(folder, faces, drawn, run.report, outcome)
+    made = (
+        (faces, f"{_GRID**2} faces by the generator, which began with noise"),
+        (drawn, f"{_GRID**2} of the pictures it learned from"),
+        (run.report, "what happened on the way: open it in a browser"),
+        (boxed, f"{_GRID**2} faces by a generator in the box, which learned from photographs"),
+    )
+    _say_what_was_made(folder, made, outcome)
     return outcome
 
 
@@ -95,19 +105,13 @@ def _draw_sheet(pack: Pack, target: Path) -> None:
     write_bytes(target, png.getvalue())
 
 
-def _say_what_was_made(
-    folder: Path, faces: Path, drawn: Path, page: Path, outcome: Outcome
-) -> None:
-    made = (
-        (faces, f"{_GRID**2} faces by the generator, which began with noise"),
-        (drawn, f"{_GRID**2} of the pictures it learned from"),
-        (page, "what happened on the way: open it in a browser"),
-    )
+def _say_what_was_made(folder: Path, made: Sequence[tuple[Path, str]], outcome: Outcome) -> None:
     width = max(len(str(path)) for path, _ in made)
     print()
     for path, what in made:
         print(f"  {path!s:{width}}  {what}")
     print("\nTo try next:")
+    print("  facegan models card lfw-64")
     print(f"  facegan generate {outcome.run} --out {folder / 'more'} -n 100 --seed 1000")
     print(f"  facegan evaluate {outcome.run} --data {folder / 'portraits'} -n 2000")
     print(f"  facegan train dcgan --data {folder / 'portraits'} --run runs/longer --budget 20min")

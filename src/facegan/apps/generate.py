@@ -1,22 +1,22 @@
-"""`facegan generate`: pictures from a trained generator."""
+"""`facegan generate`: pictures from a trained generator, or from the one in the box."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from facegan.apps.generated_pack import write_pack
-from facegan.apps.generators import open_generator
+from facegan.apps.generators import OpenGenerator, open_generator
 from facegan.data.grid import grid as lay_out
 from facegan.errors import FaceganError
 from facegan.runs.png import save_png
 
 
 def generate(
-    source: str | Path,
-    out: str | Path,
+    source: str | Path | None = None,
+    out: str | Path | None = None,
     *,
     n: int = 64,
     seed: int = 0,
@@ -36,8 +36,11 @@ def generate(
     truncation aside.
 
     Args:
-        source: a run's folder, or a generator.safetensors file.
+        source: a run's folder, a generator.safetensors file, or the name of a model in the box
+            or installed; the box's own by default.
         out: a folder; with `grid`, also a file name ending in .png; with `pack`, the dataset's.
+            Of a model, a file name ending in .png asks for a grid, and so does nothing at all:
+            then it is written into the current folder, with a name that tells what it shows.
         n: how many; they have the seeds seed, seed + 1, …
         seed: of the first picture, 0 or more.
         grid: one picture of all of them instead of single ones.
@@ -45,8 +48,8 @@ def generate(
         truncation: ψ in [0, 1]; less than 1 draws latents towards their mean: more typical,
             less varied.
         labels: of a generator trained with labels, name → value that all pictures share: 0 to
-            1 for yes or no, a quantity as its dataset has it. Names in any case. The other
-            labels are those of a training image that the seed chooses.
+            1 for yes or no, a quantity as its dataset has it. Names in any case, with dashes or
+            underscores. The other labels are those of a training image that the seed chooses.
         pack: write a dataset instead of PNG files.
         holdout: of a pack, the share of its pictures that is kept from training, in [0, 1).
         overwrite: replace a pack that stands at `out`, once the new one is complete.
@@ -60,11 +63,17 @@ def generate(
     _check_kind(grid, columns, pack, holdout, overwrite)
     opened = open_generator(source, best, device)
     seeds = range(seed, seed + n)
+    if out is None and (pack or opened.model is None):
+        raise FaceganError("--out is missing: where to write.", "Name a folder.")
     if pack:
+        from facegan.apps.generated_pack import write_pack
+
+        assert out is not None
         return [write_pack(opened, out, seeds, truncation, labels, holdout, overwrite)]
     asked = opened.named(labels or {})
     loaded = opened.loaded
-    model = {
+    model = {} if opened.model is None else {"model": opened.model}
+    model |= {
         "recipe": loaded.recipe.name,
         "kimg": f"{loaded.images_seen / 1000:g}",
         "dataset": str(loaded.dataset.get("name")),
@@ -73,9 +82,10 @@ def generate(
     if asked:
         model["labels"] = ", ".join(f"{name}={value:g}" for name, value in asked.items())
     groups = opened.pictures(seeds, truncation, asked)
-    target = Path(out)
-    if grid:
-        if target.suffix.lower() != ".png":
+    target = Path(_told(opened, seeds, truncation, asked) if out is None else out)
+    is_file = target.suffix.lower() == ".png"
+    if grid or (opened.model is not None and is_file):
+        if not is_file:
             target = target / f"grid-seeds-{seeds[0]}-{seeds[-1]}.png"
         save_png(target, lay_out(np.concatenate(list(groups)), columns), seeds, model)
         return [target]
@@ -87,6 +97,16 @@ def generate(
             save_png(path, image, [number], model)
             written.append(path)
     return written
+
+
+def _told(
+    opened: OpenGenerator, seeds: range, truncation: float, labels: Mapping[str, float]
+) -> str:
+    """A file's name from all that decides its pictures, so that no two overwrite each other."""
+    values = dict(labels) | ({} if truncation == 1.0 else {"truncation": truncation})
+    parts = [opened.model, *(f"{name}-{value:g}" for name, value in values.items())]
+    parts.append(f"seeds-{seeds[0]}-{seeds[-1]}")
+    return re.sub(r"[^a-z0-9.-]+", "-", "-".join(map(str, parts)).lower()) + ".png"
 
 
 def _check(n: int, seed: int, truncation: float, columns: int | None) -> None:

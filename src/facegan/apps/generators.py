@@ -1,4 +1,4 @@
-"""Trained generators by run or by file, and the pictures that seeds and labels decide."""
+"""Trained generators by run, file or model, and the pictures that seeds and labels decide."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import torch
 
 from facegan.data.conditions import fixed, unscaled
 from facegan.data.spec import Label
+from facegan.errors import printable
 from facegan.runs.find import find_generator
 from facegan.runs.generator_file import GeneratorFile
+from facegan.runs.shelf import DEFAULT, find_model, model_at
 from facegan.training.execution import Execution, choose_device
 from facegan.training.samples import image_inputs, pictures
 
@@ -26,10 +28,12 @@ class OpenGenerator:
     Attributes:
         path: its file.
         loaded: the network and where it comes from.
+        model: its name, where it is a model in the box or installed.
     """
 
     path: Path
     loaded: GeneratorFile
+    model: str | None = None
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -80,15 +84,21 @@ class OpenGenerator:
         return unscaled(torch.cat([row for row in rows if row is not None]), self.labels)
 
 
-def open_generator(source: str | Path, best: bool = False, device: str = "auto") -> OpenGenerator:
+def open_generator(
+    source: str | Path | None, best: bool = False, device: str = "auto"
+) -> OpenGenerator:
     """Open a generator, saying on standard error which damaged checkpoints were passed over.
 
     Args:
-        source: a run's folder, or a generator.safetensors file.
+        source: a run's folder, a generator.safetensors file, or a model's name; None for the
+            model that is used where nothing is asked for.
         best: of a run: its best snapshot instead of its last.
         device: `auto`, `cpu`, `cuda`, `mps`.
     """
-    path = find_generator(source, lambda message: print(message, file=sys.stderr), best)
+    if source is None:
+        source = find_model(DEFAULT).path
+    path = find_generator(source, lambda message: print(printable(message), file=sys.stderr), best)
+    model = model_at(path)
     loaded = GeneratorFile.load(path)
     Execution(choose_device(device), channels_last=True).place(loaded.generator)
-    return OpenGenerator(path, loaded)
+    return OpenGenerator(path, loaded, None if model is None else model.name)

@@ -17,9 +17,10 @@ from facegan.cli.data import data
 from facegan.cli.evaluate import evaluate
 from facegan.cli.generate import generate
 from facegan.cli.group import Commands
+from facegan.cli.models import models
 from facegan.cli.recipes import recipes
 from facegan.cli.study import study
-from facegan.errors import FaceganError
+from facegan.errors import FaceganError, printable
 from facegan.version import __version__
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -35,7 +36,8 @@ def cli() -> None:
     facegan data import lfw.tgz faces --crop 152    a dataset from an archive
     facegan train dcgan --data faces --run runs/a   a generator from a dataset
     facegan evaluate runs/a --data faces            how good, how varied, how much copied
-    facegan generate runs/a --grid --out faces.png  pictures from a generator
+    facegan generate                                faces from the generator in the box
+    facegan generate runs/a --grid --out faces.png  pictures from your own
     facegan report runs/a                           what happened, as a page
     facegan study quick                             which method is better, and how surely
     """
@@ -86,7 +88,7 @@ cli.add_command(recipes)
     "start_from",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Begin with the weights of a run or a generator's file, wherever they fit.",
+    help="Begin with the weights of a run, a generator's file or a model, wherever they fit.",
 )
 @click.option("--budget", help="200kimg, 10min, 2h, …  [default: the recipe's]")
 @click.option(
@@ -167,6 +169,7 @@ def train(
 
 
 cli.add_command(generate)
+cli.add_command(models)
 cli.add_command(study)
 
 
@@ -239,9 +242,9 @@ def _run() -> int:
         return error.exit_code
     except FaceganError as error:
         if _speaks():
-            click.echo(f"error: {error.message}", err=True)
+            click.echo(printable(f"error: {error.message}"), err=True)
             if error.hint:
-                click.echo(error.hint, err=True)
+                click.echo(printable(error.hint), err=True)
         return error.exit_code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from facegan.errors import FaceganError
+from facegan.cli.labelled import CONTROLS, Labelled
+from facegan.errors import FaceganError, nearest
 
 
-@click.command()
-@click.argument("source", type=click.Path(path_type=Path))
+@click.command(cls=Labelled)
+@click.argument("source", type=click.Path(path_type=Path), required=False)
+@click.option("--model", metavar="NAME", help="A model in the box or installed: 'facegan models'.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    required=True,
-    help="A folder; with --grid also a .png file; with --pack the dataset.",
+    help="A folder; with --grid, or of a model, also a .png file; with --pack the dataset. "
+    "[default: of a model, a grid in this folder]",
 )
 @click.option("-n", "n", default=64, show_default=True, help="How many pictures.")
 @click.option("--seed", default=0, show_default=True, help="Of the first; the next has seed + 1.")
@@ -35,7 +38,8 @@ from facegan.errors import FaceganError
     multiple=True,
     metavar="NAME=VALUE",
     help="Of a generator trained with labels: what all pictures have, 0 to 1 for yes or no, or "
-    "a quantity in its own unit.",
+    "a quantity in its own unit. Also as an option of its own: --NAME VALUE. "
+    "'facegan models labels SOURCE' lists them.",
 )
 @click.option("--pack", is_flag=True, help="A dataset to train on or mix in, instead of files.")
 @click.option(
@@ -44,20 +48,66 @@ from facegan.errors import FaceganError
 @click.option("--overwrite", is_flag=True, help="Replace an existing dataset.")
 @click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
 @click.option("--device", default="auto", show_default=True)
-def generate(source: Path, out: Path, labels: tuple[str, ...], **options: Any) -> None:
-    """Generate pictures from SOURCE, a run's folder or a generator.safetensors file.
+@click.pass_context
+def generate(
+    context: click.Context,
+    source: Path | None,
+    model: str | None,
+    out: Path | None,
+    labels: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Generate pictures from SOURCE: a run's folder, a generator.safetensors file or a model.
+
+    Without SOURCE, from the model in the box: a grid of faces in this folder.
 
     \b
-    Example: facegan generate runs/a --out faces -n 100 --seed 0
-    Example: facegan generate runs/a --out faces --label Smiling=1 --label age=60
+    Example: facegan generate
+    Example: facegan generate --model lfw-64 --out faces -n 100 --seed 1000
+    Example: facegan generate runs/a --out faces --smiling 1 --age 60
     Example: facegan generate runs/a --pack -n 20000 --out drawn
     """
+    if source is not None and model is not None:
+        raise click.UsageError(f"SOURCE ({source}) and --model ({model}): give one of them.")
+    if out is None and source is not None and source.exists():
+        raise click.UsageError("Missing option '--out': the folder to write into.")
+    from facegan.apps import models
+
+    found = source if source is not None else models.model_path(model)
     wanted = _labels(labels)
+    controls = context.meta[CONTROLS]
+    if controls:
+        _require_labels(controls, context.command, models.labels(found, bool(options["best"])))
+    for name, value in controls:
+        _add(wanted, name, value, f"--{name}")
     from facegan.apps.generate import generate as run_generate
 
-    written = run_generate(source, out, labels=wanted, **options)
+    written = run_generate(found, out, labels=wanted, **options)
     what = str(written[0]) if len(written) == 1 else f"{len(written)} pictures in {out}"
-    click.echo(f"Wrote {what}.")
+    made_by = models.described(found)
+    if made_by is None:
+        click.echo(f"Wrote {what}.")
+        return
+    n = options["n"]
+    count = f"{n:,} generated face{'s' if n > 1 else ''}, no photograph{'s' if n > 1 else ''}"
+    click.echo(f"Wrote {what}: {count}, by {made_by}.")
+
+
+def _require_labels(
+    controls: list[tuple[str, float]], command: click.Command, labels: Sequence[Any]
+) -> None:
+    """Refuse an option that is neither the command's nor a label, with the nearest of both."""
+    from facegan.data.conditions import spelling
+
+    known = {spelling(label.name): label.name.replace("_", "-").lower() for label in labels}
+    options = [name[2:] for p in command.params for name in p.opts if name.startswith("--")]
+    for name, _ in controls:
+        if spelling(name) not in known:
+            trained = "" if known else " It was trained without labels."
+            raise FaceganError(
+                f"There is no option --{name}, and the generator knows no label {name!r}.{trained}",
+                nearest(name, [*known.values(), *options]),
+            )
 
 
 def _labels(words: tuple[str, ...]) -> dict[str, float]:
@@ -74,7 +124,11 @@ def _labels(words: tuple[str, ...]) -> dict[str, float]:
                 f"--label {word} is not understood.",
                 "Write NAME=VALUE, with a number: --label Smiling=1.",
             )
-        if name in found:
-            raise FaceganError(f"--label {name} is given twice.", "Give it once.")
-        found[name] = number
+        _add(found, name, number, f"--label {name}")
     return found
+
+
+def _add(found: dict[str, float], name: str, value: float, said: str) -> None:
+    if name in found:
+        raise FaceganError(f"{said} is given twice.", "Give it once.")
+    found[name] = value

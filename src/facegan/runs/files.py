@@ -102,16 +102,45 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+# Far more than any model needs to describe itself.
+_LONGEST_HEADER = 1 << 20
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What a safetensors file says before its tensors: name → shape and place, `__metadata__`.
+
+    Reads that part alone, and without PyTorch. Raises RunError if it is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(size - 8, _LONGEST_HEADER):
+                raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
+            header = json.loads(file.read(length))
+        ends = [header[key]["data_offsets"][1] for key in header.keys() - {"__metadata__"}]
+        if max(ends, default=0) != size - 8 - length:
+            raise ValueError("it is cut short, or longer than it says")
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+    return dict(header)
+
+
+def _unreadable(path: Path, error: Exception) -> RunError:
+    return RunError(
+        f"{path} is not a readable safetensors file: {error}.",
+        "Give a run folder, or a generator.safetensors file that facegan wrote.",
+    )
+
+
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A file's tensors by name, and its metadata. Raises RunError if it is no such file."""
     from safetensors import SafetensorError, safe_open
 
+    read_header(path)
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return tensors, file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise RunError(
-            f"{path} is not a readable safetensors file: {error}.",
-            "Give a run folder, or a generator.safetensors file that facegan wrote.",
-        ) from error
+        raise _unreadable(path, error) from error

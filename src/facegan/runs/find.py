@@ -1,4 +1,4 @@
-"""Where the generator of a run is."""
+"""Where the generator of a run, a file or a model is."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from pathlib import Path
 from facegan.errors import RunError
 from facegan.runs.checkpoint import GENERATOR, latest
 from facegan.runs.directory import RunDirectory
+from facegan.runs.shelf import find_source, models
 
 
 def find_generator(
     source: Path | str,
-    damaged: Callable[[str], None] = lambda message: None,
+    say: Callable[[str], None] = lambda message: None,
     best: bool = False,
 ) -> Path:
-    """The generator file of a run folder, or the file itself.
+    """The generator file of a run folder or of a model, or the file itself.
 
     Args:
-        source: a run's folder or a generator's file.
-        damaged: told about each newer checkpoint that had to be passed over.
+        source: a run's folder, a generator's file or a model's name.
+        say: told about each newer checkpoint that had to be passed over, and about a model
+            that a path of the same name hides.
         best: of a run, the snapshot with the best FD, and not that of its last whole
             checkpoint.
 
     Raises:
-        RunError: there is no such run or file, the run has no generator yet, or the best of a
-            single file is asked for.
+        RunError: there is no such run, file or model, the run has no generator yet, or the best
+            of a single file is asked for.
     """
-    path = Path(source)
+    path = find_source(source, say)
     if best and path.is_file():
         raise RunError(
             f"--best: {path} is a file, not a run.",
@@ -38,11 +40,13 @@ def find_generator(
     if path.is_file():
         return path
     if not path.exists():
+        names = ", ".join(model.name for model in models())
         raise RunError(
-            f"{path} does not exist.", "Give a run folder or a generator.safetensors file."
+            f"{path} does not exist.",
+            f"Give a run folder, a generator.safetensors file, or a model's name: {names}.",
         )
     run = RunDirectory(path).require()
-    checkpoint = latest(run.checkpoints, damaged)
+    checkpoint = latest(run.checkpoints, say)
     if checkpoint is None:
         raise RunError(
             f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."

@@ -6,23 +6,23 @@ shape, the pixel range, the dataset's card in short, and how far it was trained.
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facegan.data.pixels import Pixels
-from facegan.data.spec import ImageSpec, Label
-from facegan.errors import RunError
 from facegan.recipe import Recipe
 from facegan.runs.files import read_safetensors, write_bytes
+from facegan.runs.generator_about import FORMAT, KEY, WRONG, changed, read_about
 from facegan.version import __version__
 
 if TYPE_CHECKING:
-    from facegan.models.interfaces import Generator
+    from torch import Tensor
 
-_KEY = "facegan"
-_FORMAT = 1
+    from facegan.models.interfaces import Generator
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,17 @@ class GeneratorFile:
         """Write the file."""
         write_bytes(path, self.to_bytes())
 
-    def to_bytes(self) -> bytes:
-        """The file's content. The same generator always gives the same bytes."""
+    def to_bytes(self, card: Mapping[str, Any] | None = None, half: bool = False) -> bytes:
+        """The file's content. The same generator always gives the same bytes.
+
+        Args:
+            card: of a model, what `facegan.runs.model_card.Card` says.
+            half: whether weights are written in half precision, as `halved` rounds them.
+        """
         from safetensors.torch import save
 
         about = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "version": __version__,
             "recipe": self.recipe.to_toml(),
             "spec": asdict(self.generator.spec),
@@ -60,38 +65,54 @@ class GeneratorFile:
             "images_seen": self.images_seen,
             "dataset": self.dataset,
         }
+        if card is not None:
+            about["card"] = dict(card)
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.generator.state_dict().items()}
-        return save(tensors, metadata={_KEY: json.dumps(about)})
+        if half:
+            tensors = {k: _halved(v) for k, v in tensors.items()}
+        return save(tensors, metadata={KEY: json.dumps(about)})
+
+    def halved(self) -> GeneratorFile:
+        """The same with weights that half precision can hold, still as float32 numbers.
+
+        Matrices and kernels are rounded to float16, which keeps three more bits than bfloat16.
+        Lists of numbers (biases, statistics) stay as they are: they matter most and weigh least.
+        """
+        generator = copy.deepcopy(self.generator)
+        for tensor in generator.state_dict().values():
+            tensor.copy_(_halved(tensor))
+        return replace(self, generator=generator)
 
     @classmethod
     def load(cls, path: Path) -> GeneratorFile:
-        """Read a file written by `save`, checking it against the network it claims to be."""
-        tensors, metadata = read_safetensors(path)
-        if _KEY not in metadata:
-            raise RunError(
-                f"{path} is a safetensors file, but not one that facegan wrote.",
-                "Its metadata must hold the recipe; give a generator.safetensors of a run.",
-            )
+        """Read a file that `to_bytes` made, checking it against the network it claims to be.
+
+        Memory is taken for the tensors in the file alone, whatever sizes its recipe names.
+        """
+        from facegan.models.outlines import outlines
+
+        about = read_about(path)
+        tensors, _ = read_safetensors(path)
         try:
-            about = json.loads(metadata[_KEY])
-            if about["format"] > _FORMAT:
-                raise RunError(
-                    f"{path} was written by facegan {about['version']}, in a newer format.",
-                    f"This is facegan {__version__}: upgrade it.",
-                )
-            recipe = Recipe.parse(about["recipe"], f"the recipe inside {path}")
-            labels = tuple(Label(**label) for label in about["spec"].pop("labels"))
-            spec = ImageSpec(**about["spec"], labels=labels)
-            pixels = Pixels.of(**about["pixels"])
+            recipe = Recipe.parse(about.recipe, f"the recipe inside {path}")
+            pixels = Pixels.of(**about.pixels)
             if pixels.range != recipe.data.range:
                 raise ValueError(f"its pixels are {pixels.range}, its recipe {recipe.data.range}")
-            generator = recipe.generator.build(spec, recipe.data.range)
-            generator.load_state_dict(tensors)
-            found = cls(generator.eval(), recipe, pixels, about["images_seen"], about["dataset"])
-        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-            raise RunError(
-                f"{path} does not hold the generator that its metadata describes: "
-                f"{str(error).splitlines()[0]}",
-                "The file is damaged or was changed; take the original.",
-            ) from error
-        return found
+            with outlines():
+                generator = recipe.generator.build(about.spec, recipe.data.range)
+            kinds = {key: own.dtype for key, own in generator.state_dict().items()}
+            tensors = {key: t.to(kinds.get(key, t.dtype)) for key, t in tensors.items()}
+            generator.load_state_dict(tensors, assign=True)
+        except WRONG as error:
+            raise changed(path, error) from error
+        return cls(generator.eval(), recipe, pixels, about.images_seen, about.dataset)
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    """In float16 if it is a matrix or a kernel that float16 can hold, or else as it is."""
+    import torch
+
+    if tensor.dim() < 2 or not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    return tensor if torch.isinf(half).any() else half

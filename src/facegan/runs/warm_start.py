@@ -11,6 +11,7 @@ from facegan.errors import RunError
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.runs.files import read_safetensors, sha256
+from facegan.runs.shelf import find_source
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -60,17 +61,18 @@ class WarmStart:
 
     @classmethod
     def read(
-        cls, source: Path | str, damaged: Callable[[str], None] = lambda message: None
+        cls, source: Path | str, say: Callable[[str], None] = lambda message: None
     ) -> WarmStart:
         """Of a run's last checkpoint: both networks and the average; of a file: a generator.
 
         Args:
-            source: a run's folder, or a generator.safetensors file.
-            damaged: told about each newer checkpoint that had to be passed over.
+            source: a run's folder, a generator.safetensors file, or a model's name.
+            say: told about each newer checkpoint that had to be passed over, and about a model
+                that a path of the same name hides.
         """
-        path = Path(source)
+        path = find_source(source, say)
         if path.is_dir():
-            found = checkpoint.latest(RunDirectory(path).require().checkpoints, damaged)
+            found = checkpoint.latest(RunDirectory(path).require().checkpoints, say)
             if found is None:
                 raise RunError(
                     f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."
@@ -79,9 +81,11 @@ class WarmStart:
             networks = {
                 name: _within(tensors, name) for name in ("generator", "discriminator", "average")
             }
-            return cls(str(path), sha256(found.path / checkpoint.STATE), networks)
-        tensors, _ = read_safetensors(path)
-        return cls(str(path), sha256(path), {"generator": tensors, "average": tensors})
+            return cls(str(source), sha256(found.path / checkpoint.STATE), networks)
+        stored, _ = read_safetensors(path)
+        # A model's weights are stored in half precision.
+        tensors = {k: t.float() if t.is_floating_point() else t for k, t in stored.items()}
+        return cls(str(source), sha256(path), {"generator": tensors, "average": tensors})
 
     def into(self, networks: Mapping[str, nn.Module]) -> list[Matched]:
         """Copy into each network what fits it.

@@ -1,0 +1,224 @@
+"""`facegan models`: the generators in the box and those installed: list, install, hand on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facegan.data.spec import Label
+from facegan.errors import FaceganError, RunError, storage
+from facegan.runs import shelf
+from facegan.runs.files import write_bytes, write_json, write_text
+from facegan.runs.generator_about import About, one_line, read_about
+from facegan.runs.shelf import Model
+
+_MODEL, _README, _CONFIG, _SAMPLES = "model.safetensors", "README.md", "config.json", "samples.png"
+_COLUMNS = 8
+# Beyond any score.
+_FAR = 1e15
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of the list.
+
+    Attributes:
+        model: its name and place.
+        size: of its file, in bytes.
+        about: what its file says; None where that cannot be read.
+        ratio: its distance over that of as many real pictures; None where there is none.
+        space: the feature space of the distance, and the number of pictures.
+        trouble: why nothing can be said.
+    """
+
+    model: Model
+    size: int
+    about: About | None = None
+    ratio: float | None = None
+    space: str = ""
+    trouble: str = ""
+
+
+def listed() -> list[Listed]:
+    """Every model, those in the box first. A damaged one is a line, not an error."""
+    return [_line(model) for model in shelf.models()]
+
+
+def _line(model: Model) -> Listed:
+    from facegan.runs.model_card import read_card
+
+    size = model.path.stat().st_size
+    try:
+        about = read_about(model.path)
+        evaluation = read_evaluation(read_card(about.card, model.path).evaluation, model.path)
+    except RunError as error:
+        return Listed(model, size, trouble=error.message)
+    for space in evaluation.features:
+        if (fd := space.scores.get("fd")) is not None:
+            measured = f"{space.extractor}, n = {evaluation.n_fake:,}"
+            return Listed(model, size, about, fd.ratio, measured)
+    return Listed(model, size, about)
+
+
+def model_path(name: str | None = None) -> Path:
+    """The file of a model; of the one that is used where nothing is asked for, without a name."""
+    return shelf.find_model(name or shelf.DEFAULT).path
+
+
+def described(source: str | Path) -> str | None:
+    """`lfw-64 (ignm-cpu, 352 kimg of lfw)`, where a source is a model; None for others."""
+    model = shelf.model_at(shelf.find_source(source))
+    if model is None:
+        return None
+    about = read_about(model.path)
+    kimg = f"{about.images_seen / 1000:g} kimg"
+    learned = one_line(about.dataset.get("name"))
+    return f"{model.name} ({about.recipe_name}, {kimg} of {learned})"
+
+
+def labels(source: str | Path, best: bool = False) -> Sequence[Label]:
+    """What a run, a file or a model can be asked for. Empty for one without labels."""
+    path = shelf.find_source(source)
+    if not path.is_file():
+        from facegan.runs.find import find_generator
+
+        path = find_generator(source, best=best)
+    return read_about(path).spec.labels
+
+
+def install(file: str | Path, name: str | None = None, overwrite: bool = False) -> Model:
+    """Copy a model's file to where models are found by name, once it has proved sound.
+
+    Args:
+        file: that `facegan models pack` made, here or elsewhere.
+        name: to find it by; that in its card by default.
+        overwrite: replace an installed model of that name.
+
+    Raises:
+        RunError: it is no model, it is damaged, or the name is taken.
+    """
+    from facegan.runs.generator_file import GeneratorFile
+    from facegan.runs.model_card import read_card
+
+    path = Path(file)
+    card = read_card(read_about(path).card, path)
+    name = shelf.require_name(name or card.name)
+    if any(model.bundled and model.name == name for model in shelf.models()):
+        raise RunError(
+            f"{name} is the name of a model in the box.", "Give another: --name my-faces."
+        )
+    target = shelf.installed_folder() / f"{name}{shelf.SUFFIX}"
+    if target.exists() and not overwrite:
+        raise RunError(
+            f"A model {name} is installed already.", "Replace it with --overwrite, or give --name."
+        )
+    read_evaluation(card.evaluation, path)
+    GeneratorFile.load(path)
+    write_bytes(target, path.read_bytes())
+    return Model(name, target, bundled=False)
+
+
+def remove(name: str) -> Path:
+    """Delete an installed model. Returns the file that was."""
+    model = shelf.find_model(name)
+    if model.bundled:
+        raise RunError(f"{name} is in the box: it comes with facegan.", "Leave it there.")
+    with storage(model.path):
+        model.path.unlink()
+    return model.path
+
+
+def card_text(source: str | Path) -> str:
+    """The card of a model, by name or file, as a README.md in the layout of model hubs."""
+    from facegan.apps.model_readme import readme
+    from facegan.runs.model_card import read_card
+
+    path = _file_of(source)
+    about = read_about(path)
+    card = read_card(about.card, path)
+    return readme(about, card, read_evaluation(card.evaluation, path))
+
+
+def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list[Path]:
+    """Write a folder that can be given to a model hub as it is.
+
+    It holds README.md (the card), config.json, model.safetensors (the same file) and
+    samples.png, the pictures of seeds 0 to 63.
+
+    Args:
+        source: a model's name, or its file.
+        out: the folder; made if it is not there.
+        overwrite: replace files of these names there.
+
+    Returns:
+        The files written.
+    """
+    from facegan.apps.generate import generate
+
+    path, folder = _file_of(source), Path(out)
+    text, about = card_text(path), read_about(path)
+    files = [folder / name for name in (_README, _CONFIG, _MODEL, _SAMPLES)]
+    if not overwrite and (there := [file for file in files if file.exists()]):
+        raise FaceganError(
+            f"{there[0]} is there already.", "Give another folder, or replace it with --overwrite."
+        )
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / _MODEL)
+    write_text(folder / _README, text)
+    write_json(folder / _CONFIG, _config(about))
+    generate(folder / _MODEL, folder / _SAMPLES, n=_COLUMNS**2, grid=True, columns=_COLUMNS)
+    return files
+
+
+def _file_of(source: str | Path) -> Path:
+    path = shelf.find_source(source)
+    return path if path.is_file() else shelf.find_model(str(source)).path
+
+
+def _config(about: About) -> dict[str, Any]:
+    recipe = tomllib.loads(about.recipe)
+    return {
+        "library_name": "facegan",
+        "facegan_version": about.version,
+        "model_type": recipe["generator"]["kind"],
+        "resolution": about.spec.resolution,
+        "channels": about.spec.channels,
+        "pixels": about.pixels,
+        "labels": [
+            {"name": label.name, "binary": label.binary, "mean": label.mean, "std": label.std}
+            for label in about.spec.labels
+        ],
+        "images_seen": about.images_seen,
+        "generator": recipe["generator"],
+    }
+
+
+def read_evaluation(said: dict[str, Any], where: object) -> Any:
+    """What was measured of a model, checked: a `facegan.evaluation.results.Evaluation`."""
+    from pydantic import ValidationError
+
+    from facegan.evaluation.results import Evaluation
+
+    try:
+        if _largest(said) > _FAR:
+            raise ValueError("a number is out of all proportion")
+        return Evaluation.model_validate_json(json.dumps(said))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"The evaluation of {where} makes no sense.",
+            "It was written by another version of facegan, or changed; take the original.",
+        ) from error
+
+
+def _largest(value: Any) -> float:
+    """The largest absolute number anywhere in JSON."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return max(map(_largest, inner), default=0.0)
+    return abs(value) if isinstance(value, int | float) else 0.0

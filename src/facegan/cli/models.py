@@ -1,0 +1,142 @@
+"""`facegan models`: generators to use by name, and to hand on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facegan.cli.group import Commands
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """List the generators in the box and those installed, with how good they are.
+
+    A model is one file: weights, recipe, and a card that says what it learned from, how good it
+    is, what it is for and what its limits are. Its name stands wherever a run may.
+
+    \b
+    Example: facegan models
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from facegan.apps.model_console import print_models
+    from facegan.apps.models import listed
+
+    print_models(listed())
+
+
+@models.command("card")
+@click.argument("model")
+def models_card(model: str) -> None:
+    """Print the card of MODEL (a name or a file) as the README.md of a model hub.
+
+    \b
+    Example: facegan models card lfw-64
+    """
+    from facegan.apps.models import card_text
+
+    click.echo(card_text(model), nl=False)
+
+
+@models.command("labels")
+@click.argument("source")
+def models_labels(source: str) -> None:
+    """List what SOURCE (a model, a run or a file) can be asked for by name.
+
+    \b
+    Example: facegan models labels lfw-64
+    """
+    from facegan.apps.model_console import print_labels
+    from facegan.apps.models import labels
+
+    print_labels(labels(source), source)
+
+
+@models.command("export")
+@click.argument("model")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The folder; made if not there."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
+def models_export(model: str, out: Path, overwrite: bool) -> None:
+    """Write MODEL (a name or a file) as a folder to push to a model hub as it is.
+
+    README.md, config.json, model.safetensors, and samples.png: 64 faces, none picked.
+
+    \b
+    Example: facegan models export lfw-64 --out lfw-64-hub
+    """
+    from facegan.apps.models import export
+
+    files = export(model, out, overwrite)
+    click.echo(f"Wrote {', '.join(file.name for file in files)} in {out}.")
+
+
+@models.command("pack")
+@click.argument("source")
+@click.option("--name", required=True, help="By which it will be asked for: small letters, digits.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The file: NAME.safetensors."
+)
+@click.option("--title", help="One line that says what it is.")
+@click.option("--licence", help="Of the weights: apache-2.0, cc-by-4.0, or in words.")
+@click.option("--data", metavar="PACK", help="What it learned from, for the counts in the card.")
+@click.option(
+    "--limits",
+    type=click.Path(path_type=Path),
+    help="A text file of what to know, of the training data above all: paragraphs.",
+)
+@click.option(
+    "--evaluation",
+    type=click.Path(path_type=Path),
+    help="What 'facegan evaluate --json' printed.  [default: what the run recorded]",
+)
+@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
+@click.option("--overwrite", is_flag=True, help="Replace a file at --out.")
+def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
+    """Make a model's file from SOURCE: a run, a generator.safetensors file or a model.
+
+    It needs an evaluation with 1,000 pictures or more (facegan evaluate RUN --data PACK -n 5000).
+
+    \b
+    Example: facegan models pack runs/a --name my-faces --out my-faces.safetensors
+    """
+    from facegan.apps.model_packing import pack
+
+    made = pack(source, name, out, **options)
+    click.echo(f"Wrote {made.path}: {made.size / 1e6:.2f} MB.")
+    for remark in made.remarks:
+        click.echo(remark, err=True)
+
+
+@models.command("install")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", help="To find it by.  [default: that in its card]")
+@click.option("--overwrite", is_flag=True, help="Replace an installed model of that name.")
+def models_install(file: Path, name: str | None, overwrite: bool) -> None:
+    """Copy a model's FILE to where it is found by its name, once it has proved sound.
+
+    \b
+    Example: facegan models install my-faces.safetensors
+    """
+    from facegan.apps.models import install
+
+    model = install(file, name, overwrite)
+    click.echo(f"Installed {model.name}: facegan generate --model {model.name}")
+
+
+@models.command("remove")
+@click.argument("name")
+def models_remove(name: str) -> None:
+    """Delete the installed model NAME.
+
+    \b
+    Example: facegan models remove my-faces
+    """
+    from facegan.apps.models import remove
+
+    click.echo(f"Removed {remove(name)}.")
