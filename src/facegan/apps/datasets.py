@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
-from facegan.errors import DataError, storage
+from facegan.data.writer import BeingWrittenError
+from facegan.errors import DataError
 
+_LOOK_AGAIN = 0.2  # seconds
 _PORTRAITS = re.compile(r"portraits(?::(?P<count>[0-9]+))?(?:@(?P<resolution>[0-9]+))?")
-
-
-@contextlib.contextmanager
-def drawing_alone(path: Path) -> Iterator[None]:
-    """Hold the place where portraits are to be, waiting for whoever holds it."""
-    from filelock import FileLock
-
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_name(f".{path.name}.drawing.lock"))
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def open_dataset(name_or_path: str | Path) -> Pack:
@@ -54,11 +41,22 @@ def open_dataset(name_or_path: str | Path) -> Pack:
 
     path = cache_folder() / f"portraits-v{portraits.VERSION}-{count}-{resolution}"
     if not path.exists():
-        # Of several processes that want the same portraits, one draws and the others wait.
-        with drawing_alone(path), progress_bar("drawing") as progress:
-            if not path.exists():
-                portraits.write(path, count, resolution=resolution, progress=progress)
+        with progress_bar("drawing") as progress:
+            _draw(path, lambda: portraits.write(path, count, resolution, progress=progress))
     try:
         return Pack.open(path)
     except DataError as error:
         raise DataError(error.message, f"Delete {path}, and it is drawn again.") from error
+
+
+def _draw(path: Path, draw: Callable[[], object]) -> None:
+    """Draw what is to be at `path`, or wait for another process that does."""
+    while not path.exists():
+        try:
+            draw()
+        except BeingWrittenError:
+            time.sleep(_LOOK_AGAIN)
+        except DataError:
+            # Another process may have finished it a moment ago.
+            if not path.exists():
+                raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from facegan.apps.data import progress_bar
 from facegan.apps.datasets import open_dataset
@@ -19,15 +21,19 @@ from facegan.data.cache import cache_folder
 from facegan.data.importer import import_images
 from facegan.data.pack import Pack, is_pack
 from facegan.errors import DataError, FaceganError
+from facegan.evaluation.agreement import Labelled, agreement
+from facegan.evaluation.attributes import FEWEST as FEWEST_PIXELS
+from facegan.evaluation.attributes import AttributeReader
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import ALL_SCORES, Judge, Judgement
 from facegan.evaluation.real import DEFAULT_N, FEWEST, Reference, choose_real, most_measurable
-from facegan.evaluation.results import Evaluation
+from facegan.evaluation.results import Agreement, Evaluation
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.directory import RunDirectory
 from facegan.runs.files import new_folder
 from facegan.runs.png import png_bytes
+from facegan.runs.shelf import find_source
 from facegan.seeding import REAL_CHOICE, random
 from facegan.training.execution import choose_device
 
@@ -52,8 +58,8 @@ def evaluate(
     """Measure generated pictures beside real ones.
 
     Args:
-        source: a run's folder, a generator.safetensors file, a pack, or a folder or archive
-            of pictures.
+        source: a run's folder, a generator.safetensors file, a model's name, a pack, or a
+            folder or archive of pictures.
         data: the pack of real pictures, or `portraits`.
         n: how many generated pictures to measure; 5,000 by default, or as many as the real
             ones allow.
@@ -106,7 +112,10 @@ def evaluate(
         watch=progress_bar,
     )
     if recipe is not None:
-        beside = {"caveat": caveat(recipe, extractors)}
+        beside = {
+            "caveat": caveat(recipe, extractors),
+            "agreement": _agreement(generated, images, seeds, pack, where),
+        }
         judgement = replace(judgement, evaluation=judgement.evaluation.model_copy(update=beside))
     if record and generated.run is not None:
         _record(generated.run, generated.images_seen, judgement)
@@ -165,7 +174,7 @@ class _Source:
 
 def _open_source(source: str | Path, pack: Pack, best: bool, device: str) -> _Source:
     """Tell what `source` is by what is there."""
-    path = Path(source)
+    path = find_source(source, lambda message: print(message, file=sys.stderr))
     if RunDirectory(path).started or path.suffix == ".safetensors":
         run = RunDirectory(path) if path.is_dir() else None
         opened = open_generator(path, best, device)
@@ -183,8 +192,8 @@ def _open_source(source: str | Path, pack: Pack, best: bool, device: str) -> _So
     if not path.exists():
         raise FaceganError(
             f"{path} does not exist.",
-            "Give a run's folder, a generator.safetensors file, a pack, or pictures in a folder "
-            "or an archive.",
+            "Give a run's folder, a generator.safetensors file, a model's name, a pack, or "
+            "pictures in a folder or an archive.",
         )
     return _from_pictures(path, pack)
 
@@ -214,6 +223,29 @@ def _require_shape(opened: OpenGenerator, pack: Pack) -> None:
             f"{real.resolution} with {real.channels}.",
             "Import the real pictures again in the shape of the generated ones.",
         )
+
+
+def _agreement(
+    generated: _Source,
+    images: npt.NDArray[np.uint8],
+    seeds: list[int],
+    pack: Pack,
+    device: torch.device,
+) -> Agreement | None:
+    """Whether the pictures show what they were asked for; None where nothing was asked for.
+
+    Beside them held-out pictures, because the reader may have learned from the others.
+    """
+    assert generated.generator is not None
+    asked = generated.generator.label_values(seeds)
+    if asked is None or pack.labels is None or pack.spec.resolution < FEWEST_PIXELS:
+        return None
+    names = tuple(label.name for label in generated.generator.labels)
+    rows = pack.indices("holdout")[: len(images)]
+    real = Labelled(np.asarray(pack.images[rows]), np.asarray(pack.labels[rows]), pack.label_names)
+    with progress_bar("reading attributes") as progress:
+        reader = AttributeReader.open(device)
+        return agreement(reader, Labelled(images, asked, names), real, progress)
 
 
 def _record(run: RunDirectory, images_seen: int, judgement: Judgement) -> None:

@@ -9,6 +9,7 @@ from facegan.apps.reporting.words import ratio, told
 from facegan.evaluation.results import (
     LESS_IS_BETTER,
     SCORE_TITLES,
+    Agreement,
     Copying,
     Estimate,
     Evaluation,
@@ -49,6 +50,13 @@ def print_evaluation(evaluation: Evaluation) -> None:
     if evaluation.modes is not None:
         say("")
         say(_modes(evaluation.modes))
+    if evaluation.agreement is not None:
+        say("")
+        console.print(_agreement(evaluation.agreement))
+        say(
+            "Agreement: labels asked for and labels read back by the attribute reader (AUC, 0.5 is "
+            "chance; of quantities the correlation); beside it the same of held-out pictures."
+        )
     if evaluation.copying is not None:
         say("")
         console.print(_copying(evaluation.copying))
@@ -89,6 +97,23 @@ def _modes(modes: Modes) -> str:
         f"{told(generated)}, of real pictures {told(real).value}. The reader is right in "
         f"{100 * modes.accuracy:.1f} % of pictures."
     )
+
+
+def _agreement(found: Agreement) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("label", no_wrap=True)
+    for column in ("agreement", "", "real", "", "off by", "real"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for label in found.labels:
+        generated = told(label.generated)
+        real = None if label.real is None else told(label.real)
+        table.add_row(
+            label.name,
+            *(generated.value, generated.between),
+            *(("–", "") if real is None else (real.value, real.between)),
+            *("" if e is None else f"{e:.1f}" for e in (label.error, label.error_real)),
+        )
+    return table
 
 
 def _copying(copying: Copying) -> Table:

@@ -96,3 +96,27 @@ def data_portraits(pack: Path, grey: bool, **options: Any) -> None:
     from facegan.apps.data import draw_portraits
 
     draw_portraits(pack, channels=1 if grey else 3, **options)
+
+
+@data.command("label")
+@click.argument("pack", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The pack to make.  [default: PACK-labelled]",
+)
+@click.option("--replace", is_flag=True, help="Read labels that PACK has already anew.")
+@click.option("--overwrite", is_flag=True, help="Replace another pack at --out.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
+def data_label(pack: Path, **options: Any) -> None:
+    """Read 40 attributes and the age from the faces of PACK, into a new pack.
+
+    The labels are a network's readings: how a face looks to it, and no facts about anybody.
+    PACK stays as it is, and labels that it has are kept.
+
+    \b
+    Example: facegan data label faces --out labelled-faces
+    """
+    from facegan.apps.labelling import label
+
+    label(pack, **options)

@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 
+class BeingWrittenError(DataError):
+    """Another process is writing the same pack."""
+
+
 class PackWriter:
     """Writes one pack; a context manager. Memory stays bounded by the batches given to `add`.
 
@@ -99,7 +103,7 @@ class PackWriter:
                 self._lock.acquire(timeout=0)
             except Timeout as error:
                 self._lock = None
-                raise DataError(
+                raise BeingWrittenError(
                     f"Another process is writing {self.path} now.",
                     "Wait for it, or choose another name.",
                 ) from error

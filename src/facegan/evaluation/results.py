@@ -220,6 +220,47 @@ class Copying(Config):
     said: str
 
 
+class LabelAgreement(Config):
+    """How well one label can be read back from pictures.
+
+    Attributes:
+        name: of the label.
+        measure: `AUC` where it is yes or no: the probability that a picture that was to have it
+            is read as having it more than one that was not to; 0.5 is chance. `correlation`
+            (Pearson) where it is a quantity.
+        generated: between the labels asked for and those read from the generated pictures.
+        real: between the labels of real pictures and those read from them: what a perfect
+            generator would get. None where they lack the label, or do not differ in it.
+        error: of a quantity, the mean absolute difference in its unit; None for yes or no.
+        error_real: the same of real pictures.
+    """
+
+    name: str
+    measure: Literal["AUC", "correlation"]
+    generated: Estimate
+    real: Estimate | None = None
+    error: float | None = None
+    error_real: float | None = None
+
+
+class Agreement(Config):
+    """How well generated pictures show what was asked for, as the attribute reader sees them.
+
+    Attributes:
+        reader: fingerprint of the reader, SHA-256 (hex).
+        n: generated pictures read.
+        n_real: real ones.
+        labels: those that the generator was asked for, and the reader knows.
+        left_out: labels that the reader knows, but in which what was asked for hardly differs.
+    """
+
+    reader: str
+    n: int
+    n_real: int
+    labels: tuple[LabelAgreement, ...]
+    left_out: tuple[str, ...]
+
+
 class Evaluation(Config):
     """Everything that one evaluation found.
 
@@ -237,6 +278,7 @@ class Evaluation(Config):
         faces: how many pictures show a face.
         modes: what of the known truth was covered.
         copying: how close to the training set.
+        agreement: of generated pictures with the labels that were asked for.
         caveat: what to know before any of the scores is read, where there is something.
     """
 
@@ -253,6 +295,7 @@ class Evaluation(Config):
     faces: Faces | None = None
     modes: Modes | None = None
     copying: Copying | None = None
+    agreement: Agreement | None = None
     caveat: str | None = None
 
     def line(self, images_seen: int) -> dict[str, object]:
