@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import RecipeError, RunError, storage
+from facegan.errors import RecipeError, RunError
 from facegan.recipe import Recipe, difference
-from facegan.runs.files import read_json, remove_parts, write_json, write_text
+from facegan.runs.files import held, read_json, remove_parts, write_json, write_text
 from facegan.runs.journal import Journal
 
 
@@ -100,29 +100,19 @@ class RunDirectory:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder: two processes training in one folder would destroy each other."""
-        from filelock import FileLock, Timeout
-
-        with storage(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock", timeout=0)
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise RunError(
-                    f"{self.path} is in use by another facegan process.",
-                    "Wait for it, stop it with Ctrl-C, or choose another --run folder.",
-                ) from error
-        try:
+        in_use = RunError(
+            f"{self.path} is in use by another facegan process.",
+            "Wait for it, stop it with Ctrl-C, or choose another --run folder.",
+        )
+        with held(self.path, in_use, self._leave_nothing):
             for folder in (self.path, self.checkpoints, self.samples):
                 remove_parts(folder)
             yield
-        finally:
-            lock.release()
-            if not self.started:
-                self._leave_nothing()
 
     def _leave_nothing(self) -> None:
         """A run that was refused before it began takes its empty folder with it."""
+        if self.started:
+            return
         with contextlib.suppress(OSError):
             (self.path / ".lock").unlink(missing_ok=True)
             self.path.rmdir()

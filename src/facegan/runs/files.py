@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,33 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def held(
+    folder: Path, in_use: RunError, afterwards: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Hold a folder, made if need be, so that no second process writes there.
+
+    Args:
+        folder: which.
+        in_use: raised where another process holds it.
+        afterwards: called when it is let go.
+    """
+    from filelock import FileLock, Timeout
+
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise in_use from error
+    try:
+        yield
+    finally:
+        lock.release()
+        afterwards()
 
 
 def remove_parts(folder: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from facegan.errors import RecipeError, RunError, storage
-from facegan.runs.files import read_json, remove_parts, write_json, write_text
+from facegan.errors import RecipeError, RunError
+from facegan.runs.files import held, read_json, remove_parts, write_json, write_text
 from facegan.study.plan import Plan
 from facegan.study.results import Key, Speed, StudyResults, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec, differences
@@ -129,23 +129,20 @@ class StudyFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder: two schedulers would hand out the same trials."""
-        from filelock import FileLock, Timeout
-
-        with storage(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock", timeout=0)
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise RunError(
-                    f"{self.path} is in use by another 'facegan study'.",
-                    "Wait for it, stop it with Ctrl-C, or choose another --out folder.",
-                ) from error
-        try:
+        in_use = RunError(
+            f"{self.path} is in use by another 'facegan study'.",
+            "Wait for it, stop it with Ctrl-C, or choose another --out folder.",
+        )
+        with held(self.path, in_use, self._leave_nothing):
             remove_parts(self.path)
             yield
-        finally:
-            lock.release()
+
+    def _leave_nothing(self) -> None:
+        """A study that was refused before anything was settled takes its folder with it."""
+        if not self.started and not self.settled_file.exists():
+            with contextlib.suppress(OSError):
+                (self.path / ".lock").unlink(missing_ok=True)
+                self.path.rmdir()
 
 
 def trial_keys(plan: Plan) -> tuple[Key, ...]:
