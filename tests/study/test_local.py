@@ -154,11 +154,16 @@ def test_a_full_disk_is_no_failure_of_the_method(
 def test_an_interruption_lets_trials_save(
     tmp_path: Path, worker: list[str], number: signal.Signals
 ) -> None:
+    # Where tests run in the background, a shell has made them deaf to Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     folders = trials(tmp_path, a="wait end")
     stop = threading.Thread(target=_signal_when_all_wait, args=(folders, number))
     stop.start()
-    with pytest.raises(KeyboardInterrupt):
-        run(folders, slots(1), Seen(), give_up, worker)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(folders, slots(1), Seen(), give_up, worker)
+    finally:
+        signal.signal(signal.SIGINT, before)
     stop.join()
     assert (folders[0] / "saved").exists()
     assert not (folders[0] / "result.json").exists()
