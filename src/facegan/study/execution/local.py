@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from facegan.errors import DeviceError, TrainingError, storage
-from facegan.study.execution import ATTEMPTS, COMMAND, ENVIRONMENT, LEASH, GiveUp, Watch
+from facegan.errors import DeviceError, TrainingError
+from facegan.study.execution import ATTEMPTS, COMMAND, ENVIRONMENT, GiveUp, Watch
+from facegan.study.execution.process import GRACE, last_words, leashed
 
 _POLL = 0.2  # seconds
-# A step and a checkpoint of a large network, on a busy machine.
-_GRACE = 120.0
 
 
 @dataclass(frozen=True)
@@ -124,17 +123,7 @@ def run(
 
 
 def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _Running:
-    with storage(folder), (folder / "log.txt").open("ab") as log:
-        # A session of its own keeps the terminal's Ctrl-C away from
-        # the trial, which is told once, by this process.
-        process = subprocess.Popen(
-            [*command, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **slot.environment, LEASH: "1"},
-            start_new_session=True,
-        )
+    process = leashed(folder, command, slot.environment)
     if hasattr(os, "sched_setaffinity"):
         try:
             os.sched_setaffinity(process.pid, slot.cores)
@@ -179,16 +168,6 @@ def _how(status: int) -> str:
     return f"by {name}" + (" (perhaps for want of memory)" if name == "SIGKILL" else "")
 
 
-def last_words(folder: Path) -> str:
-    """The last line that a trial printed."""
-    try:
-        lines = (folder / "log.txt").read_text("utf-8", errors="replace").split("\n")
-    except OSError:
-        return "it left no log."
-    spoken = [line.strip() for line in lines if line.strip()]
-    return spoken[-1][-500:] if spoken else "it printed nothing."
-
-
 @contextlib.contextmanager
 def terminated_as_interrupt() -> Iterator[None]:
     """SIGTERM is a KeyboardInterrupt inside the block, where signals reach this thread."""
@@ -211,7 +190,7 @@ def _stop(running: Sequence[_Running]) -> None:
     try:
         for each in running:
             each.process.terminate()
-        deadline = time.monotonic() + _GRACE
+        deadline = time.monotonic() + GRACE
         for each in running:
             each.process.wait(timeout=max(deadline - time.monotonic(), 0.1))
     except (subprocess.TimeoutExpired, KeyboardInterrupt):

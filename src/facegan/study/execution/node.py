@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 import socket
@@ -18,14 +17,12 @@ from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
 from facegan.errors import DataError, DeviceError, storage
 from facegan.runs.files import new_folder, read_json, write_json
-from facegan.study.execution import ENVIRONMENT, LEASH
+from facegan.study.execution import ENVIRONMENT
 from facegan.study.execution.keeper import Keeper
-from facegan.study.execution.local import last_words
 from facegan.study.execution.mirror import PIECE, Mirror
+from facegan.study.execution.process import GRACE, last_words, leashed
 from facegan.version import __version__
 
-# A step and a checkpoint of a large network, on a busy machine.
-GRACE = 120.0  # seconds
 # Of a trial that a signal asked to stop, and that has saved.
 _STOPPED = (130, 143)
 
@@ -123,18 +120,10 @@ def _outcome(folder: Path, status: int, stopping: bool) -> Outcome:
 @contextlib.contextmanager
 def _process(folder: Path, order: Order) -> Iterator[subprocess.Popen[bytes]]:
     """The trial's process, which ends with the block, and, by its leash, with this process."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(order.threads), LEASH: "1"}
+    environment = {"OMP_NUM_THREADS": str(order.threads)}
     if order.gpus == 0:  # one that is there is another's
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    with (folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, *order.arguments, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
+    process = leashed(folder, [sys.executable, *order.arguments], environment)
     try:
         yield process
     finally:

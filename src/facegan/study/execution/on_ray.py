@@ -21,13 +21,8 @@ from facegan.runs.files import read_json
 from facegan.study.execution import ATTEMPTS, COMMAND, GiveUp, Watch
 from facegan.study.execution.cluster import check, connected, name_of, nodes, on
 from facegan.study.execution.keeper import Keeper, forget_arriving
-from facegan.study.execution.node import (
-    GRACE,
-    Order,
-    Outcome,
-    datasets_of,
-    perform,
-)
+from facegan.study.execution.node import Order, Outcome, datasets_of, perform
+from facegan.study.execution.process import GRACE
 from facegan.training.signals import stop_on_signals
 from facegan.version import __version__
 
