@@ -12,6 +12,7 @@ from PIL import Image
 
 from facegan.evaluation.gallery import gallery
 from facegan.evaluation.results import (
+    Agreement,
     Attribute,
     Copying,
     EmbeddingCopying,
@@ -19,6 +20,7 @@ from facegan.evaluation.results import (
     Evaluation,
     Faces,
     FeatureScores,
+    LabelAgreement,
     Modes,
     Neighbour,
     Pair,
@@ -177,6 +179,30 @@ def copying(pairs: int = 3) -> Copying:
             for i in range(pairs)
         ),
         said="63 of 500 generated faces lie closer to a training picture than 99 % of others.",
+    )
+
+
+def agreement() -> Agreement:
+    smile, glasses, age = "Smiling", "Eyeglasses", "Age"
+    return Agreement(
+        reader="ef" * 32,
+        n=500,
+        n_real=40,
+        labels=(
+            LabelAgreement(
+                name=smile, measure="AUC", generated=estimate(0.84, 0.02), real=estimate(0.97, 0.01)
+            ),
+            LabelAgreement(name=glasses, measure="AUC", generated=estimate(0.71, 0.03)),
+            LabelAgreement(
+                name=age,
+                measure="correlation",
+                generated=estimate(0.5, 0.04),
+                real=estimate(0.9, 0.01),
+                error=8.25,
+                error_real=4.01,
+            ),
+        ),
+        left_out=("Wearing_Hat",),
     )
 
 

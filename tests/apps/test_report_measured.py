@@ -22,6 +22,7 @@ from run_pages import (
     add_line,
     add_pairs,
     add_probe,
+    agreement,
     copying,
     evaluation,
     faces,
@@ -110,6 +111,26 @@ def test_faces_and_modes(page: Page) -> None:
     assert "long 12 % of 25 %" in page.text
     widths = [v for v in page.values("i", "style") if v.startswith("width:")]
     assert widths == ["width:12.50%", "width:37.50%", "width:20.00%", "width:30.00%"]
+
+
+def test_agreement_with_labels(run: Path) -> None:
+    add_evaluation(run, 64, evaluation(agreement=agreement()))
+    add_evaluation(run, 192, evaluation())  # a later one that asked nobody
+    text = page_of(run).text
+    for expected in (
+        "Whether it shows what is asked for",
+        "Labels that 500 pictures at 0.064 kimg were asked for",
+        "same of 40 real pictures",
+        "Smiling AUC 0.840 0.820 – 0.860 0.970 0.960 – 0.980",
+        "Eyeglasses AUC 0.71 0.68 – 0.74 –",
+        "Age off by 8.2 on average; real pictures by 4.0 correlation 0.50",
+        "hardly left out: Wearing_Hat.",
+    ):
+        assert expected in text
+
+
+def test_without_labels_nothing_is_said_of_them(page: Page) -> None:
+    assert "asked for" not in page.text
 
 
 def test_copying(page: Page) -> None:

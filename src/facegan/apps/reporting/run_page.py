@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from facegan.apps.reporting.agreement import agreement_table
 from facegan.apps.reporting.charts import journal_plots
 from facegan.apps.reporting.commands import Command, changes_from_shipped, commands, mixed_in
 from facegan.apps.reporting.filmstrip import filmstrip, shown_width
@@ -53,6 +54,7 @@ def run_page(reading: Reading, real: bool = True) -> str:
             for track in of_kind(found, "modes")
         ],
         best=best_snapshot(reading.best, reading.name) if reading.best else None,
+        agreement=agreement_table(reading.evaluations),
         copying=copy_table(of_kind(found, "copying"), newest_copying(reading)),
         gallery=gallery(reading, real),
         curves=drawn(plots, "curve"),
