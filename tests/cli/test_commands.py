@@ -329,6 +329,23 @@ def test_a_dry_run_writes_nothing(home: Path, command: Any, content: Any) -> Non
     assert content(home) == before
 
 
+def test_a_profile_says_where_a_step_goes_and_writes_nothing(
+    home: Path, command: Any, content: Any
+) -> None:
+    before = content(home)
+    words = ["train", "dcgan", "--data", "drawn", "--profile", "--threads", "1", *SMALL]
+    ended = command(*words, cwd=home)
+    assert (ended.status, ended.err) == (0, "")
+    for form in (
+        r"^dcgan: [0-9.,]+ img/s, a step of 16 images in [0-9.,]+ ms on .*fp32, 1 thread",
+        r"^Ceilings, measured now: matrix product [0-9.]+ [GT]FLOP/s \(fp32\), copy",
+        r"^convolutions, matrix products +[0-9.,]+ +[0-9.]+%",
+        r"^between operators ",
+    ):
+        assert re.search(form, ended.out, re.MULTILINE), (form, ended.out)
+    assert content(home) == before
+
+
 def test_a_run_has_its_page(home: Path, command: Any) -> None:
     ended = command("report", "whole", cwd=home)
     assert ended.status == 0, ended.err

@@ -112,6 +112,7 @@ cli.add_command(recipes)
 @click.option(
     "--dry-run", is_flag=True, help="Print recipe, sizes, memory and time; train nothing."
 )
+@click.option("--profile", is_flag=True, help="Print where a step's time goes; keep nothing of it.")
 def train(
     recipe: str,
     dataset: str,
@@ -124,6 +125,7 @@ def train(
     processes: int,
     threads: int | None,
     dry_run: bool,
+    profile: bool,
 ) -> None:
     """Train RECIPE (a name from 'facegan recipes', or a TOML file).
 
@@ -144,6 +146,12 @@ def train(
         from facegan.apps.recipes import forecast
 
         print_forecast(forecast(resolved, dataset, device, mix))
+        return
+    if profile:
+        from facegan.apps.profile import profile as take_profile
+        from facegan.apps.profile_console import print_profile
+
+        print_profile(take_profile(resolved, dataset, device=device, threads=threads, mix=mix))
         return
     if run is None:
         raise click.UsageError("Missing option '--run': the folder to train in.")
