@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
+import itertools
 import json
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,16 +20,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from facegan.apps import generate as application
 from facegan.apps import generators
 from facegan.apps.data import show
 from facegan.apps.generate import generate
 from facegan.apps.train import train
+from facegan.data.append import GrowingArray
 from facegan.data.pack import Pack
 from facegan.data.spec import ImageSpec, Label
 from facegan.data.writer import PackWriter
-from facegan.errors import DataError, FaceganError
+from facegan.errors import DataError, FaceganError, StorageError
 from facegan.runs.files import sha256
 from facegan.runs.generator_file import GeneratorFile
+from facegan.training import samples
 from facegan.training.feed import pixels_of
 
 Make = Callable[..., Any]
@@ -244,26 +253,180 @@ def test_a_share_that_keeps_back_all_but_one(plain: Path, tmp_path: Path) -> Non
 
 
 # --- a few at a time, and nothing half done ------------------------------------------------
+@pytest.mark.parametrize("pack", [False, True])
 def test_pictures_go_to_the_disk_a_few_at_a_time(
-    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: bool
 ) -> None:
-    """None is made before those of the group before it are written."""
-    steps: list[str] = []
-    add, make = PackWriter.add, generators.pictures
+    """Where the disk is slower than the network, the network waits."""
+    made, written, most = 0, 0, 0
+    add, save, make = PackWriter.add, application.save_png, generators.labelled_pictures
+    lock = threading.Lock()
 
-    def watched_add(self: PackWriter, images: np.ndarray, *rest: Any, **more: Any) -> None:
-        steps.append(f"wrote {len(images)}")
-        add(self, images, *rest, **more)
+    def count(n: int) -> None:
+        nonlocal written
+        with lock:
+            written += n
 
-    def watched_make(*about: Any) -> Iterator[np.ndarray]:
+    def slow_add(self: PackWriter, images: np.ndarray, **more: Any) -> None:
+        time.sleep(0.02)
+        add(self, images, **more)
+        count(len(images))
+
+    def slow_save(*about: Any) -> None:
+        time.sleep(0.002)
+        save(*about)
+        count(1)
+
+    def watched(*about: Any) -> Iterator[Any]:
+        nonlocal made, most
         for group in make(*about):
-            steps.append(f"made {len(group)}")
+            with lock:
+                made += len(group[0])
+                most = max(most, made - written)
             yield group
 
-    monkeypatch.setattr(PackWriter, "add", lambda self, **more: watched_add(self, **more))
-    monkeypatch.setattr(generators, "pictures", watched_make)
-    generate(plain, tmp_path / "made", n=70, pack=True)
-    assert steps == ["made 32", "wrote 32", "made 32", "wrote 32", "made 6", "wrote 6"]
+    monkeypatch.setattr(PackWriter, "add", slow_add)
+    monkeypatch.setattr(application, "save_png", slow_save)
+    monkeypatch.setattr(generators, "labelled_pictures", watched)
+    paths = generate(plain, tmp_path / "made", n=420, pack=pack)
+    assert made == written == 420
+    assert len(paths) == (1 if pack else 420)
+    assert 32 < most <= 6 * 32, "it waited for every group, or kept all of them"
+
+
+def test_many_pictures_are_files_in_the_order_of_their_seeds(plain: Path, tmp_path: Path) -> None:
+    written = generate(plain, tmp_path / "made", n=100, seed=7)
+    assert [path.name for path in written] == [f"seed{seed:06}.png" for seed in range(7, 107)]
+    assert sorted((tmp_path / "made").iterdir()) == written
+    for seed, path in zip(range(7, 107), written, strict=True):
+        with Image.open(path) as image:
+            assert image.text["facegan.seed"] == str(seed)
+
+
+def test_a_full_disk_leaves_whole_files_alone(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+    calls = itertools.count()
+
+    def full(descriptor: int) -> None:
+        if next(calls) >= 40:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match="No room left while writing") as caught:
+            generate(plain, tmp_path / "made", n=2000)
+    assert "Free some space" in caught.value.hint
+    left = sorted(path.name for path in (tmp_path / "made").iterdir())
+    assert len(left) == 40
+    assert next(calls) < 300, "it went on for long"
+    assert all(name.startswith("seed") and name.endswith(".png") for name in left)
+    for name in left:
+        with Image.open(tmp_path / "made" / name) as image:
+            image.load()
+
+
+def test_a_full_disk_leaves_no_pack(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = GrowingArray.append
+    calls = itertools.count()
+
+    def full(self: GrowingArray, rows: np.ndarray) -> None:
+        if next(calls) >= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(self, rows)
+
+    monkeypatch.setattr(GrowingArray, "append", full)
+    with pytest.raises(StorageError, match="No room left while writing"):
+        generate(plain, tmp_path / "packs/made", n=2000, pack=True)
+    assert list((tmp_path / "packs").iterdir()) == []
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_ctrl_c_while_files_are_written(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: bool
+) -> None:
+    make = generators.labelled_pictures
+
+    def cut_off(*about: Any) -> Iterator[Any]:
+        groups = make(*about)
+        for _ in range(3):
+            yield next(groups)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generators, "labelled_pictures", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        generate(plain, tmp_path / "made/it", n=2000, pack=pack)
+    left = [path.name for path in (tmp_path / "made").rglob("*") if path.is_file()]
+    assert not [name for name in left if name.startswith(".")]
+    assert not (pack and left)
+    time.sleep(0.05)
+    assert len([p for p in (tmp_path / "made").rglob("*") if p.is_file()]) == len(left)
+
+
+def test_labels_are_drawn_once(
+    conditional: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    draw = samples.image_inputs
+
+    def watched(generator: Any, seed: int, labels: Any) -> Any:
+        seeds.append(seed)
+        return draw(generator, seed, labels)
+
+    monkeypatch.setattr(samples, "image_inputs", watched)
+    generate(conditional, tmp_path / "made", n=40, pack=True)
+    assert seeds == list(range(40))
+
+
+@pytest.mark.parametrize(("n", "shown"), [(64, False), (520, True)])
+@pytest.mark.parametrize("options", [{}, {"grid": True}])
+def test_progress_is_shown_where_there_are_many(
+    plain: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    n: int,
+    shown: bool,
+    options: dict[str, Any],
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    @contextlib.contextmanager
+    def bar(what: str) -> Iterator[Any]:
+        yield lambda done, total: told.append((done, total))
+
+    monkeypatch.setattr(application, "progress_bar", bar)
+    generate(plain, tmp_path / "made", n=n, **options)
+    assert told == ([(min(32 * i, n), n) for i in range(1, 18)] if shown else [])
+
+
+# --- in bfloat16 ---------------------------------------------------------------------------
+def test_bf16_is_nearly_the_same_and_says_so(conditional: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"n": 40, "labels": {"smiling": 1}}
+    exact = pictures(conditional, tmp_path / "exact", **options).astype(int)
+    fast = pictures(conditional, tmp_path / "fast", precision="bf16", **options).astype(int)
+    assert 0 < np.abs(fast - exact).mean() < 1
+    (path,) = generate(
+        conditional, tmp_path / "one", n=1, seed=33, precision="bf16", **{"labels": {"smiling": 1}}
+    )
+    assert np.array_equal(np.asarray(Image.open(path)), fast[33])
+    assert "precision: bf16" in Image.open(path).text["facegan.model"]
+    (path,) = generate(conditional, tmp_path / "other", n=1)
+    assert "precision" not in Image.open(path).text["facegan.model"]
+    generate(conditional, tmp_path / "pack", pack=True, precision="bf16", **options)
+    pack = Pack.open(tmp_path / "pack")
+    assert np.array_equal(pack.images, fast)
+    assert pack.card["generated"]["precision"] == "bf16"
+
+
+def test_an_unknown_precision(plain: Path, tmp_path: Path) -> None:
+    with pytest.raises(FaceganError, match="--precision fp16") as caught:
+        generate(plain, tmp_path / "out", n=1, precision="fp16")  # type: ignore[arg-type]
+    assert "fp32 or bf16" in caught.value.hint
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -273,16 +436,16 @@ def test_nothing_stands_there_until_all_of_it_does(
     target = tmp_path / "packs" / "made"
     if before:
         generate(plain, target, n=2, seed=50, pack=True)
-    make = generators.pictures
+    make = generators.labelled_pictures
 
-    def cut_off(*about: Any) -> Iterator[np.ndarray]:
+    def cut_off(*about: Any) -> Iterator[Any]:
         groups = make(*about)
         yield next(groups)
         assert target.exists() == before
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(generators, "pictures", cut_off)
+        patch.setattr(generators, "labelled_pictures", cut_off)
         with pytest.raises(KeyboardInterrupt):
             generate(plain, target, n=40, pack=True, overwrite=True)
     assert [path.name for path in target.parent.iterdir()] == (["made"] if before else [])
@@ -297,11 +460,11 @@ def test_what_stands_there_is_refused_before_anything_is_made(
 ) -> None:
     generate(plain, tmp_path / "made", n=2, pack=True)
 
-    def never(*about: Any) -> Iterator[np.ndarray]:
+    def never(*about: Any) -> Iterator[Any]:
         raise AssertionError("pictures were made for nothing")
         yield
 
-    monkeypatch.setattr(generators, "pictures", never)
+    monkeypatch.setattr(generators, "labelled_pictures", never)
     with pytest.raises(DataError, match="already holds a pack") as caught:
         generate(plain, tmp_path / "made", n=3, pack=True)
     assert "--overwrite" in caught.value.hint

@@ -684,6 +684,7 @@ case(
     "another name",
 )
 case("generate-onto-file", "generate run --out recipe.toml", "recipe.toml", "in the way", status=1)
+case("generate-precision", f"{GENERATE} --precision fp16", "fp16", "fp32", "bf16")
 case("generate-cuda", f"{GENERATE} --device cuda", "no CUDA device", "--device cpu")
 case(
     "generate-grid-onto-folder",

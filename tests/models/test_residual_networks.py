@@ -95,8 +95,10 @@ def test_attention_is_the_formula_and_begins_as_the_identity() -> None:
     torch.testing.assert_close(layer(x), expected)
 
 
-def test_resampling_is_the_filter_1_2_1() -> None:
-    x = torch.randn(1, 2, 8, 8, dtype=torch.float64)
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_resampling_is_the_filter_1_2_1(layout: torch.memory_format) -> None:
+    """In both forms: the layout decides which one is taken."""
+    x = torch.randn(2, 2, 8, 12, dtype=torch.float64).contiguous(memory_format=layout)
     kernel = torch.tensor([1.0, 2.0, 1.0], dtype=torch.float64) / 4
     weight = (kernel[:, None] * kernel).expand(2, 1, 3, 3)
     torch.testing.assert_close(Downsample()(x), F.conv2d(x, weight, stride=2, padding=1, groups=2))
@@ -107,6 +109,11 @@ def test_resampling_is_the_filter_1_2_1() -> None:
     assert torch.equal(Upsample()(flat), torch.full((1, 1, 8, 8), 3.0))
     smooth = Upsample()(torch.arange(6.0).expand(1, 1, 6, 6))
     assert math.isclose(smooth[0, 0, 4, 5].item(), 2.5)
+    for layer in (Downsample(), Upsample()):
+        assert layer(x).is_contiguous(memory_format=layout)
+        inputs = x[:1, :, :4, :4].contiguous(memory_format=layout).requires_grad_()
+        assert torch.autograd.gradcheck(layer, (inputs,))
+        assert torch.autograd.gradgradcheck(layer, (inputs,))
 
 
 @pytest.mark.parametrize("norm", [None, "layer"])

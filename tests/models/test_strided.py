@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facegan.models.layers.strided import StridedConv2d, StridedConvTranspose2d
+from facegan.models.layers.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
 
 SHAPES = [(3, 6), (6, 3), (1, 5), (5, 1), (5, 7), (1, 1), (4, 4)]
-PATCHES = [(256, 4), (128, 5), (256, 260)]  # where bfloat16 becomes one matrix product
+PATCHES = [(256, 4), (128, 5), (128, 132), (256, 260)]  # where bfloat16 becomes one matrix product
 
 
 def theirs(layer: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -83,3 +83,23 @@ def test_the_layout_of_the_weights_decides_the_form_but_not_the_values() -> None
     assert not plain.is_contiguous(memory_format=torch.channels_last)
     assert fast.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(plain, fast)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("shape", [(5, 7), (1, 3), (4, 1)])
+def test_from_one_place_equals_pytorch_up_to_the_second_derivative(
+    shape: tuple[int, int], channels_last: bool
+) -> None:
+    torch.manual_seed(0)
+    layer = FromOnePlace(*shape).double()
+    if channels_last:
+        layer = layer.to(memory_format=torch.channels_last)
+    x = torch.randn(3, shape[0], 1, 1, dtype=torch.float64)
+    expected = derivatives(layer, lambda z: F.conv_transpose2d(z, layer.weight), x)
+    found = derivatives(layer, layer, x)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, msg=lambda m, n=name: n + m)
+    if channels_last:
+        assert found["output"].is_contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert layer.float()(x.float()).dtype == torch.bfloat16

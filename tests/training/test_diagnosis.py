@@ -458,7 +458,7 @@ def test_eight_pictures_are_learned_by_heart(
     with PackWriter(tmp_path / "few", resolution=32, channels=3) as writer:
         writer.add(np.array(source.images), names, names, splits, names)
         writer.finish({"name": "few", "source": "drawn by the tests", "licence": "CC0-1.0"})
-    lines, total = journal_of(tmp_path / "few", "dcgan", 200, FAST, "discriminator.channels=8")
+    lines, total = journal_of(tmp_path / "few", "dcgan", 300, FAST, "discriminator.channels=8")
     assert "overfitting" in kinds(diagnose(lines, total))
 
 

@@ -141,17 +141,28 @@ def test_auto_takes_the_faster(
     trainer = trainer_of(tiny("gan"))
     spec = trainer.state.networks.generator.spec
     monkeypatch.setattr(plan, "bf16_hardware", lambda execution: True)
-    now = [0.0]
+    now, steps = [0.0], [0]
     monkeypatch.setattr(plan.time, "perf_counter", lambda: now[0])
-    for slow, expected in (("fp32", "bf16"), ("bf16", "fp32"), (None, "fp32")):
+    # A clear lead needs two rounds after the warm-up, a small one seconds, none at most twelve.
+    for slow, cost, expected, rounds in (
+        ("fp32", 2.0, "bf16", 2),
+        ("bf16", 2.0, "fp32", 2),
+        ("fp32", 1.2, "bf16", 3),
+        (None, 1.0, "fp32", 4),
+        (None, 0.01, "fp32", 12),
+    ):
 
-        def step(trainer: Any, slow: str | None = slow) -> None:
-            now[0] += 2.0 if trainer.execution.precision == slow else 1.0
+        def step(trainer: Any, slow: str | None = slow, cost: float = cost) -> None:
+            assert trainer.recipe.training.batch == 16
+            steps[0] += 1
+            now[0] += cost if trainer.execution.precision == slow or slow is None else 1.0
 
         monkeypatch.setattr(plan, "_step", step)
-        recipe = tiny("gan", "training.precision=auto")
+        steps[0] = 0
+        recipe = tiny("gan", "training.precision=auto", "training.batch=64")
         found = plan.choose_precision(recipe, spec, trainer.feed, Execution(CPU))
         assert found.precision == expected
+        assert steps[0] == 2 * (1 + rounds)
 
 
 def test_devices_are_taken_at_their_word() -> None:

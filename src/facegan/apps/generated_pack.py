@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from facegan.apps.background import in_background
 from facegan.apps.data import progress_bar
 from facegan.apps.generators import OpenGenerator
 from facegan.data.writer import PackWriter
 from facegan.errors import DataError
 from facegan.runs.files import sha256
+
+# Groups of pictures that may wait for the disk.
+_WAITING = 4
 
 
 def write_pack(
@@ -25,7 +30,7 @@ def write_pack(
     """Write the pictures of these seeds as a pack, with the labels that each was asked for.
 
     Every picture is an identity of its own, since it shows nobody. A few pictures are in
-    memory at a time.
+    memory at a time: a thread writes them while the network computes the next ones.
 
     Args:
         model: what makes them.
@@ -53,21 +58,23 @@ def write_pack(
         PackWriter(out, spec.resolution, spec.channels, names, overwrite) as writer,
         progress_bar("generating") as progress,
     ):
-        done = 0
-        for images in model.pictures(seeds, truncation, asked):
-            numbers = range(done, done + len(images))
-            these = [seeds[number] for number in numbers]
-            files = [f"seed{seed:06}" for seed in these]
-            writer.add(
-                images=images,
-                names=files,
-                identities=files,
-                splits=["train" if number < train else "holdout" for number in numbers],
-                sources=["generator"] * len(images),
-                labels=model.label_values(these, asked),
-            )
-            done += len(images)
-            progress(done, len(seeds))
+        with in_background(threads=1, waiting=_WAITING) as do:
+            done = 0
+            for images, rows in model.labelled_pictures(seeds, truncation, asked):
+                numbers = range(done, done + len(images))
+                files = [f"seed{seeds[number]:06}" for number in numbers]
+                add = partial(
+                    writer.add,
+                    images=images,
+                    names=files,
+                    identities=files,
+                    splits=["train" if number < train else "holdout" for number in numbers],
+                    sources=["generator"] * len(images),
+                    labels=rows,
+                )
+                do(add)
+                done += len(images)
+                progress(done, len(seeds))
         writer.finish(_card(model, seeds, truncation, asked) | {"holdout": _split(train, seeds)})
     return Path(out)
 
@@ -94,6 +101,7 @@ def _card(
             "seeds": {"first": seeds[0], "last": seeds[-1]},
             "truncation": truncation,
             "labels": dict(asked),
+            **({} if model.precision == "fp32" else {"precision": model.precision}),
             "training_data": learned,
         },
         "dropped": {},

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,14 @@ import torch
 
 from facegan.data.conditions import fixed, unscaled
 from facegan.data.spec import Label
-from facegan.errors import printable
+from facegan.errors import FaceganError, printable
+from facegan.models.inference import for_inference
+from facegan.models.interfaces import Generator
 from facegan.runs.find import find_generator
 from facegan.runs.generator_file import GeneratorFile
 from facegan.runs.shelf import DEFAULT, find_model, model_at
-from facegan.training.execution import Execution, choose_device
-from facegan.training.samples import image_inputs, pictures
+from facegan.training.execution import Execution, Precision, choose_device
+from facegan.training.samples import image_inputs, labelled_pictures
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,16 @@ class OpenGenerator:
     Attributes:
         path: its file.
         loaded: the network and where it comes from.
+        network: the same as it computes pictures.
         model: its name, where it is a model in the box or installed.
+        precision: what it computes in.
     """
 
     path: Path
     loaded: GeneratorFile
+    network: Generator
     model: str | None = None
+    precision: Precision = "fp32"
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -66,12 +73,29 @@ class OpenGenerator:
         Raises:
             FaceganError: at once, for labels that `named` refuses.
         """
-        columns = fixed(labels or {}, self.labels)
-        return pictures(self.loaded.generator, self.loaded.pixels, seeds, truncation, columns)
+        return (images for images, _ in self.labelled_pictures(seeds, truncation, labels))
 
-    def label_values(
-        self, seeds: Sequence[int], labels: Mapping[str, float] | None = None
-    ) -> npt.NDArray[np.float32] | None:
+    def labelled_pictures(
+        self,
+        seeds: Sequence[int],
+        truncation: float = 1.0,
+        labels: Mapping[str, float] | None = None,
+    ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32] | None]]:
+        """The same as `pictures`, each group with its labels as the dataset has them.
+
+        Yields:
+            uint8 [n, H, W, C] and float32 [n, L], NaN where one is missing; None without labels.
+        """
+        columns = fixed(labels or {}, self.labels)
+        groups = labelled_pictures(
+            self.network, self.loaded.pixels, seeds, truncation, columns, self.precision
+        )
+        return (
+            (images, None if rows is None else unscaled(rows, self.labels))
+            for images, rows in groups
+        )
+
+    def label_values(self, seeds: Sequence[int]) -> npt.NDArray[np.float32] | None:
         """The labels that `pictures` gives each picture, as the dataset has them.
 
         Returns:
@@ -79,13 +103,15 @@ class OpenGenerator:
         """
         if not self.labels:
             return None
-        columns = fixed(labels or {}, self.labels)
-        rows = [image_inputs(self.loaded.generator, seed, columns)[1] for seed in seeds]
+        rows = [image_inputs(self.loaded.generator, seed)[1] for seed in seeds]
         return unscaled(torch.cat([row for row in rows if row is not None]), self.labels)
 
 
 def open_generator(
-    source: str | Path | None, best: bool = False, device: str = "auto"
+    source: str | Path | None,
+    best: bool = False,
+    device: str = "auto",
+    precision: Precision = "fp32",
 ) -> OpenGenerator:
     """Open a generator, saying on standard error which damaged checkpoints were passed over.
 
@@ -94,11 +120,15 @@ def open_generator(
             model that is used where nothing is asked for.
         best: of a run: its best snapshot instead of its last.
         device: `auto`, `cpu`, `cuda`, `mps`.
+        precision: `fp32`, or `bf16`: faster, and pictures that differ a little.
     """
+    if precision not in get_args(Precision):
+        raise FaceganError(f"--precision {precision} is unknown.", "Use fp32 or bf16.")
     if source is None:
         source = find_model(DEFAULT).path
     path = find_generator(source, lambda message: print(printable(message), file=sys.stderr), best)
     model = model_at(path)
     loaded = GeneratorFile.load(path)
     Execution(choose_device(device), channels_last=True).place(loaded.generator)
-    return OpenGenerator(path, loaded, None if model is None else model.name)
+    network = for_inference(loaded.generator) if precision == "bf16" else loaded.generator
+    return OpenGenerator(path, loaded, network, None if model is None else model.name, precision)

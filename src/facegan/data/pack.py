@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import mmap
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ SPLITS = ("train", "holdout")
 
 _REBUILD = "Import it again with `facegan data import SOURCE PACK --overwrite`."
 _CHUNK = 1 << 24
+_COPIED = 1024  # images at a time
 
 
 class Items(NamedTuple):
@@ -140,6 +142,18 @@ class Pack:
     def sources(self) -> list[str]:
         """The path of each image inside the source that was imported."""
         return self._items.sources
+
+    def copied(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+        """The images of these rows, in memory: uint8 [len(rows),H,W,C].
+
+        What is read of the file on the way does not stay in memory beside the copy.
+        """
+        images = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
+        for begin in range(0, len(rows), _COPIED):
+            part = slice(begin, begin + _COPIED)
+            images[part] = self.images[rows[part]]
+            _let_go(self.images)
+        return images
 
     def indices(self, split: str = "all") -> npt.NDArray[np.int64]:
         """Which images belong to `split` ("train", "holdout" or "all"): int64 [n], ascending."""
@@ -259,6 +273,13 @@ def _read_card(path: Path) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in names):
         raise DataError(f"{path / CARD}: the label names are not all text.", _REBUILD)
     return card
+
+
+def _let_go(images: npt.NDArray[np.uint8]) -> None:
+    """Let the system take back the pages of a mapped file that were read; they are still there."""
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _open_array(path: Path) -> npt.NDArray[Any]:

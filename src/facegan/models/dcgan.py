@@ -19,8 +19,9 @@ from facegan.data.spec import ImageSpec
 from facegan.models.interfaces import Discriminator, Generator, Latent, Width, output_activation
 from facegan.models.layers.heads import Heads, HeadsConfig
 from facegan.models.layers.initial import dcgan_weights
+from facegan.models.layers.layout import flattened
 from facegan.models.layers.norm import BatchNorm2d
-from facegan.models.layers.strided import StridedConv2d, StridedConvTranspose2d
+from facegan.models.layers.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
 from facegan.models.resolutions import require_resolution
 
 RESOLUTIONS = (32, 64, 128, 256)
@@ -74,7 +75,7 @@ class DcganGenerator(Generator):
         super().__init__(config.latent, spec)
         widths = _widths(config.channels, spec.resolution)[::-1]
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(self.inputs, widths[0], 4, bias=False),
+            FromOnePlace(self.inputs, widths[0]),
             BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
@@ -118,4 +119,4 @@ class DcganDiscriminator(Discriminator):
 
     def features(self, images: Tensor) -> Tensor:
         """See `Discriminator.features`."""
-        return self.layers(images).flatten(1)
+        return flattened(self.layers(images))

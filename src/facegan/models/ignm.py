@@ -25,10 +25,11 @@ from facegan.models.interfaces import Discriminator, Generator, Latent, Width, o
 from facegan.models.layers.attention import SelfAttention
 from facegan.models.layers.heads import Heads, HeadsConfig
 from facegan.models.layers.initial import dcgan_weights
+from facegan.models.layers.layout import flattened
 from facegan.models.layers.minibatch import MinibatchDeviation
 from facegan.models.layers.norm import BatchNorm2d
 from facegan.models.layers.spectral import spectral_norm
-from facegan.models.layers.strided import StridedConv2d, StridedConvTranspose2d
+from facegan.models.layers.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
 from facegan.models.resolutions import require_place_for_attention, require_resolution
 
 RESOLUTIONS = (32, 64, 128, 256)
@@ -113,6 +114,8 @@ def _widths(config: IgnmGeneratorConfig | IgnmDiscriminatorConfig, resolution: i
 class _Up(nn.Module):
     """Twice the resolution: a strided convolution, normalised; beside it a 1×1; ReLU."""
 
+    normalised = (("strided", "norm"),)  # for facegan.models.inference
+
     def __init__(self, wide: int, narrow: int, skip: bool) -> None:
         super().__init__()
         self.strided = StridedConvTranspose2d(wide, narrow, bias=False)
@@ -150,7 +153,7 @@ class IgnmGenerator(Generator):
         super().__init__(config.latent, spec)
         widths = _widths(config, spec.resolution)[::-1]
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(self.inputs, widths[0], _LOWEST, bias=False),
+            FromOnePlace(self.inputs, widths[0]),
             BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
@@ -201,7 +204,7 @@ class IgnmDiscriminator(Discriminator):
         """See `Discriminator.features`."""
         maps = self.layers(images)
         found = [F.adaptive_avg_pool2d(maps, side).flatten(1) for side in self._pools[1:]]
-        found.insert(0, maps.flatten(1))
+        found.insert(0, flattened(maps))
         if self.deviation is not None:
             found.append(self.deviation(maps))
         return torch.cat(found, 1)

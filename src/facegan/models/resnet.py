@@ -104,6 +104,8 @@ def _widths(
 class _Up(nn.Module):
     """Twice the resolution: norm, ReLU, enlarge, 3×3, norm, ReLU, 3×3; beside it a 1×1."""
 
+    normalised = (("first", "norms.1"),)  # for facegan.models.inference
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.norms = nn.ModuleList((BatchNorm2d(inputs), BatchNorm2d(outputs)))

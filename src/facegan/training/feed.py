@@ -169,7 +169,7 @@ class _Images:
         images = pack.images
         self._rows = train
         if images.nbytes <= _IN_MEMORY_BYTES:
-            images = np.ascontiguousarray(images[train])
+            images = pack.copied(train)
             self._rows = np.arange(len(train))
         self._images = images
         self._on_device: Tensor | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -11,19 +12,20 @@ from torch import Tensor
 from facegan.data.pixels import Pixels
 from facegan.models.interfaces import Generator
 from facegan.seeding import image_random
+from facegan.training.execution import Execution, Precision
 
 # Pictures are always computed in groups of this size, the last one filled up, because a
 # library may choose another algorithm, with other rounding, for another batch size.
 GROUP = 32
 
 
-@torch.no_grad()
 def pictures(
     generator: Generator,
     pixels: Pixels,
     seeds: Sequence[int],
     truncation: float = 1.0,
     labels: Mapping[int, float] | None = None,
+    precision: Precision = "fp32",
 ) -> Iterator[np.ndarray]:
     """Generate one picture for each seed.
 
@@ -36,21 +38,52 @@ def pictures(
         labels: scaled values that the labels of these columns have in every picture. The
             others, and without this all of them, are those of a training image that the seed
             chooses.
+        precision: `bf16` computes convolutions and matrix products in bfloat16.
 
     Yields:
         uint8 [n, H, W, C], n ≤ 32 at a time, in the order of the seeds.
     """
+    for images, _ in labelled_pictures(generator, pixels, seeds, truncation, labels, precision):
+        yield images
+
+
+@torch.no_grad()
+def labelled_pictures(
+    generator: Generator,
+    pixels: Pixels,
+    seeds: Sequence[int],
+    truncation: float = 1.0,
+    labels: Mapping[int, float] | None = None,
+    precision: Precision = "fp32",
+) -> Iterator[tuple[np.ndarray, Tensor | None]]:
+    """The same as `pictures`, each group with its labels.
+
+    Yields:
+        uint8 [n, H, W, C] and float32 [n, L] on the CPU (None without labels), n ≤ 32 at a time.
+    """
     device = next(generator.parameters()).device
     for begin in range(0, len(seeds), GROUP):
-        group = list(seeds[begin : begin + GROUP])
-        filled = group + group[-1:] * (GROUP - len(group))
-        inputs = [image_inputs(generator, seed, labels) for seed in filled]
+        group = seeds[begin : begin + GROUP]
+        inputs = [image_inputs(generator, seed, labels) for seed in group]
+        inputs += inputs[-1:] * (GROUP - len(group))
         z = torch.cat([z for z, _ in inputs])
-        given = [label for _, label in inputs if label is not None]
-        images = generator(
-            (z * truncation).to(device), torch.cat(given).to(device) if given else None
-        )
-        yield pixels.to_bytes(images)[: len(group)].cpu().numpy()
+        rows = [row for _, row in inputs if row is not None]
+        given = torch.cat(rows) if rows else None
+        with _computing(device, precision):
+            images = generator(
+                (z * truncation).to(device), None if given is None else given.to(device)
+            )
+        made = pixels.to_bytes(images)[: len(group)].cpu().numpy()
+        yield made, None if given is None else given[: len(group)].cpu()
+
+
+def _computing(
+    device: torch.device, precision: Precision
+) -> contextlib.AbstractContextManager[object]:
+    """The number format that networks run in; whatever it is now, for `fp32`."""
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    return Execution(device, precision).autocast()
 
 
 def image_inputs(

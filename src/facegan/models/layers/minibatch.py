@@ -24,5 +24,7 @@ class MinibatchDeviation(nn.Module):
         n = len(maps)
         group = next(size for size in range(min(_GROUP, n), 0, -1) if n % size == 0)
         groups = maps.float().reshape(n // group, group, -1)
-        deviation = torch.sqrt(groups.var(1, unbiased=False) + 1e-8).mean(1)
+        # `var` over a middle dimension takes ten times as long on the CPU.
+        variance = (groups - groups.mean(1, keepdim=True)).square().mean(1)
+        deviation = torch.sqrt(variance + 1e-8).mean(1)
         return deviation.repeat_interleave(group)[:, None].to(maps.dtype)

@@ -7,7 +7,9 @@ On the CPU, measured on a processor with AVX512-BF16 (benchmarks/train_speed.py)
   general kernels; the transposed one to RGB is three times as fast as a 2×2 convolution to
   four phases, which are then interleaved;
 - with many channels and few pixels, bfloat16 runs faster as one matrix product of patches
-  (forward from 256 channels, weight gradient from 128). In float32 it never does.
+  (forward from 256 channels, or from 128 at few places; weight gradient from 128). In float32
+  it never does;
+- from one place to 4×4, as at the beginning of a generator, it is a matrix product anyway.
 
 Elsewhere than on the CPU, PyTorch's own operators are called. Each operator's gradient is
 made of differentiable parts, so gradient penalties work through both forms.
@@ -25,8 +27,10 @@ from torch.nn import functional as F
 # Where the matrix product of patches is faster in bfloat16, in input channels.
 _PATCHES_FORWARD = 256
 _PATCHES_WEIGHT = 128
+# With so few places of the output, in all images together, already from the lower number on.
+_FEW_PLACES = 512
 # Up to this many channels on the image's side, phases are faster than the general kernel.
-_THIN = 4
+THIN = 4
 
 
 class StridedConv2d(nn.Conv2d):
@@ -69,6 +73,27 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
         return _with_bias(_Up.apply(*_prepared(input, weight)), self.bias)
 
 
+class FromOnePlace(nn.ConvTranspose2d):
+    """Transposed convolution of a single place to 4×4: kernel 4, without bias.
+
+    Args:
+        wide: input channels.
+        narrow: output channels.
+    """
+
+    def __init__(self, wide: int, narrow: int) -> None:
+        super().__init__(wide, narrow, 4, bias=False)
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """[N, C, 1, 1] → [N, C', 4, 4]."""
+        weight = self.weight
+        if not _on_cpu(input, weight):
+            return F.conv_transpose2d(input, weight)
+        # As they lie in memory, the weights are a matrix already, and the maps come out right.
+        matrix = weight.permute(0, 2, 3, 1).flatten(1)
+        return (input.flatten(1) @ matrix).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+
+
 def _on_cpu(input: Tensor, weight: Tensor) -> bool:
     """Whether the forms here apply: on the CPU, with the weights laid out channels_last."""
     return input.device.type == "cpu" and weight.is_contiguous(memory_format=torch.channels_last)
@@ -89,7 +114,8 @@ def _with_bias(output: Tensor, bias: Tensor | None) -> Tensor:
 def _down(x: Tensor, weight: Tensor) -> Tensor:
     """The convolution. x [N, C, H, W], weight [C', C, 4, 4] → [N, C', H/2, W/2]."""
     n, channels, height, width = x.shape
-    if x.dtype == torch.bfloat16 and channels >= _PATCHES_FORWARD:
+    few = channels >= _PATCHES_WEIGHT and n * height * width // 4 <= _FEW_PLACES
+    if x.dtype == torch.bfloat16 and (few or channels >= _PATCHES_FORWARD):
         rows = _patches(x) @ weight.permute(0, 2, 3, 1).flatten(1).t()
         return rows.view(n, height // 2, width // 2, -1).permute(0, 3, 1, 2)
     return F.conv2d(x, weight, None, 2, 1)
@@ -97,15 +123,30 @@ def _down(x: Tensor, weight: Tensor) -> Tensor:
 
 def _up(y: Tensor, weight: Tensor) -> Tensor:
     """Its adjoint. y [N, C', H, W], weight [C', C, 4, 4] → [N, C, 2H, 2W]."""
-    wide, narrow = weight.shape[:2]
-    if narrow > _THIN:
+    if weight.shape[1] > THIN:
         return F.conv_transpose2d(y, weight, None, 2, 1)
-    # Output pixels of one parity of row and column see a 2×2 part of the kernel each: four
-    # small convolutions in one, whose results interleave.
-    phases = weight.view(wide, narrow, 2, 2, 2, 2).flip(2, 4).permute(3, 5, 1, 0, 2, 4)
-    kernel = phases.reshape(4 * narrow, wide, 2, 2).contiguous(memory_format=torch.channels_last)
-    z = F.conv2d(y, kernel, None, 1, 1)
-    n, _, height, width = z.shape
+    return interleaved(F.conv2d(y, phases(weight), None, 1, 1))
+
+
+def phases(weight: Tensor) -> Tensor:
+    """The kernel of `_up` as that of a 2×2 convolution to four phases of its output.
+
+    Output pixels of one parity of row and column see a 2×2 part of the kernel each: four small
+    convolutions in one, whose results interleave. [C', C, 4, 4] → [4 C, C', 2, 2].
+    """
+    wide, narrow = weight.shape[:2]
+    parts = weight.view(wide, narrow, 2, 2, 2, 2).flip(2, 4).permute(3, 5, 1, 0, 2, 4)
+    kernel = parts.reshape(4 * narrow, wide, 2, 2)
+    return kernel.contiguous(memory_format=torch.channels_last)
+
+
+def interleaved(z: Tensor) -> Tensor:
+    """The output of the convolution with `phases`, padded by 1, as one image.
+
+    [N, 4 C, H+1, W+1] → [N, C, 2H, 2W].
+    """
+    n, channels, height, width = z.shape
+    narrow = channels // 4
     z = z.permute(0, 2, 3, 1).view(n, height, width, 2, 2, narrow).permute(0, 1, 3, 2, 4, 5)
     z = z.reshape(n, 2 * height, 2 * width, narrow)
     return z[:, 1:-1, 1:-1].contiguous().permute(0, 3, 1, 2)

@@ -1,0 +1,151 @@
+"""facegan itself, through what its commands call."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peers.protocol import (
+    BATCH,
+    CHANNELS,
+    LATENT,
+    Job,
+    Measured,
+    command_seconds,
+    serve,
+    since_start,
+)
+
+if TYPE_CHECKING:
+    from facegan.recipe import Recipe
+
+
+def train(job: Job) -> Measured:
+    """`facegan train` on the recipe `dcgan` or `sngan`: precision probed, then steps."""
+    from facegan.startup import tune_process
+
+    tune_process()  # as the command line does, before PyTorch is imported
+
+    from facegan.data.pack import Pack
+    from facegan.training.execution import processes
+    from facegan.training.feed import Feed
+    from facegan.training.plan import choose_precision
+    from facegan.training.state import TrainingState
+    from facegan.training.step import Trainer
+
+    recipe, pack = _recipe(job), Pack.open(job.pack)
+    with processes("cpu", job.threads) as execution:
+        feed = Feed.of(recipe, pack, execution)
+        execution = choose_precision(recipe, pack.spec, feed, execution)
+        state = TrainingState(recipe, pack.spec, execution)
+        trainer = Trainer(recipe, state, feed, execution, total=10**9)
+        networks = state.networks.generator, state.networks.discriminator
+        generator, discriminator = (sum(p.numel() for p in each.parameters()) for each in networks)
+        parameters, note = (generator, discriminator), execution.precision
+        if job.task == "first-step":
+            trainer.step()
+            return Measured(since_start(job), parameters, f"{note}, the choice of it included")
+        for _ in range(job.warmup):
+            trainer.step()
+        begin = time.perf_counter()
+        for _ in range(job.steps):
+            trainer.step()
+        seconds = time.perf_counter() - begin
+    return Measured(job.steps * trainer.step_images / seconds, parameters, note)
+
+
+def sample(job: Job) -> Measured:
+    """What `facegan generate` does, from a file with an untrained generator."""
+    from facegan.startup import tune_process
+
+    tune_process()
+
+    from facegan.apps.generate import generate
+    from facegan.apps.generators import open_generator
+    from peers.sampling import median_ms
+
+    path = _untrained(job)
+    count = max(job.pictures // BATCH, 1) * BATCH
+    if job.task == "sample-png":
+        generate(path, job.scratch / "warm", n=BATCH, device="cpu")
+        begin = time.perf_counter()
+        generate(path, job.scratch / "pictures", n=count, device="cpu")
+        return Measured(count / (time.perf_counter() - begin), note="with seed and recipe inside")
+    model = open_generator(path, device="cpu")
+    if job.task == "latency":
+        return Measured(median_ms(lambda: list(model.pictures([0]))))
+    list(model.pictures(range(BATCH)))
+    begin = time.perf_counter()
+    for _ in model.pictures(range(count)):
+        pass
+    return Measured(count / (time.perf_counter() - begin))
+
+
+def startup(job: Job) -> Measured:
+    """`facegan --help`."""
+    return Measured(command_seconds([sys.executable, "-m", "facegan", "--help"]))
+
+
+def import_archive(job: Job) -> Measured:
+    """`facegan data import`, the whole command."""
+    import subprocess
+
+    from facegan.data.pack import Pack
+
+    if job.archive is None:
+        raise ValueError("no archive was given: --lfw")
+    out = job.scratch / "pack"
+    command = [sys.executable, "-m", "facegan", "data", "import", str(job.archive), str(out)]
+    begin = time.perf_counter()
+    subprocess.run([*command, "--workers", str(job.threads)], check=True)
+    seconds = time.perf_counter() - begin
+    return Measured(len(Pack.open(out).images) / seconds, note="the whole command")
+
+
+def _recipe(job: Job) -> Recipe:
+    """The networks, batch and latent that the peers have."""
+    from facegan.recipe import Recipe
+
+    if job.task in ("train-resnet", "sample-resnet"):
+        width = f"generator.channels={job.width}", f"discriminator.channels={job.width}"
+        return Recipe.load("sngan").override(*width)
+    return Recipe.load("dcgan").override(
+        f"generator.channels={CHANNELS}",
+        f"discriminator.channels={CHANNELS}",
+        f"generator.latent.size={LATENT}",
+        f"training.batch={BATCH}",
+    )
+
+
+def _untrained(job: Job) -> Path:
+    """A generator's file, as a run leaves one."""
+    from facegan.data.pack import Pack
+    from facegan.runs.generator_file import GeneratorFile
+    from facegan.training.execution import processes
+    from facegan.training.feed import pixels_of
+    from facegan.training.state import TrainingState
+
+    recipe, pack = _recipe(job), Pack.open(job.pack)
+    with processes("cpu", job.threads) as execution:
+        average = TrainingState(recipe, pack.spec, execution).average
+    path = job.scratch / "generator.safetensors"
+    GeneratorFile(average, recipe, pixels_of(recipe, pack.card), 0, {"name": "none"}).save(path)
+    return path
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "train-dcgan": train,
+            "train-resnet": train,
+            "first-step": train,
+            "sample": sample,
+            "sample-resnet": sample,
+            "sample-png": sample,
+            "latency": sample,
+            "startup": startup,
+            "import": import_archive,
+        },
+    )
