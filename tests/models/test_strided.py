@@ -86,20 +86,32 @@ def test_the_layout_of_the_weights_decides_the_form_but_not_the_values() -> None
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("shape", [(5, 7), (1, 3), (4, 1)])
 def test_from_one_place_equals_pytorch_up_to_the_second_derivative(
-    shape: tuple[int, int], channels_last: bool
+    shape: tuple[int, int], autocast: bool, channels_last: bool
 ) -> None:
+    """Autocast decides the form, and leaves float64 as it is."""
     torch.manual_seed(0)
     layer = FromOnePlace(*shape).double()
     if channels_last:
         layer = layer.to(memory_format=torch.channels_last)
     x = torch.randn(3, shape[0], 1, 1, dtype=torch.float64)
     expected = derivatives(layer, lambda z: F.conv_transpose2d(z, layer.weight), x)
-    found = derivatives(layer, layer, x)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        found = derivatives(layer, layer, x)
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=lambda m, n=name: n + m)
-    if channels_last:
-        assert found["output"].is_contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            assert layer.float()(x.float()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (64, 48)])
+def test_from_one_place_in_bfloat16(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    layer = FromOnePlace(*shape).to(memory_format=torch.channels_last)
+    x = torch.randn(3, shape[0], 1, 1)
+    exact = layer(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x)
+    assert found.dtype == torch.bfloat16
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert (found.float() - exact).norm() <= 0.01 * exact.norm()

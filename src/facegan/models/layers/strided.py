@@ -9,7 +9,9 @@ On the CPU, measured on a processor with AVX512-BF16 (benchmarks/train_speed.py)
 - with many channels and few pixels, bfloat16 runs faster as one matrix product of patches
   (forward from 256 channels, or from 128 at few places; weight gradient from 128). In float32
   it never does;
-- from one place to 4×4, as at the beginning of a generator, it is a matrix product anyway.
+- from one place to 4×4, as at the beginning of a generator, it is a matrix product, and in
+  bfloat16 faster as one. In float32 the convolution is kept: its results for a picture do not
+  depend on how many others are computed with it.
 
 Elsewhere than on the CPU, PyTorch's own operators are called. Each operator's gradient is
 made of differentiable parts, so gradient penalties work through both forms.
@@ -87,7 +89,7 @@ class FromOnePlace(nn.ConvTranspose2d):
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """[N, C, 1, 1] → [N, C', 4, 4]."""
         weight = self.weight
-        if not _on_cpu(input, weight):
+        if not _on_cpu(input, weight) or not torch.is_autocast_enabled("cpu"):
             return F.conv_transpose2d(input, weight)
         # As they lie in memory, the weights are a matrix already, and the maps come out right.
         matrix = weight.permute(0, 2, 3, 1).flatten(1)
