@@ -184,6 +184,13 @@ PEERS: dict[str, Peer] = {
             environment="facegan",
         ),
         Peer(
+            name="facegan-bf16",
+            worker=_WORKERS / "facegan_bf16_worker.py",
+            tasks=("sample", "sample-resnet", "sample-png", "latency"),
+            environment=REFERENCE,
+            note="`--precision bf16`, not the default: a seed's picture differs by a level or so.",
+        ),
+        Peer(
             name="plain",
             worker=_WORKERS / "plain_worker.py",
             tasks=(*_GAN, "import"),

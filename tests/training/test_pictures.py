@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 
 from facegan.apps.generate import generate
+from facegan.apps.generators import open_generator
 from facegan.apps.train import train
 from facegan.data.grid import grid
 from facegan.errors import FaceganError
 from facegan.runs.find import find_generator
+from facegan.training.samples import image_inputs
 
 Make = Callable[..., Any]
 
@@ -52,6 +54,18 @@ def test_the_picture_of_a_seed(
     for path in written:
         assert path.read_bytes() == first[path.name]
     assert sorted((tmp_path / "out").iterdir()) == written
+
+
+def test_pictures_of_latents_are_those_of_their_seeds(run: Path) -> None:
+    opened = open_generator(run)
+    seeds = [5, 40, 7]
+    z = torch.cat([image_inputs(opened.network, seed)[0] for seed in seeds])
+    (expected,) = opened.pictures(seeds)
+    found = opened.pictures_at(z)
+    assert (found.dtype, found.shape) == (np.uint8, expected.shape)
+    # Another batch may round a value to the next level.
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert np.abs(opened.pictures_at(z[1:2]).astype(int) - expected[1:2]).max() <= 1
 
 
 def test_seeds_give_different_pictures(first: dict[str, bytes]) -> None:

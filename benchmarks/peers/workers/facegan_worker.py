@@ -20,6 +20,7 @@ from peers.protocol import (
 
 if TYPE_CHECKING:
     from facegan.recipe import Recipe
+    from facegan.training.execution import Precision
 
 
 def train(job: Job) -> Measured:
@@ -56,11 +57,16 @@ def train(job: Job) -> Measured:
     return Measured(job.steps * trainer.step_images / seconds, parameters, note)
 
 
-def sample(job: Job) -> Measured:
-    """What `facegan generate` does, from a file with an untrained generator."""
+def sample(job: Job, precision: Precision = "fp32") -> Measured:
+    """What `facegan generate` does, from a file with an untrained generator.
+
+    The time for one picture is that of a latent at hand: one of a seed costs a whole group.
+    """
     from facegan.startup import tune_process
 
     tune_process()
+
+    import torch
 
     from facegan.apps.generate import generate
     from facegan.apps.generators import open_generator
@@ -69,13 +75,14 @@ def sample(job: Job) -> Measured:
     path = _untrained(job)
     count = max(job.pictures // BATCH, 1) * BATCH
     if job.task == "sample-png":
-        generate(path, job.scratch / "warm", n=BATCH, device="cpu")
+        generate(path, job.scratch / "warm", n=BATCH, device="cpu", precision=precision)
         begin = time.perf_counter()
-        generate(path, job.scratch / "pictures", n=count, device="cpu")
+        generate(path, job.scratch / "pictures", n=count, device="cpu", precision=precision)
         return Measured(count / (time.perf_counter() - begin), note="with seed and recipe inside")
-    model = open_generator(path, device="cpu")
+    model = open_generator(path, device="cpu", precision=precision)
     if job.task == "latency":
-        return Measured(median_ms(lambda: list(model.pictures([0]))))
+        latent = model.loaded.generator.latent
+        return Measured(median_ms(lambda: model.pictures_at(torch.randn(1, latent.size))))
     list(model.pictures(range(BATCH)))
     begin = time.perf_counter()
     for _ in model.pictures(range(count)):

@@ -21,7 +21,7 @@ from facegan.runs.find import find_generator
 from facegan.runs.generator_file import GeneratorFile
 from facegan.runs.shelf import DEFAULT, find_model, model_at
 from facegan.training.execution import Execution, Precision, choose_device
-from facegan.training.samples import image_inputs, labelled_pictures
+from facegan.training.samples import image_inputs, labelled_pictures, pictures_at
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,20 @@ class OpenGenerator:
             (images, None if rows is None else unscaled(rows, self.labels))
             for images, rows in groups
         )
+
+    def pictures_at(
+        self, z: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Pictures of given latents at once, without waiting for a group of them.
+
+        Args:
+            z: float [N, Z], as they enter the network.
+            labels: float [N, L], scaled as while training; for a generator with labels.
+
+        Returns:
+            uint8 [N, H, W, C]; a last bit may differ from `pictures`.
+        """
+        return pictures_at(self.network, self.loaded.pixels, z, labels, self.precision)
 
     def label_values(self, seeds: Sequence[int]) -> npt.NDArray[np.float32] | None:
         """The labels that `pictures` gives each picture, as the dataset has them.

@@ -61,7 +61,6 @@ def labelled_pictures(
     Yields:
         uint8 [n, H, W, C] and float32 [n, L] on the CPU (None without labels), n ≤ 32 at a time.
     """
-    device = next(generator.parameters()).device
     for begin in range(0, len(seeds), GROUP):
         group = seeds[begin : begin + GROUP]
         inputs = [image_inputs(generator, seed, labels) for seed in group]
@@ -69,12 +68,36 @@ def labelled_pictures(
         z = torch.cat([z for z, _ in inputs])
         rows = [row for _, row in inputs if row is not None]
         given = torch.cat(rows) if rows else None
-        with _computing(device, precision):
-            images = generator(
-                (z * truncation).to(device), None if given is None else given.to(device)
-            )
-        made = pixels.to_bytes(images)[: len(group)].cpu().numpy()
+        made = pictures_at(generator, pixels, z * truncation, given, precision)[: len(group)]
         yield made, None if given is None else given[: len(group)].cpu()
+
+
+@torch.no_grad()
+def pictures_at(
+    generator: Generator,
+    pixels: Pixels,
+    z: Tensor,
+    labels: Tensor | None = None,
+    precision: Precision = "fp32",
+) -> np.ndarray:
+    """Pictures of given latents, all at once: for whoever explores, and waits for one of them.
+
+    They may differ in a last bit from those that `pictures` computes in its groups.
+
+    Args:
+        generator: in evaluation mode.
+        pixels: its conversion to bytes.
+        z: float [N, Z], as they enter the network.
+        labels: float [N, L], scaled; None for a generator without labels.
+        precision: `bf16` computes convolutions and matrix products in bfloat16.
+
+    Returns:
+        uint8 [N, H, W, C].
+    """
+    device = next(generator.parameters()).device
+    with _computing(device, precision):
+        images = generator(z.to(device), None if labels is None else labels.to(device))
+    return pixels.to_bytes(images).cpu().numpy()
 
 
 def _computing(
