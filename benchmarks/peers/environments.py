@@ -44,7 +44,7 @@ def prepare(peer: Peer, folder: Path, run: Run | None = None) -> Path:
     """
     if peer.requirements is None:
         return Path(sys.executable)
-    if peer.name == REFERENCE:
+    if peer.environment == REFERENCE:
         peer = replace(peer, requirements=_of_project())
     run = run or _run
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def prepare(peer: Peer, folder: Path, run: Run | None = None) -> Path:
     commands = peer_commands(peer, folder)
     _once(home, commands[:1], run)
     paths = [site_packages(shared)]
-    if peer.name == REFERENCE:
+    if peer.environment == REFERENCE:
         paths.append(PROJECT / "src")
     (site_packages(home) / "beside.pth").write_text("".join(f"{path}\n" for path in paths))
     _once(home, commands, run)
