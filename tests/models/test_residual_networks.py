@@ -153,3 +153,21 @@ def test_what_does_not_fit_is_refused(build: object, says: str) -> None:
     with pytest.raises(RecipeError, match=says) as refused:
         build()  # type: ignore[operator]
     assert refused.value.hint
+
+
+def test_r3gans_tensors_keep_their_names() -> None:
+    """So that files of earlier versions load, although biases are added by the convolutions."""
+    from facegan.models.r3gan import ResidualBlock
+
+    torch.manual_seed(0)
+    block = ResidualBlock(8, expansion=2, group=4, stack=4)
+    names = ["branch.0.weight", "branch.1.bias", "branch.2.weight", "branch.3.bias"]
+    assert list(block.state_dict()) == [*names, "branch.4.weight"]
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.3)
+    w = block.state_dict()
+    x = torch.randn(2, 8, 5, 5)
+    y = F.conv2d(x, w["branch.0.weight"]) + w["branch.1.bias"][:, None, None]
+    y = F.conv2d(F.leaky_relu(y, 0.2), w["branch.2.weight"], padding=1, groups=4)
+    y = F.leaky_relu(y + w["branch.3.bias"][:, None, None], 0.2)
+    torch.testing.assert_close(block(x), x + F.conv2d(y, w["branch.4.weight"]))

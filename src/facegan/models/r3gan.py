@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from facegan.config import Config
 from facegan.data.pixels import Range
@@ -97,8 +98,20 @@ class R3ganDiscriminatorConfig(_Shape):
         return R3ganDiscriminator(self, spec)
 
 
+class _Bias(nn.Module):
+    """A number for each channel, which the convolution before it adds, then the leaky ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, before: nn.Conv2d) -> Tensor:
+        y = F.conv2d(x, before.weight, self.bias, 1, before.padding, 1, before.groups)
+        return F.leaky_relu(y, _SLOPE, inplace=True)
+
+
 class ResidualBlock(nn.Module):
-    """x + W₃ φ(W₂ φ(W₁ x)): 1×1 wider, 3×3 in groups, 1×1 back."""
+    """x + W₃ φ(W₂ φ(W₁ x)): 1×1 wider, 3×3 in groups, 1×1 back; φ adds biases first."""
 
     def __init__(self, width: int, expansion: int, group: int, stack: int) -> None:
         """`stack`: how many such blocks stand one after the other in the network."""
@@ -106,17 +119,20 @@ class ResidualBlock(nn.Module):
         wide = width * expansion
         # Fixup: L^(−1/(2m − 2)) for m layers in each of L branches; the last one is zero.
         gain = _GAIN * stack ** (-1 / (2 * _DEPTH - 2))
-        self.branch = nn.Sequential(
-            _convolution(width, wide, 1, gain=gain, bias=True),
-            nn.LeakyReLU(_SLOPE, inplace=True),
-            _convolution(wide, wide, 3, gain=gain, groups=wide // group, bias=True),
-            nn.LeakyReLU(_SLOPE, inplace=True),
-            _convolution(wide, width, 1, gain=0.0),
+        self.branch = nn.ModuleList(
+            (
+                _convolution(width, wide, 1, gain=gain),
+                _Bias(wide),
+                _convolution(wide, wide, 3, gain=gain, groups=wide // group),
+                _Bias(wide),
+                _convolution(wide, width, 1, gain=0.0),
+            )
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] → the same shape."""
-        return x + self.branch(x)
+        wider, first, grouped, second, back = self.branch
+        return x + back(second(first(x, wider), grouped))
 
 
 def _blocks(config: _Shape, width: int, levels: int) -> list[nn.Module]:
@@ -133,13 +149,10 @@ def _convolution(
     kernel: int,
     gain: float = 1.0,
     groups: int = 1,
-    bias: bool = False,
 ) -> nn.Conv2d:
-    """Weights from N(0, gain² / fan-in), biases 0."""
-    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=bias)
+    """Without bias, weights from N(0, gain² / fan-in)."""
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
     return layer
 
 
