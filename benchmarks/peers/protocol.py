@@ -83,6 +83,13 @@ class Measured:
 Task = Callable[[Job], Measured]
 
 
+def gan(train: Task, sample: Task, startup: Task) -> dict[str, Task]:
+    """The tasks of a worker that has a DCGAN, by name."""
+    training = dict.fromkeys(("train-dcgan", "first-step"), train)
+    sampling = dict.fromkeys(("sample", "sample-png", "latency"), sample)
+    return training | sampling | {"startup": startup}
+
+
 def serve(tasks: Mapping[str, Task]) -> None:
     """Do what the command line asks, and print the answer.
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 _LATENCY_ROUNDS = 30
 
 
+def measured(job: Job, draw: Draw) -> Measured:
+    """What the task asks of a generator."""
+    ways = {"sample": in_memory, "sample-png": as_files, "latency": one}
+    return ways[job.task](job, draw)
+
+
 def in_memory(job: Job, draw: Draw) -> Measured:
     """Images a second, from latents to uint8 arrays [n, H, W, C]."""
     to_bytes(draw(BATCH))

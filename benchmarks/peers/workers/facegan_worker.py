@@ -14,6 +14,7 @@ from peers.protocol import (
     Job,
     Measured,
     command_seconds,
+    gan,
     serve,
     since_start,
 )
@@ -30,6 +31,7 @@ def train(job: Job) -> Measured:
     tune_process()  # as the command line does, before PyTorch is imported
 
     from facegan.data.pack import Pack
+    from facegan.models.interfaces import parameter_count
     from facegan.training.execution import processes
     from facegan.training.feed import Feed
     from facegan.training.plan import choose_precision
@@ -42,9 +44,8 @@ def train(job: Job) -> Measured:
         execution = choose_precision(recipe, pack.spec, feed, execution)
         state = TrainingState(recipe, pack.spec, execution)
         trainer = Trainer(recipe, state, feed, execution, total=10**9)
-        networks = state.networks.generator, state.networks.discriminator
-        generator, discriminator = (sum(p.numel() for p in each.parameters()) for each in networks)
-        parameters, note = (generator, discriminator), execution.precision
+        networks, note = state.networks, execution.precision
+        parameters = parameter_count(networks.generator), parameter_count(networks.discriminator)
         if job.task == "first-step":
             trainer.step()
             return Measured(since_start(job), parameters, f"{note}, the choice of it included")
@@ -143,16 +144,5 @@ def _untrained(job: Job) -> Path:
 
 
 if __name__ == "__main__":
-    serve(
-        {
-            "train-dcgan": train,
-            "train-resnet": train,
-            "first-step": train,
-            "sample": sample,
-            "sample-resnet": sample,
-            "sample-png": sample,
-            "latency": sample,
-            "startup": startup,
-            "import": import_archive,
-        },
-    )
+    more = {"train-resnet": train, "sample-resnet": sample, "import": import_archive}
+    serve(gan(train, sample, startup) | more)

@@ -11,7 +11,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from peers.protocol import CHANNELS, LATENT, Job, Measured, command_seconds, serve, since_start
+from peers.protocol import CHANNELS, LATENT, Job, Measured, command_seconds, gan, serve, since_start
 
 _SCRIPT = Path(__file__).parents[2] / "plain_dcgan.py"
 
@@ -46,8 +46,7 @@ def sample(job: Job) -> Measured:
     def draw(n: int) -> torch.Tensor:
         return generator(torch.randn(n, LATENT, 1, 1))
 
-    ways = {"sample": sampling.in_memory, "sample-png": sampling.as_files, "latency": sampling.one}
-    return ways[job.task](job, draw)
+    return sampling.measured(job, draw)
 
 
 def startup(job: Job) -> Measured:
@@ -81,14 +80,4 @@ def import_archive(job: Job) -> Measured:
 
 
 if __name__ == "__main__":
-    serve(
-        {
-            "train-dcgan": train,
-            "first-step": train,
-            "sample": sample,
-            "sample-png": sample,
-            "latency": sample,
-            "startup": startup,
-            "import": import_archive,
-        },
-    )
+    serve(gan(train, sample, startup) | {"import": import_archive})

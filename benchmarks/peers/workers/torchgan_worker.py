@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from peers.protocol import CHANNELS, LATENT, Job, Measured, command_seconds, serve
+from peers.protocol import CHANNELS, LATENT, Job, Measured, command_seconds, gan, serve
 
 
 def train(job: Job) -> Measured:
@@ -51,8 +51,7 @@ def sample(job: Job) -> Measured:
     def draw(n: int) -> torch.Tensor:
         return generator(*generator.sampler(n, device))
 
-    ways = {"sample": sampling.in_memory, "sample-png": sampling.as_files, "latency": sampling.one}
-    return ways[job.task](job, draw)
+    return sampling.measured(job, draw)
 
 
 def startup(job: Job) -> Measured:
@@ -81,13 +80,4 @@ def _generator() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(
-        {
-            "train-dcgan": train,
-            "first-step": train,
-            "sample": sample,
-            "sample-png": sample,
-            "latency": sample,
-            "startup": startup,
-        },
-    )
+    serve(gan(train, sample, startup))

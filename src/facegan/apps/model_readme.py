@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from facegan.apps.model_markdown import block, code, escaped, quoted, table
+from facegan.apps.reporting.agreement import compared
 from facegan.apps.reporting.words import duration, fixed, ratio, told
 from facegan.data.spec import Label
 from facegan.evaluation.results import (
@@ -198,11 +199,7 @@ def _agreement(evaluation: Evaluation) -> Iterator[str]:
     if (found := evaluation.agreement) is None:
         return
     yield "## Whether it shows what is asked for"
-    yield (
-        f"Labels that {found.n:,} pictures were asked for, against those that an attribute reader "
-        f"sees in them; beside it the same of {found.n_real:,} real pictures and their labels. "
-        "Chance is 0.5 for an AUC and 0 for a correlation."
-    )
+    yield compared(found)
     rows = [
         f"| {code(each.name)} | {each.measure} | {told(each.generated)} | "
         f"{'–' if each.real is None else told(each.real)} |"

@@ -8,22 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from facegan.apps.datasets import open_dataset
 from facegan.augment import Adaptive
 from facegan.recipe import Recipe
+from facegan.training.augmenting import ADAPTS_EVERY
 from facegan.training.ceilings import Ceilings, measure_ceilings
-from facegan.training.execution import Execution, processes
+from facegan.training.execution import Execution, processes, synchronise
 from facegan.training.feed import Feed
 from facegan.training.operators import Kind, Operator, Recorder
-from facegan.training.plan import check_batch, choose_precision
+from facegan.training.plan import check_batch, choose_precision, penalty_round
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 
 _WARM_UP = 3
 _SECONDS = 5.0
-_ADAPTS_EVERY = 4  # updates, as training/augmenting.py has it
 
 
 @dataclass(frozen=True)
@@ -163,10 +161,11 @@ def profile(
 
 def _round(recipe: Recipe) -> int:
     """The steps after which the costs of a step repeat."""
-    every = 1 if recipe.method.penalty is None else recipe.method.penalty.every
+    length = penalty_round(recipe)
     if recipe.augment is not None and isinstance(recipe.augment.probability, Adaptive):
-        every = math.lcm(every, _ADAPTS_EVERY)
-    return max(every // math.gcd(every, recipe.method.n_critic), 2)
+        adapting = ADAPTS_EVERY // math.gcd(ADAPTS_EVERY, recipe.method.n_critic)
+        length = math.lcm(length, adapting)
+    return max(length, 2)
 
 
 def _seconds(trainer: Trainer) -> float:
@@ -177,7 +176,6 @@ def _seconds(trainer: Trainer) -> float:
         begin = time.perf_counter()
         for _ in range(length):
             trainer.step()
-        if trainer.execution.device.type == "cuda":
-            torch.cuda.synchronize()
+        synchronise(trainer.execution.device)
         rounds.append(time.perf_counter() - begin)
     return sorted(rounds)[len(rounds) // 2] / length

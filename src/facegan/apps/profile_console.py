@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from facegan.apps.profile import Group, StepProfile
+from facegan.apps.profile import StepProfile
 from facegan.training.operators import Kind
 
 _KINDS: dict[Kind, str] = {
@@ -64,7 +64,7 @@ def _by_kind(profile: StepProfile) -> Table:
             f"{group.seconds / profile.seconds:.1%}",
             _rate(group.flops / group.seconds) if group.flops else "",
             _rate(group.bytes / group.seconds),
-            _percent(group),
+            f"{group.least / group.seconds:.0%}",
         )
     table.add_row(
         "between operators",
@@ -74,10 +74,6 @@ def _by_kind(profile: StepProfile) -> Table:
     return table
 
 
-def _percent(group: Group) -> str:
-    return f"{group.least / group.seconds:.0%}"
-
-
 def _by_operator(profile: StepProfile) -> Table:
     title = f"The {_SHOWN} longest operators of one step"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
@@ -85,8 +81,7 @@ def _by_operator(profile: StepProfile) -> Table:
     for name in ("ms", "calls", "of its ceiling"):
         table.add_column(name, justify="right")
     table.add_column("shapes", overflow="fold")
-    steps = profile.operators[:_SHOWN]
-    for each in steps:
+    for each in profile.operators[:_SHOWN]:
         table.add_row(
             each.name.removeprefix("aten."),
             f"{each.seconds * 1e3:,.2f}",

@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facegan.models.interfaces import Generator
-from facegan.models.layers.strided import THIN, StridedConvTranspose2d, interleaved, phases
+from facegan.models.layers.strided import (
+    THIN,
+    FromOnePlace,
+    StridedConvTranspose2d,
+    interleaved,
+    phases,
+)
 
 
 @torch.no_grad()
@@ -63,10 +69,11 @@ def _rebuilt(
     weight, bias = weight.bfloat16(), None if bias is None else bias.bfloat16()
     if isinstance(layer, nn.Linear):
         return _filled(nn.Linear(1, 1, bias is not None, device="meta"), weight, bias)
-    if isinstance(layer, StridedConvTranspose2d) and weight.shape[1] <= THIN and _is_cpu(weight):
+    on_cpu = weight.device.type == "cpu"
+    if isinstance(layer, StridedConvTranspose2d) and weight.shape[1] <= THIN and on_cpu:
         return _ToPhases(weight, bias)
-    if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (1, 1) and layer.padding == (0, 0):
-        return _FromOnePlace(weight, bias)
+    if isinstance(layer, FromOnePlace):
+        return _filled(FromOnePlace(1, 1, bias is not None), weight, bias)
     kind = nn.ConvTranspose2d if isinstance(layer, nn.ConvTranspose2d) else nn.Conv2d
     plain = kind(
         layer.in_channels,
@@ -99,22 +106,6 @@ def _filled(layer: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:
     return layer
 
 
-class _FromOnePlace(nn.Module):
-    """A transposed convolution of one place is a matrix product: [N, C, 1, 1] → [N, C', H, W]."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
-        self._shape = (*weight.shape[2:], weight.shape[1])
-        matrix = weight.permute(2, 3, 1, 0).flatten(0, 2).contiguous()
-        places = weight.shape[2] * weight.shape[3]
-        self.weight = nn.Parameter(matrix)
-        self.bias = None if bias is None else nn.Parameter(bias.repeat(places))
-
-    def forward(self, x: Tensor) -> Tensor:
-        maps = F.linear(x.flatten(1), self.weight, self.bias).unflatten(1, self._shape)
-        return maps.permute(0, 3, 1, 2)
-
-
 class _ToPhases(nn.Module):
     """`StridedConvTranspose2d` to few channels on the CPU: [N, C, H, W] → [N, C', 2H, 2W]."""
 
@@ -125,7 +116,3 @@ class _ToPhases(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return interleaved(F.conv2d(x, self.weight, self.bias, 1, 1))
-
-
-def _is_cpu(tensor: Tensor) -> bool:
-    return tensor.device.type == "cpu"

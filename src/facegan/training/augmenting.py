@@ -15,7 +15,7 @@ from facegan.training.state import TrainingState
 
 # The probability follows every fourth update, as in Karras et al. 2020 (ADA), section 3.1:
 # the held-out images that it may ask for cost a pass each time.
-_UPDATES = 4
+ADAPTS_EVERY = 4
 
 
 class Augmenting:
@@ -46,7 +46,7 @@ class Augmenting:
             self._probability = constant(probability)
         augment = partial(self._augmentation, random=batch.random, probability=self._probability)
         held_out = None
-        if adaptive and batch.update % _UPDATES == 0:
+        if adaptive and batch.update % ADAPTS_EVERY == 0:
             held_out = self._feed.held_out(position, self._batch)
         return replace(batch, augment=augment, held_out=held_out)
 
@@ -65,7 +65,9 @@ class Augmenting:
         # Where D does not learn, it does not overfit, and nothing is known of it.
         if isinstance(adaptive, Adaptive) and "logits_real" in values:
             updates = range(before // self._batch, after // self._batch)
-            images = self._batch * _UPDATES * sum(update % _UPDATES == 0 for update in updates)
+            images = (
+                self._batch * ADAPTS_EVERY * sum(update % ADAPTS_EVERY == 0 for update in updates)
+            )
             if images:
                 overfitting = adaptive.overfitting(values)
                 self._state.augmenting = adaptive.step(self._state.augmenting, overfitting, images)

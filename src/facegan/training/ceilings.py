@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from facegan.training.execution import Precision
+from facegan.training.execution import Precision, synchronise
 
 # [m, k] × [k, n]; no library is at its best with the same shape everywhere.
 _CPU_PRODUCTS = ((2048, 2048, 2048), (16384, 1024, 512), (4096, 2048, 512))
@@ -56,7 +56,6 @@ def _least(work: Callable[[], object], device: torch.device) -> float:
     for _ in range(_ROUNDS + 1):  # the first try warms up
         begin = time.perf_counter()
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        synchronise(device)
         times.append(time.perf_counter() - begin)
     return min(times[1:])

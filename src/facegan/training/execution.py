@@ -86,6 +86,14 @@ def device_name(device: torch.device) -> str:
     return device.type
 
 
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all that it was given; clocks are read after this."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def choose_device(wanted: str) -> torch.device:
     """`auto` takes CUDA, then MPS, then the CPU; anything else is taken at its word."""
     local = int(os.environ.get("LOCAL_RANK", "0"))

@@ -8,7 +8,7 @@ formulas. Traffic is what an operator must move at least: its inputs once, its o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
+
+from facegan.training.execution import synchronise
 
 Kind = Literal["products", "normalisation", "updates", "copies", "elementwise"]
 
@@ -52,14 +54,11 @@ class Recorder(TorchDispatchMode):
     Args:
         device: whose clock is asked. On a GPU each operator is waited for, so that its time is
             its own; the time of all together is then longer than that of the computation.
-
-    Attributes:
-        seconds: spent in operators; the rest of the time went to recording.
     """
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
-        self._wait = _waiting(device)
+        self._device = device
         self._found: dict[tuple[str, str], Operator] = {}
 
     @property
@@ -75,10 +74,10 @@ class Recorder(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        self._wait()
+        synchronise(self._device)
         begin = time.perf_counter()
         out = func(*args, **kwargs)
-        self._wait()
+        synchronise(self._device)
         seconds = time.perf_counter() - begin
         if not func.is_view:
             self._add(func, args, kwargs, out, seconds)
@@ -124,14 +123,6 @@ _COUNTS = flop_registry | {
     torch.ops.aten.convolution: _convolution_forward,
     torch.ops.aten.convolution_backward: _convolution_backward,
 }
-
-
-def _waiting(device: torch.device) -> Callable[[], object]:
-    if device.type == "cuda":
-        return torch.cuda.synchronize
-    if device.type == "mps":
-        return torch.mps.synchronize
-    return lambda: None
 
 
 def _tensors(values: Any) -> list[Tensor]:

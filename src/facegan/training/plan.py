@@ -17,7 +17,7 @@ from facegan.data.spec import ImageSpec
 from facegan.errors import DeviceError
 from facegan.optimizers import stage_starts
 from facegan.recipe import Recipe
-from facegan.training.execution import Execution, any_process, from_main
+from facegan.training.execution import Execution, any_process, from_main, synchronise
 from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
@@ -160,7 +160,7 @@ def measure_speed(
     trainer = _trainer(recipe, spec, feed, execution)
     whole = sum(stage.share for stage in recipe.stages)
     # Of a lazy penalty, whole rounds: the updates that have one are the slow ones.
-    cycle = recipe.method.penalty.every if recipe.method.penalty is not None else 1
+    length = penalty_round(recipe)
     seconds_per_image = 0.0
     for stage, start in zip(recipe.stages, stage_starts(recipe.stages), strict=True):
         trainer.state.images_seen = math.ceil(start * trainer.total)
@@ -171,11 +171,17 @@ def measure_speed(
             _step(trainer)
             steps += 1
             elapsed = time.perf_counter() - begin
-            part = steps * recipe.method.n_critic % cycle
+            part = steps % length
             if not any_process(steps < 3 or elapsed < seconds or part > 0, execution):
                 break
         seconds_per_image += stage.share / whole * elapsed / (steps * trainer.step_images)
     return 1.0 / seconds_per_image
+
+
+def penalty_round(recipe: Recipe) -> int:
+    """The steps after which a lazy penalty falls on the same updates of a step again."""
+    every = 1 if recipe.method.penalty is None else recipe.method.penalty.every
+    return every // math.gcd(every, recipe.method.n_critic)
 
 
 def check_batch(recipe: Recipe, execution: Execution) -> None:
@@ -205,8 +211,7 @@ def _trainers(
 
 def _step(trainer: Trainer) -> None:
     trainer.step()
-    if trainer.execution.device.type == "cuda":
-        torch.cuda.synchronize()
+    synchronise(trainer.execution.device)
 
 
 def _has_convolutions(recipe: Recipe, spec: ImageSpec) -> bool:

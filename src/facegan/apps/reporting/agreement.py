@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from facegan.apps.reporting.reading import Measured
 from facegan.apps.reporting.words import Told, kimg, told
+from facegan.evaluation.results import Agreement
+
+if TYPE_CHECKING:
+    from facegan.apps.reporting.reading import Measured
 
 
 @dataclass(frozen=True)
@@ -62,18 +66,22 @@ def agreement_table(evaluations: Sequence[Measured]) -> AgreementTable | None:
         for label in found.labels
     ]
     return AgreementTable(
-        said=(
-            f"Labels that {found.n:,} pictures at {kimg(measured.images_seen)} kimg were asked "
-            f"for, against those that the attribute reader sees in them; beside it the same of "
-            f"{found.n_real:,} real pictures and their labels, which a perfect generator would "
-            "reach. Chance is 0.5 for an AUC and 0 for a correlation."
-        ),
+        said=compared(found, f" at {kimg(measured.images_seen)} kimg"),
         rows=rows,
         left_out=(
             f"Not judged, as hardly asked for or hardly left out: {', '.join(found.left_out)}."
             if found.left_out
             else ""
         ),
+    )
+
+
+def compared(found: Agreement, when: str = "") -> str:
+    """What stands beside what, in words; `when` follows the number of pictures."""
+    return (
+        f"Labels that {found.n:,} pictures{when} were asked for, against those that an attribute "
+        f"reader sees in them; beside it the same of {found.n_real:,} real pictures and their "
+        "labels. Chance is 0.5 for an AUC and 0 for a correlation."
     )
 
 

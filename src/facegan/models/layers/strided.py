@@ -76,24 +76,27 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 
 
 class FromOnePlace(nn.ConvTranspose2d):
-    """Transposed convolution of a single place to 4×4: kernel 4, without bias.
+    """Transposed convolution of a single place to 4×4: kernel 4.
 
     Args:
         wide: input channels.
         narrow: output channels.
+        bias: whether a bias is added.
     """
 
-    def __init__(self, wide: int, narrow: int) -> None:
-        super().__init__(wide, narrow, 4, bias=False)
+    def __init__(self, wide: int, narrow: int, bias: bool = False) -> None:
+        super().__init__(wide, narrow, 4, bias=bias)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """[N, C, 1, 1] → [N, C', 4, 4]."""
         weight = self.weight
         if not _on_cpu(input, weight) or not torch.is_autocast_enabled("cpu"):
-            return F.conv_transpose2d(input, weight)
+            return F.conv_transpose2d(input, weight, self.bias)
         # As they lie in memory, the weights are a matrix already, and the maps come out right.
         matrix = weight.permute(0, 2, 3, 1).flatten(1)
-        return (input.flatten(1) @ matrix).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+        bias = None if self.bias is None else self.bias.repeat(4 * 4)
+        rows = F.linear(input.flatten(1), matrix.t(), bias)
+        return rows.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
 
 
 def _on_cpu(input: Tensor, weight: Tensor) -> bool:
