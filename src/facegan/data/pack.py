@@ -14,7 +14,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import mmap
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data.rows import RowReader
 from facegan.data.spec import ImageSpec
 from facegan.errors import DataError, nearest
 
@@ -33,7 +33,6 @@ SPLITS = ("train", "holdout")
 
 _REBUILD = "Import it again with `facegan data import SOURCE PACK --overwrite`."
 _CHUNK = 1 << 24
-_COPIED = 1024  # images at a time
 
 
 class Items(NamedTuple):
@@ -146,14 +145,17 @@ class Pack:
     def copied(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
         """The images of these rows, in memory: uint8 [len(rows),H,W,C].
 
-        What is read of the file on the way does not stay in memory beside the copy.
+        Nothing else of the file stays in this process's memory, as it would through the map; the
+        system's cache keeps what there is room for, once for all processes.
+
+        Raises:
+            DataError: the file cannot be read any more, or was cut short.
         """
-        images = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
-        for begin in range(0, len(rows), _COPIED):
-            part = slice(begin, begin + _COPIED)
-            images[part] = self.images[rows[part]]
-            _let_go(self.images)
-        return images
+        return self._reader(rows)
+
+    @cached_property
+    def _reader(self) -> RowReader:
+        return RowReader(self.images)
 
     def indices(self, split: str = "all") -> npt.NDArray[np.int64]:
         """Which images belong to `split` ("train", "holdout" or "all"): int64 [n], ascending."""
@@ -273,13 +275,6 @@ def _read_card(path: Path) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in names):
         raise DataError(f"{path / CARD}: the label names are not all text.", _REBUILD)
     return card
-
-
-def _let_go(images: npt.NDArray[np.uint8]) -> None:
-    """Let the system take back the pages of a mapped file that were read; they are still there."""
-    mapped = getattr(images, "_mmap", None)
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _open_array(path: Path) -> npt.NDArray[Any]:

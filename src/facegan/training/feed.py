@@ -1,4 +1,4 @@
-"""Real images for each update: held as bytes, gathered, converted."""
+"""Real images for each update: gathered as bytes, converted."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from facegan.recipe import Recipe
 from facegan.seeding import MIX, RESERVE, random
 from facegan.training.execution import Execution
 
-# Larger packs stay memory-mapped: the system's page cache holds what fits.
-_IN_MEMORY_BYTES = 4 << 30
+# Smaller packs are held on a GPU. Else batches are read from the file, which the system's cache
+# holds as far as it fits: once, however many processes train on it.
+_ON_DEVICE_BYTES = 4 << 30
 
 Rows = npt.NDArray[np.int64]
 # Images float [n, C, H, W] in the recipe's range, and labels float [n, L], scaled, or None.
@@ -166,15 +167,10 @@ class _Images:
             )
         self._pixels = pixels
         self._device = execution.device
-        images = pack.images
-        self._rows = train
-        if images.nbytes <= _IN_MEMORY_BYTES:
-            images = pack.copied(train)
-            self._rows = np.arange(len(train))
-        self._images = images
+        self._pack, self._rows = pack, train
         self._on_device: Tensor | None = None
-        if execution.device.type != "cpu" and images.nbytes <= _IN_MEMORY_BYTES:
-            self._on_device = torch.from_numpy(images).to(execution.device)
+        if execution.device.type != "cpu" and pack.images.nbytes <= _ON_DEVICE_BYTES:
+            self._on_device = torch.from_numpy(pack.copied(train)).to(execution.device)
         self._labels = scaled(pack, train, spec.labels) if spec.labels else None
 
     def __len__(self) -> int:
@@ -185,7 +181,7 @@ class _Images:
         if self._on_device is not None:
             stored = self._on_device[torch.from_numpy(chosen).to(self._device)]
         else:
-            stored = torch.from_numpy(self._images[self._rows[chosen]]).to(self._device)
+            stored = torch.from_numpy(self._pack.copied(self._rows[chosen])).to(self._device)
         labels = self.labels_of(chosen)
         return self._pixels.to_model(stored), None if labels is None else labels.to(self._device)
 
