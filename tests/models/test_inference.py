@@ -14,6 +14,7 @@ from facegan.data.spec import ImageSpec, Label
 from facegan.models.inference import for_inference
 from facegan.models.interfaces import Generator
 from facegan.models.layers.norm import BatchNorm2d
+from facegan.models.layers.strided import StridedConvTranspose2d
 from facegan.training.feed import pixels_of
 from facegan.training.samples import GROUP, labelled_pictures, pictures
 
@@ -78,6 +79,24 @@ def test_norms_disappear_into_convolutions(tiny: Make) -> None:
         generator, _ = made(tiny, name)
         norms = [m for m in for_inference(generator).modules() if isinstance(m, BatchNorm2d)]
         assert len(norms) == kept, name
+
+
+def test_wide_transposed_convolutions_take_winograds_form_for_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    torch.manual_seed(0)
+    layers = [StridedConvTranspose2d(192, 96), StridedConvTranspose2d(96, 64, bias=False)]
+    network = nn.Sequential(*layers).to(memory_format=torch.channels_last).eval()
+    rebuilt = for_inference(network)
+    assert [type(layer).__name__ for layer in rebuilt] == ["_ByWinograd", "ConvTranspose2d"]
+    for n in (1, 32):
+        y = torch.randn(n, 192, 4, 4)
+        with torch.no_grad():
+            expected = network[0](y)
+            found = rebuilt[0](y.bfloat16())
+        assert found.dtype == torch.bfloat16
+        assert (found.float() - expected).norm() < 0.02 * expected.norm()
 
 
 def test_spectral_norms_are_divided_by_once(tiny: Make) -> None:

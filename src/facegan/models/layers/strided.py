@@ -26,6 +26,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional as F
 
+from facegan.models.layers import winograd
+
 # Where the matrix product of patches is faster in bfloat16, in input channels.
 _PATCHES_FORWARD = 256
 _PATCHES_WEIGHT = 128
@@ -52,7 +54,9 @@ class StridedConv2d(nn.Conv2d):
         weight = self.weight  # once: it may be computed, as with a spectral norm
         if not _on_cpu(input, weight):
             return self._conv_forward(input, weight, self.bias)
-        return _with_bias(_Down.apply(*_prepared(input, weight)), self.bias)
+        x, weight = _prepared(input, weight)
+        form = _WinogradDown if winograd.pays(weight, x.shape) else _Down
+        return _with_bias(form.apply(x, weight), self.bias)
 
 
 class StridedConvTranspose2d(nn.ConvTranspose2d):
@@ -72,7 +76,9 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
         weight = self.weight
         if not _on_cpu(input, weight):
             return F.conv_transpose2d(input, weight, self.bias, 2, 1)
-        return _with_bias(_Up.apply(*_prepared(input, weight)), self.bias)
+        y, weight = _prepared(input, weight)
+        form = _WinogradUp if winograd.pays(weight, _doubled(y, weight)) else _Up
+        return _with_bias(form.apply(y, weight), self.bias)
 
 
 class FromOnePlace(nn.ConvTranspose2d):
@@ -110,6 +116,12 @@ def _prepared(input: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         dtype = torch.get_autocast_dtype("cpu")
         input, weight = input.to(dtype), weight.to(dtype)
     return input.contiguous(memory_format=torch.channels_last), weight
+
+
+def _doubled(y: Tensor, weight: Tensor) -> tuple[int, int, int, int]:
+    """The shape of what `_up` makes of y [N, C', H, W] with a weight [C', C, 4, 4]."""
+    n, _, height, width = y.shape
+    return n, weight.shape[1], 2 * height, 2 * width
 
 
 def _with_bias(output: Tensor, bias: Tensor | None) -> Tensor:
@@ -211,4 +223,56 @@ class _Up(Function):
         return (
             _down(gradient, weight) if ctx.needs_input_grad[0] else None,
             _weight_gradient(gradient, y) if ctx.needs_input_grad[1] else None,
+        )
+
+
+class _WinogradDown(Function):
+    """`_down` in Winograd's form. To be differentiated again, gradients take the direct one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        v, u = winograd.transformed_images(x), winograd.transformed_weight(weight)
+        ctx.save_for_backward(x, weight, v, u)
+        return winograd.outputs(v @ u.mT, x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight, v, u = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        to_x, to_weight = ctx.needs_input_grad
+        if torch.is_grad_enabled():
+            return (
+                _up(gradient, weight) if to_x else None,
+                _weight_gradient(x, gradient) if to_weight else None,
+            )
+        d = winograd.outputs_adjoint(gradient)
+        return (
+            winograd.images_adjoint(d @ u, x.shape) if to_x else None,
+            winograd.weight_adjoint(d.mT @ v) if to_weight else None,
+        )
+
+
+class _WinogradUp(Function):
+    """`_up` in Winograd's form. To be differentiated again, gradients take the direct one."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, weight: Tensor) -> Tensor:
+        d, u = winograd.outputs_adjoint(y), winograd.transformed_weight(weight)
+        ctx.save_for_backward(y, weight, d, u)
+        return winograd.images_adjoint(d @ u, _doubled(y, weight))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        y, weight, d, u = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        to_y, to_weight = ctx.needs_input_grad
+        if torch.is_grad_enabled():
+            return (
+                _down(gradient, weight) if to_y else None,
+                _weight_gradient(gradient, y) if to_weight else None,
+            )
+        v = winograd.transformed_images(gradient)
+        return (
+            winograd.outputs(v @ u.mT, gradient.shape) if to_y else None,
+            winograd.weight_adjoint(d.mT @ v) if to_weight else None,
         )
