@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from facegan.apps.train import train
 from facegan.data.grid import grid
 from facegan.errors import FaceganError
 from facegan.runs.find import find_generator
+from facegan.training import samples
 from facegan.training.samples import image_inputs
 
 Make = Callable[..., Any]
@@ -66,6 +68,65 @@ def test_pictures_of_latents_are_those_of_their_seeds(run: Path) -> None:
     # Another batch may round a value to the next level.
     assert np.abs(found.astype(int) - expected).max() <= 1
     assert np.abs(opened.pictures_at(z[1:2]).astype(int) - expected[1:2]).max() <= 1
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_threads_share_the_groups_and_change_nothing(
+    run: Path, threads: Callable[[int], None], precision: Any
+) -> None:
+    opened = open_generator(run, precision=precision)
+    found = []
+    for number in (1, 2, 5):
+        threads(number)
+        groups = list(opened.pictures(range(200)))
+        assert [len(group) for group in groups] == [32] * 6 + [8]
+        found.append(np.concatenate(groups))
+        assert torch.get_num_threads() == number
+        others: list[int] = []
+        beside = threading.Thread(target=lambda got=others: got.append(torch.get_num_threads()))
+        beside.start()
+        beside.join()
+        assert others == [number], "threads begun later have fewer"
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+
+
+def test_whoever_takes_only_the_first_leaves_no_threads(
+    run: Path, threads: Callable[[int], None]
+) -> None:
+    threads(3)
+    before = threading.active_count()
+    groups = open_generator(run).pictures(range(3200))
+    next(groups)
+    assert threading.active_count() == before + 3
+    del groups
+    assert threading.active_count() == before
+
+
+def test_a_group_that_fails_is_an_error_after_those_before_it(
+    run: Path, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(generator: Any, seed: int, labels: Any) -> Any:
+        if seed == 100:
+            raise FaceganError("no latent for this seed")
+        return image_inputs(generator, seed, labels)
+
+    threads(3)
+    monkeypatch.setattr(samples, "image_inputs", failing)
+    groups = open_generator(run).pictures(range(3200))
+    for _ in range(3):
+        next(groups)
+    with pytest.raises(FaceganError, match="no latent"):
+        next(groups)
+    with pytest.raises(StopIteration):
+        next(groups)
 
 
 def test_seeds_give_different_pictures(first: dict[str, bytes]) -> None:

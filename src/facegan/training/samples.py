@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +21,11 @@ from facegan.training.execution import Execution, Precision
 # Pictures are always computed in groups of this size, the last one filled up, because a
 # library may choose another algorithm, with other rounding, for another batch size.
 GROUP = 32
+# So many groups at most are computed at a time: each holds its own feature maps.
+_AT_A_TIME = 8
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def pictures(
@@ -47,7 +56,6 @@ def pictures(
         yield images
 
 
-@torch.no_grad()
 def labelled_pictures(
     generator: Generator,
     pixels: Pixels,
@@ -61,15 +69,19 @@ def labelled_pictures(
     Yields:
         uint8 [n, H, W, C] and float32 [n, L] on the CPU (None without labels), n ≤ 32 at a time.
     """
-    for begin in range(0, len(seeds), GROUP):
-        group = seeds[begin : begin + GROUP]
+
+    def computed(group: Sequence[int]) -> tuple[np.ndarray, Tensor | None]:
         inputs = [image_inputs(generator, seed, labels) for seed in group]
         inputs += inputs[-1:] * (GROUP - len(group))
         z = torch.cat([z for z, _ in inputs])
         rows = [row for _, row in inputs if row is not None]
         given = torch.cat(rows) if rows else None
         made = pictures_at(generator, pixels, z * truncation, given, precision)[: len(group)]
-        yield made, None if given is None else given[: len(group)].cpu()
+        return made, None if given is None else given[: len(group)].cpu()
+
+    groups = [seeds[begin : begin + GROUP] for begin in range(0, len(seeds), GROUP)]
+    on_cpu = next(generator.parameters()).device.type == "cpu"
+    yield from _side_by_side(computed, groups) if on_cpu else map(computed, groups)
 
 
 @torch.no_grad()
@@ -120,3 +132,41 @@ def image_inputs(
         for column, value in (labels or {}).items():
             drawn[:, column] = value
     return z, drawn
+
+
+def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """`work` on each item, results in order, PyTorch's threads shared among several items.
+
+    A thread that computes a group of its own never waits for another, as those that share each
+    layer of one group do after every layer: about a tenth more pictures on two cores. The number
+    of threads changes no convolution's and no matrix product's result: each of their sums is
+    taken by one thread.
+    """
+    threads = torch.get_num_threads()
+    workers = min(threads, len(items), _AT_A_TIME)
+    if workers <= 1:
+        yield from map(work, items)
+        return
+    begun = threading.Barrier(workers + 1)
+
+    def begin() -> None:
+        torch.set_num_threads(threads // workers)
+        begun.wait()
+
+    pool = ThreadPoolExecutor(workers, "facegan-pictures", begin)
+    waiting: deque[Future[Result]] = deque()
+    try:
+        # Twice as many as compute, so that nobody waits for whoever takes the results.
+        for item in items[: 2 * workers]:
+            waiting.append(pool.submit(work, item))
+        begun.wait()
+        torch.set_num_threads(threads)  # what one thread sets, those begun later inherit
+        for item in items[2 * workers :]:
+            result = waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+            yield result
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        begun.abort()  # an interruption may come while some still begin
+        pool.shutdown(cancel_futures=True)
