@@ -116,6 +116,42 @@ def test_speed_is_measured_on_a_copy_in_every_stage(
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+@pytest.mark.parametrize(
+    ("first", "later", "every", "steps", "speed"),
+    [
+        (4.0, 1.0, 1, 2 + 5, 8.0),  # the first warms up, and five seconds are five steps
+        (2.0, 2.0, 1, 2 + 3, 4.0),  # at least three
+        (9.0, 9.0, 1, 1, 8 / 9.0),  # a long one is enough
+        (9.0, 3.0, 4, 4, 8 * 4 / 18.0),  # but whole rounds of a lazy penalty
+        (1.0, 1.0, 4, 2 + 8, 8.0),
+    ],
+)
+def test_speed_is_that_of_enough_steps(
+    tiny: Make,
+    trainer_of: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    first: float,
+    later: float,
+    every: int,
+    steps: int,
+    speed: float,
+) -> None:
+    recipe = tiny("gan", f"method.penalty={{kind='r1', every={every}}}")
+    trainer = trainer_of(recipe)
+    now, taken = 0.0, 0
+
+    def step(trainer: Any) -> None:
+        nonlocal now, taken
+        taken += 1
+        now += first if taken == 1 else later
+
+    monkeypatch.setattr(plan.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(plan, "_step", step)
+    spec = trainer.state.networks.generator.spec
+    found = plan.measure_speed(recipe, spec, trainer.feed, trainer.execution, seconds=5.0)
+    assert (taken, found) == (steps, pytest.approx(speed))
+
+
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
 def test_precision_as_the_recipe_says(
     tiny: Make, trainer_of: Make, monkeypatch: pytest.MonkeyPatch, name: str
@@ -139,8 +175,10 @@ def test_auto_takes_the_faster(
     monkeypatch.setattr(plan, "bf16_hardware", lambda execution: True)
     now, steps = [0.0], [0]
     monkeypatch.setattr(plan.time, "perf_counter", lambda: now[0])
-    # A clear lead needs two rounds after the warm-up, a small one seconds, none at most twelve.
+    # A clear lead needs two rounds after the warm-up, a small one seconds, none at most twelve,
+    # and long steps one.
     for slow, cost, expected, rounds in (
+        ("fp32", 10.0, "bf16", 1),
         ("fp32", 2.0, "bf16", 2),
         ("bf16", 2.0, "fp32", 2),
         ("fp32", 1.2, "bf16", 3),
@@ -150,12 +188,13 @@ def test_auto_takes_the_faster(
 
         def step(trainer: Any, slow: str | None = slow, cost: float = cost) -> None:
             assert trainer.recipe.training.batch == 16
+            assert trainer.recipe.method.n_critic == 1
             steps[0] += 1
             now[0] += cost if trainer.execution.precision == slow or slow is None else 1.0
 
         monkeypatch.setattr(plan, "_step", step)
         steps[0] = 0
-        recipe = tiny("gan", "training.precision=auto", "training.batch=64")
+        recipe = tiny("gan", "training.precision=auto", "training.batch=64", "method.n_critic=5")
         found = plan.choose_precision(recipe, spec, trainer.feed, Execution(CPU))
         assert found.precision == expected
         assert steps[0] == 2 * (1 + rounds)

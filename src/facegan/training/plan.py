@@ -25,7 +25,8 @@ from facegan.training.watch import Measure
 
 # How long two ways of computing are compared: long enough that a busy moment touches both,
 # and that the fastest step of each is an undisturbed one; less where one is so far ahead that
-# no moment explains it. A part of a batch is enough to tell, and takes less time and memory.
+# no moment explains it. A part of a batch and one update of each network are enough to tell,
+# and take less time and memory.
 _PROBE_SECONDS = 6.0
 _PROBE_ROUNDS = (2, 12)
 _CLEARLY = 1.4
@@ -67,7 +68,7 @@ def choose_precision(
     if not bf16_hardware(execution):
         return plain
     batch = min(recipe.training.batch, _PROBE_BATCH * execution.world)
-    part = recipe.override(f"training.batch={batch}")
+    part = recipe.override(f"training.batch={batch}", "method.n_critic=1")
     ways = (plain, fast)
     trainers = _trainers(part, spec, feed, ways)
     for trainer in trainers:
@@ -82,7 +83,7 @@ def choose_precision(
         rounds += 1
         late = time.perf_counter() - begun > _PROBE_SECONDS
         clear = max(fastest) > _CLEARLY * min(fastest)
-        enough = rounds >= _PROBE_ROUNDS[1] or (rounds >= _PROBE_ROUNDS[0] and (late or clear))
+        enough = late or rounds >= _PROBE_ROUNDS[1] or (clear and rounds >= _PROBE_ROUNDS[0])
         if not any_process(not enough, execution):
             break
     # One decision for all processes: bf16 if any gains from it.
@@ -155,7 +156,9 @@ def measure_speed(
         spec: shape of the images.
         feed: the real images.
         execution: where and how.
-        seconds: to spend on each stage, after two steps of warm-up; at least three steps.
+        seconds: to spend on each stage, after two steps of warm-up; at least three steps. Of
+            steps that take longer than this, the first one is enough: what warms up is small
+            beside it.
     """
     trainer = _trainer(recipe, spec, feed, execution)
     whole = sum(stage.share for stage in recipe.stages)
@@ -164,16 +167,20 @@ def measure_speed(
     seconds_per_image = 0.0
     for stage, start in zip(recipe.stages, stage_starts(recipe.stages), strict=True):
         trainer.state.images_seen = math.ceil(start * trainer.total)
+        begin = time.perf_counter()
         _step(trainer)
-        _step(trainer)
-        steps, begin = 0, time.perf_counter()
-        while True:
+        elapsed = time.perf_counter() - begin
+        long = any_process(elapsed > seconds, execution)
+        steps = 1
+        if not long:
+            _step(trainer)
+            steps, begin = 0, time.perf_counter()
+        while any_process(
+            steps % length > 0 or not (long or (steps >= 3 and elapsed >= seconds)), execution
+        ):
             _step(trainer)
             steps += 1
             elapsed = time.perf_counter() - begin
-            part = steps % length
-            if not any_process(steps < 3 or elapsed < seconds or part > 0, execution):
-                break
         seconds_per_image += stage.share / whole * elapsed / (steps * trainer.step_images)
     return 1.0 / seconds_per_image
 
