@@ -30,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pack", nargs="?", default="portraits:512@64")
     parser.add_argument("--recipe", action="append", help="only this; repeatable")
+    parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--batch", type=int, help="the most; each recipe's own by default")
     options = parser.parse_args()
@@ -41,7 +42,9 @@ def main() -> None:
             recipe = recipe.override(f"training.batch={options.batch}")
         mix = [options.pack] * len(recipe.data.mix)
         try:
-            found = profile(recipe, options.pack, threads=options.threads, mix=mix)
+            found = profile(
+                recipe, options.pack, device=options.device, threads=options.threads, mix=mix
+            )
         except FaceganError as error:
             print(f"| `{name}` | | | | | | {error.message} |", flush=True)
             continue

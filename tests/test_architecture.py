@@ -18,7 +18,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "version errors startup",
+        "version errors startup transfer",
         "config budget",
         "seeding schedule",
         "optimizers data",

@@ -13,6 +13,7 @@ from facegan.augment.erase import hide, outside
 from facegan.augment.geometry import move, resample, seen_after, similarity
 from facegan.data.pixels import Pixels
 from facegan.seeding import Random
+from facegan.transfer import sent
 
 if TYPE_CHECKING:
     from facegan.augment.config import AugmentConfig
@@ -78,7 +79,7 @@ class Augmentation:
             images = recolour(images, plan["colour"], middle, span, saturate)
         if noise is not None:
             which = draws.applies("noise").nonzero()[:, 0]
-            added = normal(noise[which].to(images.device)).to(images.dtype)
+            added = normal(sent(noise[which], images.device)).to(images.dtype)
             strength = plan["noise"].to(images.dtype)[:, None, None, None]
             images = images.index_add(0, plan["noisy"], added * (strength * span))
         seen = None
@@ -136,8 +137,8 @@ def _replace(images: Tensor, which: Tensor, similarities: Tensor) -> Tensor:
 
 def _send(plan: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """The same tensors on the device, in one transfer. Indices stay exact as float32."""
-    flat = torch.cat([tensor.flatten().to(torch.float32) for tensor in plan.values()]).to(device)
-    pieces = flat.split([tensor.numel() for tensor in plan.values()])
+    flat = torch.cat([tensor.flatten().to(torch.float32) for tensor in plan.values()])
+    pieces = sent(flat, device).split([tensor.numel() for tensor in plan.values()])
     return {
         name: piece.view(tensor.shape).to(tensor.dtype)
         for (name, tensor), piece in zip(plan.items(), pieces, strict=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from facegan.errors import DataError
+from facegan.transfer import sent
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +70,7 @@ class Pixels:
         import torch
 
         scale, offset = (
-            torch.tensor(v, device=images.device, dtype=torch.float32)
+            sent(torch.tensor(v, dtype=torch.float32), images.device)
             for v in self._scale_and_offset()
         )
         return torch.addcmul(offset, images.to(torch.float32), scale).permute(0, 3, 1, 2)
@@ -86,7 +87,7 @@ class Pixels:
         import torch
 
         scale, offset = (
-            torch.tensor(v, device=images.device, dtype=torch.float32)
+            sent(torch.tensor(v, dtype=torch.float32), images.device)
             for v in self._scale_and_offset()
         )
         values = (images.to(torch.float32).permute(0, 2, 3, 1) - offset) / scale

@@ -16,6 +16,7 @@ from facegan.config import Config
 from facegan.losses.slopes import Critic, Estimate, Exact, Judged
 from facegan.schedule import PositiveSchedule, constant
 from facegan.seeding import Random
+from facegan.transfer import sent
 
 # Lazy regularisation (Karras et al. 2020, StyleGAN2): on every k-th update of the discriminator
 # only, and then k times as strong. Who adds up the losses does both; they share one optimizer
@@ -88,7 +89,7 @@ class GradientPenalty(Config):
 
     def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
         """Penalty [N], at x̂ = εx + (1 − ε)G(z) with ε uniform on [0, 1] for each sample."""
-        epsilon = random.uniform(len(real.images), 1, 1, 1).to(real.images.device)
+        epsilon = sent(random.uniform(len(real.images), 1, 1, 1), real.images.device)
         between = epsilon * real.images + (1 - epsilon) * fake.images.detach()
         distance = self.estimate.distance_from_one(critic, between, random)
         return constant(self.weight) * distance

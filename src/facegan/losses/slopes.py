@@ -19,6 +19,7 @@ from torch import Tensor
 
 from facegan.config import Config
 from facegan.seeding import Random
+from facegan.transfer import sent
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -109,7 +110,8 @@ class FiniteDifference(Config):
         return slope.square() - math.sqrt(2 * math.pi) * slope.abs() + 1
 
     def _noise(self, images: Tensor, random: Random) -> Tensor:
-        return random.normal(*images.shape).to(images).mul_(self.sigma)
+        noise = sent(random.normal(*images.shape), images.device)
+        return noise.to(images.dtype).mul_(self.sigma)
 
 
 Estimate = Annotated[Exact | FiniteDifference, Field(discriminator="kind")]

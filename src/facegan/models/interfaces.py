@@ -15,6 +15,7 @@ from facegan.data.spec import ImageSpec
 from facegan.models.layers.heads import Assessment, Heads
 from facegan.models.layers.labels import LabelEmbedding
 from facegan.seeding import Random
+from facegan.transfer import sent
 
 Width = Annotated[int, Field(ge=1, le=65536)]
 
@@ -93,7 +94,7 @@ class Generator(nn.Module, ABC):
         if not self.spec.labels:
             return None
         rows = (random.uniform(n) * len(self.label_rows)).long().clamp_max_(LABEL_ROWS - 1)
-        return self.label_rows[rows.to(self.label_rows.device)]
+        return self.label_rows[sent(rows, self.label_rows.device)]
 
 
 class Discriminator(nn.Module, ABC):

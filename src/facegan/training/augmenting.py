@@ -50,6 +50,18 @@ class Augmenting:
             held_out = self._feed.held_out(position, self._batch)
         return replace(batch, augment=augment, held_out=held_out)
 
+    def follows(self, before: int, after: int) -> bool:
+        """Whether `follow` needs a step's values; images seen before and after it."""
+        if self._config is None or self._probability is None:
+            return False
+        return isinstance(self._config.probability, Adaptive) and self._images(before, after) > 0
+
+    def _images(self, before: int, after: int) -> int:
+        """For how many images a step moves the probability."""
+        updates = range(before // self._batch, after // self._batch)
+        asked = sum(update % ADAPTS_EVERY == 0 for update in updates)
+        return self._batch * ADAPTS_EVERY * asked
+
     def follow(self, values: Mapping[str, float], before: int, after: int) -> dict[str, float]:
         """What the journal should know after a step, which may change the probability.
 
@@ -64,10 +76,7 @@ class Augmenting:
         adaptive = self._config.probability
         # Where D does not learn, it does not overfit, and nothing is known of it.
         if isinstance(adaptive, Adaptive) and "logits_real" in values:
-            updates = range(before // self._batch, after // self._batch)
-            images = (
-                self._batch * ADAPTS_EVERY * sum(update % ADAPTS_EVERY == 0 for update in updates)
-            )
+            images = self._images(before, after)
             if images:
                 overfitting = adaptive.overfitting(values)
                 self._state.augmenting = adaptive.step(self._state.augmenting, overfitting, images)

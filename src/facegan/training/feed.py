@@ -21,6 +21,7 @@ from facegan.models.interfaces import LABEL_ROWS
 from facegan.recipe import Recipe
 from facegan.seeding import MIX, RESERVE, random
 from facegan.training.execution import Execution
+from facegan.transfer import sent
 
 # Smaller packs are held on a GPU. Else batches are read from the file, which the system's cache
 # holds as far as it fits: once, however many processes train on it.
@@ -125,7 +126,7 @@ class Feed:
             if len(places) == 0:
                 continue
             their_images, their_labels = other.take((draws[1, places] * len(other)).astype(int))
-            index = torch.from_numpy(places).to(images.device)
+            index = sent(torch.from_numpy(places), images.device)
             images[index] = their_images
             if labels is not None and their_labels is not None:
                 labels[index] = their_labels
@@ -179,11 +180,11 @@ class _Images:
     def take(self, chosen: Rows) -> Real:
         """The images of these numbers, each in [0, len)."""
         if self._on_device is not None:
-            stored = self._on_device[torch.from_numpy(chosen).to(self._device)]
+            stored = self._on_device[sent(torch.from_numpy(chosen), self._device)]
         else:
-            stored = torch.from_numpy(self._pack.copied(self._rows[chosen])).to(self._device)
+            stored = sent(torch.from_numpy(self._pack.copied(self._rows[chosen])), self._device)
         labels = self.labels_of(chosen)
-        return self._pixels.to_model(stored), None if labels is None else labels.to(self._device)
+        return self._pixels.to_model(stored), None if labels is None else sent(labels, self._device)
 
     def labels_of(self, chosen: npt.NDArray[np.generic]) -> Tensor | None:
         if self._labels is None:

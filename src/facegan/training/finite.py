@@ -12,20 +12,26 @@ from facegan.optimizers import Player
 from facegan.training.state import PLAYERS, TrainingState
 
 
-def require_finite(values: dict[str, float], state: TrainingState, before: int) -> None:
+def require_finite(
+    values: dict[str, float], state: TrainingState, before: int, at_once: bool = True
+) -> None:
     """Raise a TrainingError naming network, layer and step if a value is not finite.
 
     Args:
         values: the step's losses, logits and gradient norms.
         state: after the step.
         before: images seen before it.
+        at_once: whether the state is the one that this step left; else others have followed.
     """
     wrong = {name: value for name, value in values.items() if not math.isfinite(value)}
     if not wrong:
         return
     listed = ", ".join(f"{name} = {value}" for name, value in wrong.items())
+    where = (
+        _where(state) if at_once else "Going on from a checkpoint with --device cpu tells where."
+    )
     raise TrainingError(
-        f"Training diverged at {before / 1000:.3f} kimg: {listed}. {_where(state)}",
+        f"Training diverged at {before / 1000:.3f} kimg: {listed}. {where}",
         "The last good checkpoint stays as it is. What usually helps, in another --run folder: a "
         "lower learning rate (--set stages.*.*.lr=1e-4), a penalty on the discriminator "
         "(--set method.penalty.kind=r1), or --set training.precision=fp32.",

@@ -111,19 +111,24 @@ class Loop:
             now = time.perf_counter()
             if main:
                 self.reporter.step(state.images_seen, values)
-            if ticks.crossed(before, state.images_seen):
+            tick = ticks.crossed(before, state.images_seen)
+            snapshot = snapshots.crossed(before, state.images_seen)
+            evaluation = evaluations.crossed(before, state.images_seen)
+            stopping = any_process(self.stop(), trainer.execution)
+            late = any_process(now - saved_at > _CHECKPOINT_SECONDS, trainer.execution)
+            if tick or snapshot or evaluation or stopping or late:
+                values |= trainer.look()
+                now = time.perf_counter()
+            if tick:
                 line, timing = self._journal(values, (state.images_seen - begun) / (now - begun_at))
                 begun, begun_at = state.images_seen, now
                 if main:
                     self._enter(line)
                     self.run.timing.append(timing)
                     self.reporter.tick(line, timing)
-            snapshot = snapshots.crossed(before, state.images_seen)
-            stopping = any_process(self.stop(), trainer.execution)
-            late = any_process(now - saved_at > _CHECKPOINT_SECONDS, trainer.execution)
             if main and snapshot:
                 self._look(self._sample())
-            if main and evaluations.crossed(before, state.images_seen):
+            if main and evaluation:
                 self._measure()
             if main and (snapshot or stopping or late):
                 self._save()

@@ -21,10 +21,19 @@ from facegan.training.execution import Execution, average_
 from facegan.training.feed import Feed
 from facegan.training.finite import require_finite
 from facegan.training.state import PLAYERS, TrainingState
+from facegan.transfer import sent
+
+# Asking a GPU for a step's values means waiting until it has done all that it was given, and then
+# it waits for the next step. So it is asked after so many of them.
+_LOOKS_EVERY = 16
 
 
 class Trainer:
     """Takes steps on a state.
+
+    On a processor each step's values are looked at once it is done, and one that is not finite
+    stops the run before the update. On a GPU they are looked at now and then (`look`), and
+    meanwhile the device itself leaves out an update whose gradient is not finite.
 
     Args:
         recipe: what to compute.
@@ -32,13 +41,23 @@ class Trainer:
         feed: the real images.
         execution: where and how.
         total: images in the whole run, for schedules.
+        looks_every: steps after which their values are looked at; as the device asks by default.
     """
 
     def __init__(
-        self, recipe: Recipe, state: TrainingState, feed: Feed, execution: Execution, total: int
+        self,
+        recipe: Recipe,
+        state: TrainingState,
+        feed: Feed,
+        execution: Execution,
+        total: int,
+        looks_every: int | None = None,
     ) -> None:
         self.recipe, self.state, self.feed, self.execution = recipe, state, feed, execution
         self.total = total
+        on_gpu = execution.device.type == "cuda"
+        self._looks_every = looks_every or (_LOOKS_EVERY if on_gpu else 1)
+        self._seen: dict[str, float] = {}
         self._augmenting = Augmenting(recipe, feed, state)
 
     @property
@@ -47,7 +66,14 @@ class Trainer:
         return self.recipe.training.batch * self.recipe.method.n_critic
 
     def step(self) -> dict[str, float]:
-        """Take one step; returns its values by name. Raises TrainingError on a non-finite one."""
+        """Take one step.
+
+        Returns:
+            Values by name: what schedules set, and what the last step that was looked at computed.
+
+        Raises:
+            TrainingError: a value of a step that was looked at is not finite.
+        """
         state, recipe = self.state, self.recipe
         before = state.images_seen
         progress = before / self.total
@@ -70,9 +96,25 @@ class Trainer:
             if "generator" in learning:
                 values |= self._update("generator", method, batch, before)
                 rates |= self._average(before)
-        added = state.sums.add(values, self.execution)
-        require_finite(added, state, before)
-        return added | rates | self._augmenting.follow(added, before, state.images_seen)
+        state.sums.add(values, self.execution, before)
+        follows = self._augmenting.follows(before, state.images_seen)
+        if follows or state.sums.waiting >= self._looks_every:
+            self.look()
+        return self._seen | rates | self._augmenting.follow(self._seen, before, state.images_seen)
+
+    def look(self) -> dict[str, float]:
+        """Wait for the steps taken, and look at their values; before the state is saved.
+
+        Returns:
+            The last one's.
+
+        Raises:
+            TrainingError: one of them is not finite.
+        """
+        for before, values in self.state.sums.look():
+            require_finite(values, self.state, before, at_once=self._looks_every == 1)
+            self._seen = values
+        return self._seen
 
     def _method(self, progress: float) -> tuple[Method, dict[str, float]]:
         """What this step minimises, and what schedules make of it."""
@@ -98,8 +140,7 @@ class Trainer:
         return self._augmenting.prepare(replace(batch, fake=fake), progress, position)
 
     def _latents(self, random: Random, n: int) -> Tensor:
-        z = self.state.networks.generator.latent.draw(random, n)
-        return z.to(self.execution.device, non_blocking=True)
+        return sent(self.state.networks.generator.latent.draw(random, n), self.execution.device)
 
     def _update(
         self, player: Player, method: Method, batch: Batch, before: int
@@ -126,7 +167,10 @@ class Trainer:
         average_(gradients, self.execution.world)
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         values = _values(player, terms, norm)
-        if not torch.isfinite(norm):
+        if self._looks_every > 1 and optimizer.defaults.get("fused"):
+            # As fused optimizers know it from scaled gradients: where it is 1, nothing is updated.
+            vars(optimizer).update(grad_scale=None, found_inf=1 - torch.isfinite(norm).float())
+        elif not torch.isfinite(norm):
             # Before the step, while what is broken is not yet everywhere.
             means = {name: value.detach().float().mean().item() for name, value in values.items()}
             require_finite(means, state, before)

@@ -1,6 +1,6 @@
-"""facegan's trainer on the recipe `dcgan`, timed. Prints {"img_per_s": …, "precision": …}.
+"""facegan's trainer on a recipe, timed. Prints {"img_per_s": …, "precision": …}.
 
-python benchmarks/facegan_dcgan.py PACK --steps 20
+python benchmarks/facegan_training.py PACK --recipe dcgan --steps 20
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ tune_process()  # as the command line does, before PyTorch is imported
 
 from facegan.data.pack import Pack  # noqa: E402
 from facegan.recipe import Recipe  # noqa: E402
-from facegan.training.execution import processes  # noqa: E402
+from facegan.training.execution import processes, synchronise  # noqa: E402
 from facegan.training.feed import Feed  # noqa: E402
 from facegan.training.plan import choose_precision  # noqa: E402
 from facegan.training.state import TrainingState  # noqa: E402
@@ -26,29 +26,28 @@ def main() -> None:
     """Train for some steps and print the speed of those after the warm-up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pack")
+    parser.add_argument("--recipe", default="dcgan")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of the recipe")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=3)
-    parser.add_argument("--channels", type=int, default=64)
-    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    recipe = Recipe.load("dcgan").override(
-        f"generator.channels={options.channels}",
-        f"discriminator.channels={options.channels}",
-        f"training.precision={options.precision}",
-    )
+    recipe = Recipe.load(options.recipe).override(*options.set)
     pack = Pack.open(options.pack)
-    with processes("cpu") as execution:
+    with processes(options.device) as execution:
         feed = Feed.of(recipe, pack, execution)
         execution = choose_precision(recipe, pack.spec, feed, execution)
         state = TrainingState(recipe, pack.spec, execution)
         trainer = Trainer(recipe, state, feed, execution, total=10**9)
         for _ in range(options.warmup):
             trainer.step()
+        synchronise(execution.device)
         begin = time.perf_counter()
         for _ in range(options.steps):
             trainer.step()
+        synchronise(execution.device)
         seconds = time.perf_counter() - begin
-    speed = options.steps * recipe.training.batch / seconds
+    speed = options.steps * trainer.step_images / seconds
     print(json.dumps({"img_per_s": speed, "precision": execution.precision}))
 
 
