@@ -13,13 +13,10 @@ from facegan.startup import tune_process
 
 tune_process()  # as the command line does, before PyTorch is imported
 
-from facegan.data.pack import Pack  # noqa: E402
+import prepared  # noqa: E402
+
 from facegan.recipe import Recipe  # noqa: E402
-from facegan.training.execution import processes, synchronise  # noqa: E402
-from facegan.training.feed import Feed  # noqa: E402
-from facegan.training.plan import choose_precision  # noqa: E402
-from facegan.training.state import TrainingState  # noqa: E402
-from facegan.training.step import Trainer  # noqa: E402
+from facegan.training.execution import synchronise  # noqa: E402
 
 
 def main() -> None:
@@ -33,22 +30,18 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     recipe = Recipe.load(options.recipe).override(*options.set)
-    pack = Pack.open(options.pack)
-    with processes(options.device) as execution:
-        feed = Feed.of(recipe, pack, execution)
-        execution = choose_precision(recipe, pack.spec, feed, execution)
-        state = TrainingState(recipe, pack.spec, execution)
-        trainer = Trainer(recipe, state, feed, execution, total=10**9)
+    with prepared.trainer(recipe, options.pack, options.device) as trainer:
+        device = trainer.execution.device
         for _ in range(options.warmup):
             trainer.step()
-        synchronise(execution.device)
+        synchronise(device)
         begin = time.perf_counter()
         for _ in range(options.steps):
             trainer.step()
-        synchronise(execution.device)
+        synchronise(device)
         seconds = time.perf_counter() - begin
     speed = options.steps * trainer.step_images / seconds
-    print(json.dumps({"img_per_s": speed, "precision": execution.precision}))
+    print(json.dumps({"img_per_s": speed, "precision": trainer.execution.precision}))
 
 
 if __name__ == "__main__":

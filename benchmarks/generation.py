@@ -31,18 +31,16 @@ tune_process()  # as the command line does, before PyTorch is imported
 
 import numpy as np  # noqa: E402
 import plain_dcgan  # noqa: E402
+import prepared  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 
 from facegan.apps.generate import generate  # noqa: E402
 from facegan.apps.generators import open_generator  # noqa: E402
-from facegan.data.spec import ImageSpec  # noqa: E402
 from facegan.models.dcgan import DcganGenerator  # noqa: E402
 from facegan.recipe import Recipe  # noqa: E402
-from facegan.runs.generator_file import GeneratorFile  # noqa: E402
 from facegan.training.execution import Precision  # noqa: E402
-from facegan.training.feed import pixels_of  # noqa: E402
 
 BATCH = 64
 
@@ -59,7 +57,9 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory(dir=options.out) as folder:
-        source = options.source or _untrained(Path(folder) / "dcgan.safetensors")
+        source = options.source or prepared.untrained(
+            Recipe.load("dcgan"), Path(folder) / "dcgan.safetensors"
+        )
         ways = _ways(source, options.n, Path(folder))
         speeds: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(options.rounds + 1):
@@ -101,13 +101,6 @@ def _ways(source: str | Path, n: int, folder: Path) -> dict[str, Callable[[], No
             _generate, source, pack, pack=True, overwrite=True, **common
         )
     return ways
-
-
-def _untrained(path: Path) -> Path:
-    recipe = Recipe.load("dcgan")
-    generator = recipe.generator.build(ImageSpec(64, 3), recipe.data.range).eval()
-    GeneratorFile(generator, recipe, pixels_of(recipe, {}), 0, {"name": "none"}).save(path)
-    return path
 
 
 def _plain(source: str | Path) -> tuple[nn.Module, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peers.protocol import (
@@ -30,21 +29,12 @@ def train(job: Job) -> Measured:
 
     tune_process()  # as the command line does, before PyTorch is imported
 
-    from facegan.data.pack import Pack
-    from facegan.models.interfaces import parameter_count
-    from facegan.training.execution import processes
-    from facegan.training.feed import Feed
-    from facegan.training.plan import choose_precision
-    from facegan.training.state import TrainingState
-    from facegan.training.step import Trainer
+    import prepared
 
-    recipe, pack = _recipe(job), Pack.open(job.pack)
-    with processes("cpu", job.threads) as execution:
-        feed = Feed.of(recipe, pack, execution)
-        execution = choose_precision(recipe, pack.spec, feed, execution)
-        state = TrainingState(recipe, pack.spec, execution)
-        trainer = Trainer(recipe, state, feed, execution, total=10**9)
-        networks, note = state.networks, execution.precision
+    from facegan.models.interfaces import parameter_count
+
+    with prepared.trainer(_recipe(job), job.pack, threads=job.threads) as trainer:
+        networks, note = trainer.state.networks, trainer.execution.precision
         parameters = parameter_count(networks.generator), parameter_count(networks.discriminator)
         if job.task == "first-step":
             trainer.step()
@@ -67,13 +57,14 @@ def sample(job: Job, precision: Precision = "fp32") -> Measured:
 
     tune_process()
 
+    import prepared
     import torch
 
     from facegan.apps.generate import generate
     from facegan.apps.generators import open_generator
     from peers.sampling import median_ms
 
-    path = _untrained(job)
+    path = prepared.untrained(_recipe(job), job.scratch / "generator.safetensors")
     count = max(job.pictures // BATCH, 1) * BATCH
     if job.task == "sample-png":
         generate(path, job.scratch / "warm", n=BATCH, device="cpu", precision=precision)
@@ -125,22 +116,6 @@ def _recipe(job: Job) -> Recipe:
         f"generator.latent.size={LATENT}",
         f"training.batch={BATCH}",
     )
-
-
-def _untrained(job: Job) -> Path:
-    """A generator's file, as a run leaves one."""
-    from facegan.data.pack import Pack
-    from facegan.runs.generator_file import GeneratorFile
-    from facegan.training.execution import processes
-    from facegan.training.feed import pixels_of
-    from facegan.training.state import TrainingState
-
-    recipe, pack = _recipe(job), Pack.open(job.pack)
-    with processes("cpu", job.threads) as execution:
-        average = TrainingState(recipe, pack.spec, execution).average
-    path = job.scratch / "generator.safetensors"
-    GeneratorFile(average, recipe, pixels_of(recipe, pack.card), 0, {"name": "none"}).save(path)
-    return path
 
 
 if __name__ == "__main__":

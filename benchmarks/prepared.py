@@ -1,0 +1,40 @@
+"""What the benchmarks of facegan begin with: a trainer before its first step, a generator.
+
+Import it after `facegan.startup.tune_process`, which wants to be called before PyTorch comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facegan.data.pack import Pack
+from facegan.data.spec import ImageSpec
+from facegan.recipe import Recipe
+from facegan.runs.generator_file import GeneratorFile
+from facegan.training.execution import processes
+from facegan.training.feed import Feed, pixels_of
+from facegan.training.plan import choose_precision
+from facegan.training.state import TrainingState
+from facegan.training.step import Trainer
+
+
+@contextmanager
+def trainer(
+    recipe: Recipe, pack: str | Path, device: str = "cpu", threads: int | None = None
+) -> Iterator[Trainer]:
+    """As `facegan train` makes it: the number format tried and chosen, nothing written."""
+    dataset = Pack.open(pack)
+    with processes(device, threads) as execution:
+        feed = Feed.of(recipe, dataset, execution)
+        execution = choose_precision(recipe, dataset.spec, feed, execution)
+        state = TrainingState(recipe, dataset.spec, execution)
+        yield Trainer(recipe, state, feed, execution, total=10**9)
+
+
+def untrained(recipe: Recipe, path: Path) -> Path:
+    """Write the file of a generator with its first weights, for 64-pixel pictures."""
+    generator = recipe.generator.build(ImageSpec(64, 3), recipe.data.range).eval()
+    GeneratorFile(generator, recipe, pixels_of(recipe, {}), 0, {"name": "none"}).save(path)
+    return path
