@@ -190,6 +190,25 @@ def _patches(x: Tensor) -> Tensor:
     return windows.reshape(n * height * width // 4, 16 * channels)
 
 
+Gradients = tuple[Tensor | None, Tensor | None]
+
+
+def _down_gradients(ctx: Any, x: Tensor, weight: Tensor, gradient: Tensor) -> Gradients:
+    """Of `_down` in x and weight, those that are wanted, themselves differentiable."""
+    return (
+        _up(gradient, weight) if ctx.needs_input_grad[0] else None,
+        _weight_gradient(x, gradient) if ctx.needs_input_grad[1] else None,
+    )
+
+
+def _up_gradients(ctx: Any, y: Tensor, weight: Tensor, gradient: Tensor) -> Gradients:
+    """Of `_up` in y and weight, those that are wanted, themselves differentiable."""
+    return (
+        _down(gradient, weight) if ctx.needs_input_grad[0] else None,
+        _weight_gradient(gradient, y) if ctx.needs_input_grad[1] else None,
+    )
+
+
 class _Down(Function):
     """`_down` with gradients in the same forms."""
 
@@ -199,13 +218,10 @@ class _Down(Function):
         return _down(x, weight)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:
         x, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        return (
-            _up(gradient, weight) if ctx.needs_input_grad[0] else None,
-            _weight_gradient(x, gradient) if ctx.needs_input_grad[1] else None,
-        )
+        return _down_gradients(ctx, x, weight, gradient)
 
 
 class _Up(Function):
@@ -217,17 +233,14 @@ class _Up(Function):
         return _up(y, weight)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:
         y, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        return (
-            _down(gradient, weight) if ctx.needs_input_grad[0] else None,
-            _weight_gradient(gradient, y) if ctx.needs_input_grad[1] else None,
-        )
+        return _up_gradients(ctx, y, weight, gradient)
 
 
 class _WinogradDown(Function):
-    """`_down` in Winograd's form. To be differentiated again, gradients take the direct one."""
+    """`_down` in Winograd's form. To be differentiated again, gradients take the direct ones."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -236,24 +249,20 @@ class _WinogradDown(Function):
         return winograd.outputs(v @ u.mT, x.shape)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:
         x, weight, v, u = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        to_x, to_weight = ctx.needs_input_grad
         if torch.is_grad_enabled():
-            return (
-                _up(gradient, weight) if to_x else None,
-                _weight_gradient(x, gradient) if to_weight else None,
-            )
+            return _down_gradients(ctx, x, weight, gradient)
         d = winograd.outputs_adjoint(gradient)
         return (
-            winograd.images_adjoint(d @ u, x.shape) if to_x else None,
-            winograd.weight_adjoint(d.mT @ v) if to_weight else None,
+            winograd.images_adjoint(d @ u, x.shape) if ctx.needs_input_grad[0] else None,
+            winograd.weight_adjoint(d.mT @ v) if ctx.needs_input_grad[1] else None,
         )
 
 
 class _WinogradUp(Function):
-    """`_up` in Winograd's form. To be differentiated again, gradients take the direct one."""
+    """`_up` in Winograd's form. To be differentiated again, gradients take the direct ones."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, weight: Tensor) -> Tensor:
@@ -262,17 +271,13 @@ class _WinogradUp(Function):
         return winograd.images_adjoint(d @ u, _doubled(y, weight))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:
         y, weight, d, u = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        to_y, to_weight = ctx.needs_input_grad
         if torch.is_grad_enabled():
-            return (
-                _down(gradient, weight) if to_y else None,
-                _weight_gradient(gradient, y) if to_weight else None,
-            )
+            return _up_gradients(ctx, y, weight, gradient)
         v = winograd.transformed_images(gradient)
         return (
-            winograd.outputs(v @ u.mT, gradient.shape) if to_y else None,
-            winograd.weight_adjoint(d.mT @ v) if to_weight else None,
+            winograd.outputs(v @ u.mT, gradient.shape) if ctx.needs_input_grad[0] else None,
+            winograd.weight_adjoint(d.mT @ v) if ctx.needs_input_grad[1] else None,
         )
