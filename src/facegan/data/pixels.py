@@ -90,5 +90,5 @@ class Pixels:
             sent(torch.tensor(v, dtype=torch.float32), images.device)
             for v in self._scale_and_offset()
         )
-        values = (images.to(torch.float32).permute(0, 2, 3, 1) - offset) / scale
-        return values.round().clamp(0, 255).to(torch.uint8).contiguous()
+        values = images.to(torch.float32).permute(0, 2, 3, 1) - offset
+        return values.div_(scale).round_().clamp_(0, 255).to(torch.uint8).contiguous()

@@ -79,8 +79,8 @@ def _rebuilt(
             return _ToPhases(weight, bias)
         if winograd.suits(weight):
             return _ByWinograd(weight, bias)
-    if isinstance(layer, FromOnePlace):
-        return _filled(FromOnePlace(1, 1, bias is not None), weight, bias)
+    if isinstance(layer, FromOnePlace) and on_cpu:
+        return _FromVector(weight, bias)
     kind = nn.ConvTranspose2d if isinstance(layer, nn.ConvTranspose2d) else nn.Conv2d
     plain = kind(
         layer.in_channels,
@@ -111,6 +111,21 @@ def _filled(layer: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:
     layer.register_parameter("weight", nn.Parameter(weight))
     layer.register_parameter("bias", None if bias is None else nn.Parameter(bias))
     return layer
+
+
+class _FromVector(nn.Module):
+    """`FromOnePlace` on the CPU as the matrix product that it is: [N, C, 1, 1] → [N, C', 4, 4]."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        # Rows in the order of the maps' memory: place by place, all channels of one together.
+        self.weight = nn.Parameter(weight.permute(2, 3, 1, 0).flatten(0, 2).contiguous())
+        self.bias = None if bias is None else nn.Parameter(bias.repeat(weight.shape[2:].numel()))
+        self._places = weight.shape[2:]
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = F.linear(x.flatten(1), self.weight, self.bias)
+        return rows.unflatten(1, (*self._places, -1)).permute(0, 3, 1, 2)
 
 
 class _ToPhases(nn.Module):
