@@ -63,6 +63,14 @@ def test_a_file_cut_short_is_an_error_that_names_it(file: Path) -> None:
 
 
 @needs_preadv
+def test_a_file_that_is_gone_is_an_error_that_names_it(file: Path) -> None:
+    array = np.load(file, mmap_mode="r")
+    file.unlink()
+    with pytest.raises(DataError, match=r"array\.npy cannot be read \(No such file"):
+        RowReader(array)
+
+
+@needs_preadv
 def test_a_disk_that_fails_is_an_error_that_names_the_file(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

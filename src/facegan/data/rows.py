@@ -22,6 +22,9 @@ class RowReader:
     Args:
         array: [N, …], C-contiguous, as `numpy.load(path, mmap_mode="r")` gives it. Of an array
             in memory, or where the system has no such reading, rows are copied as usual.
+
+    Raises:
+        DataError: the file cannot be opened any more.
     """
 
     def __init__(self, array: npt.NDArray[Any]) -> None:
@@ -29,7 +32,10 @@ class RowReader:
         self._file = None
         if isinstance(array, np.memmap) and array.filename and hasattr(os, "preadv"):
             self._path, self._start = Path(array.filename), array.offset
-            self._file = self._path.open("rb", buffering=0)
+            try:
+                self._file = self._path.open("rb", buffering=0)
+            except OSError as error:
+                raise self._unreadable(error) from error
             self._ask_for_all()
 
     def __call__(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[Any]:
@@ -49,13 +55,16 @@ class RowReader:
             try:
                 read = os.preadv(descriptor, [place], self._start + row * size)
             except OSError as error:
-                raise DataError(f"{self._path} cannot be read ({error.strerror}).") from error
+                raise self._unreadable(error) from error
             if read != size:
                 raise DataError(
                     f"{self._path} was cut short while it was in use: row {row} is missing.",
                     "Import the dataset again, and go on with the run.",
                 )
         return out
+
+    def _unreadable(self, error: OSError) -> DataError:
+        return DataError(f"{self._path} cannot be read ({error.strerror}).")
 
     def _ask_for_all(self) -> None:
         """Have the system read ahead what fits into its cache: in one go instead of by rows."""

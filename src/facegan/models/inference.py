@@ -24,6 +24,7 @@ from facegan.models.layers.strided import (
     THIN,
     FromOnePlace,
     StridedConvTranspose2d,
+    doubled,
     interleaved,
     phases,
 )
@@ -155,10 +156,9 @@ class _ByWinograd(nn.Module):
         self.bias = None if bias is None else nn.Parameter(bias)
 
     def forward(self, y: Tensor) -> Tensor:
-        n, _, height, width = y.shape
-        if n * height * width < _FEW_PLACES:
+        if len(y) * y.shape[2:].numel() < _FEW_PLACES:
             return F.conv_transpose2d(y, self.weight, self.bias, 2, 1)
         y = y.to(self.weight.dtype).contiguous(memory_format=torch.channels_last)
-        shape = (n, self.weight.shape[1], 2 * height, 2 * width)
-        images = winograd.images_adjoint(winograd.outputs_adjoint(y) @ self.transformed, shape)
+        products = winograd.outputs_adjoint(y) @ self.transformed
+        images = winograd.images_adjoint(products, doubled(y, self.weight))
         return images if self.bias is None else images.add_(self.bias[:, None, None])

@@ -77,31 +77,29 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
         if not _on_cpu(input, weight):
             return F.conv_transpose2d(input, weight, self.bias, 2, 1)
         y, weight = _prepared(input, weight)
-        form = _WinogradUp if winograd.pays(weight, _doubled(y, weight)) else _Up
+        form = _WinogradUp if winograd.pays(weight, doubled(y, weight)) else _Up
         return _with_bias(form.apply(y, weight), self.bias)
 
 
 class FromOnePlace(nn.ConvTranspose2d):
-    """Transposed convolution of a single place to 4×4: kernel 4.
+    """Transposed convolution of a single place to 4×4: kernel 4, without bias.
 
     Args:
         wide: input channels.
         narrow: output channels.
-        bias: whether a bias is added.
     """
 
-    def __init__(self, wide: int, narrow: int, bias: bool = False) -> None:
-        super().__init__(wide, narrow, 4, bias=bias)
+    def __init__(self, wide: int, narrow: int) -> None:
+        super().__init__(wide, narrow, 4, bias=False)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """[N, C, 1, 1] → [N, C', 4, 4]."""
         weight = self.weight
         if not _on_cpu(input, weight) or not torch.is_autocast_enabled("cpu"):
-            return F.conv_transpose2d(input, weight, self.bias)
+            return F.conv_transpose2d(input, weight)
         # As they lie in memory, the weights are a matrix already, and the maps come out right.
         matrix = weight.permute(0, 2, 3, 1).flatten(1)
-        bias = None if self.bias is None else self.bias.repeat(4 * 4)
-        rows = F.linear(input.flatten(1), matrix.t(), bias)
+        rows = F.linear(input.flatten(1), matrix.t())
         return rows.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
 
 
@@ -118,7 +116,7 @@ def _prepared(input: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return input.contiguous(memory_format=torch.channels_last), weight
 
 
-def _doubled(y: Tensor, weight: Tensor) -> tuple[int, int, int, int]:
+def doubled(y: Tensor, weight: Tensor) -> tuple[int, int, int, int]:
     """The shape of what `_up` makes of y [N, C', H, W] with a weight [C', C, 4, 4]."""
     n, _, height, width = y.shape
     return n, weight.shape[1], 2 * height, 2 * width
@@ -268,7 +266,7 @@ class _WinogradUp(Function):
     def forward(ctx: Any, y: Tensor, weight: Tensor) -> Tensor:
         d, u = winograd.outputs_adjoint(y), winograd.transformed_weight(weight)
         ctx.save_for_backward(y, weight, d, u)
-        return winograd.images_adjoint(d @ u, _doubled(y, weight))
+        return winograd.images_adjoint(d @ u, doubled(y, weight))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
