@@ -98,6 +98,23 @@ def test_threads_share_the_groups_and_change_nothing(
     assert np.array_equal(found[0], found[2])
 
 
+def test_side_by_side_each_has_its_share_of_the_threads(
+    run: Path, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def asking(generator: Any, seed: int, labels: Any) -> Any:
+        asked.append(torch.get_num_threads())
+        return image_inputs(generator, seed, labels)
+
+    monkeypatch.setattr(samples, "image_inputs", asking)
+    for number, groups, each in [(4, 8, 1), (4, 2, 2), (2, 1, 2)]:
+        threads(number)
+        asked.clear()
+        list(open_generator(run).pictures(range(32 * groups)))
+        assert set(asked) == {each}
+
+
 def test_whoever_takes_only_the_first_leaves_no_threads(
     run: Path, threads: Callable[[int], None]
 ) -> None:

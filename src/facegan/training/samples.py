@@ -150,6 +150,7 @@ def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> Iter
     begun = threading.Barrier(workers + 1)
 
     def begin() -> None:
+        torch.get_num_threads()  # a new thread takes the general number over when first asked
         torch.set_num_threads(threads // workers)
         begun.wait()
 
