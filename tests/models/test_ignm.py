@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from facegan.data.spec import ImageSpec
+from facegan.data.spec import ImageSpec, Label
 from facegan.errors import RecipeError
 from facegan.models.ignm import IgnmDiscriminatorConfig, IgnmGeneratorConfig
 from facegan.models.interfaces import Latent, parameter_count
 from facegan.models.layers.attention import SelfAttention
 from facegan.models.layers.heads import HeadsConfig
+from facegan.models.layers.modulation import SelfModulation
 from facegan.models.layers.norm import BatchNorm2d
 from facegan.models.layers.spectral import SpectralNorm
 
@@ -79,6 +80,50 @@ def test_refinement_ends_in_a_convolution_at_the_images_own_resolution() -> None
     assert isinstance(convolution, nn.Conv2d)
     assert convolution.weight.shape == (3, 6, 3, 3)
     assert refined(torch.randn(2, 5)).shape == straight(torch.randn(2, 5)).shape == (2, 3, 32, 32)
+
+
+def modulations(network: nn.Module) -> list[SelfModulation]:
+    return [m for m in network.modules() if isinstance(m, SelfModulation)]
+
+
+def test_modulation_is_a_scale_and_a_shift_by_z_for_each_channel() -> None:
+    torch.manual_seed(0)
+    layer = SelfModulation(inputs=2, channels=3)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.arange(12.0).view(6, 2))
+        layer.linear.bias.copy_(torch.tensor([0.0, 0.0, 1.0, -1.0, 0.0, 0.0]))
+    maps, z = torch.randn(2, 3, 4, 5), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    gain = torch.tensor([[0.0, 2.0, 5.0], [2.0, 6.0, 11.0]])[:, :, None, None]
+    shift = torch.tensor([[5.0, 8.0, 10.0], [13.0, 18.0, 22.0]])[:, :, None, None]
+    torch.testing.assert_close(layer(maps, z), (1 + gain) * maps + shift)
+
+
+def test_z_modulates_between_the_first_maps_and_the_last() -> None:
+    config = IgnmGeneratorConfig(kind="ignm", channels=8, latent=Latent(size=5), modulate=True)
+    channels = [m.linear.out_features // 2 for m in modulations(config.build(SPEC, "symmetric"))]
+    assert channels == [16, 8]  # at 8×8 and 16×16
+    refined = IgnmGeneratorConfig(**dict(config) | {"refine": 4})
+    wide = [m.linear.out_features // 2 for m in modulations(refined.build(SPEC, "symmetric"))]
+    assert wide == [16, 8]
+    assert not modulations(generator())
+
+
+@pytest.mark.parametrize("modulate", [False, True])
+def test_modulation_is_a_second_way_from_z_to_the_image(modulate: bool) -> None:
+    network = generator(modulate=modulate)
+    with torch.no_grad():
+        network.layers[0].weight.zero_()  # the first way
+        network.layers[1].bias.fill_(1.0)
+        one, other = network(torch.randn(2, 5))
+    assert torch.equal(one, other) != modulate
+
+
+def test_labels_modulate_beside_z() -> None:
+    spec = ImageSpec(32, 3, (Label("Smiling", binary=True),))
+    config = IgnmGeneratorConfig(
+        kind="ignm", channels=8, latent=Latent(size=5, labels=3), modulate=True
+    )
+    assert {m.linear.in_features for m in modulations(config.build(spec, "symmetric"))} == {8}
 
 
 def test_normalisation() -> None:

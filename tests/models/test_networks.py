@@ -22,7 +22,7 @@ TINY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "dcgan": ({"channels": 2}, {"channels": 2}),
     "resnet": ({"channels": 8, "widest": 2}, {"channels": 8, "widest": 2}),
     "r3gan": ({"channels": 16, "group": 2}, {"channels": 16, "group": 2}),
-    "ignm": ({"channels": 4}, {"channels": 4, "heads": HeadsConfig(hidden=8)}),
+    "ignm": ({"channels": 4, "modulate": True}, {"channels": 4, "heads": HeadsConfig(hidden=8)}),
     "features": ({"channels": 2}, {"channels": 2, "pixels": 2}),
 }
 SUPPORTED = {

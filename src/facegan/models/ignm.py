@@ -4,7 +4,9 @@ ReLU in the generator, fewer convolution channels, 1×1 convolutions as skips be
 strided one, self-attention (4.4), and on the discriminator's last maps a spatial pyramid of
 pools (He et al. 2014, arXiv:1406.4729) under a wide fully connected layer
 (`heads.hidden`). The paper gives no figures: which of these a recipe switches on, and how wide
-they are, was decided by measurement (docs/results.md). Every one has its own switch.
+they are, was decided by measurement (docs/results.md). Every one has its own switch, and so has
+what the paper does not name: maps at the image's own resolution (`refine`), self-modulation
+(`modulate`) and minibatch deviation (`deviation`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from facegan.models.layers.heads import Heads, HeadsConfig
 from facegan.models.layers.initial import dcgan_weights
 from facegan.models.layers.layout import flattened
 from facegan.models.layers.minibatch import MinibatchDeviation
+from facegan.models.layers.modulation import SelfModulation
 from facegan.models.layers.norm import BatchNorm2d
 from facegan.models.layers.spectral import spectral_norm
 from facegan.models.layers.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
@@ -50,6 +53,8 @@ class IgnmGeneratorConfig(Config):
         attention: the resolution of the maps with self-attention; 0 for none.
         refine: channels of maps at the data's own resolution, from which a 3×3 convolution
             makes the image; 0 for a strided convolution straight to the image.
+        modulate: whether z scales and shifts the channels at 8×8 and above, up to half the
+            data's resolution (self-modulation; Chen et al. 2019, arXiv:1810.01365).
     """
 
     kind: Literal["ignm"]
@@ -59,6 +64,7 @@ class IgnmGeneratorConfig(Config):
     skips: bool = True
     attention: Attention = 0
     refine: Annotated[int, Field(ge=0, le=4096)] = 0
+    modulate: bool = False
 
     def build(self, spec: ImageSpec, range: Range) -> IgnmGenerator:
         """The network for images of this shape."""
@@ -112,18 +118,28 @@ def _widths(config: IgnmGeneratorConfig | IgnmDiscriminatorConfig, resolution: i
 
 
 class _Up(nn.Module):
-    """Twice the resolution: a strided convolution, normalised; beside it a 1×1; ReLU."""
+    """Twice the resolution: a strided convolution, normalised; beside it a 1×1; ReLU.
+
+    Args:
+        wide: input channels.
+        narrow: output channels.
+        skip: whether the 1×1 convolution is there.
+        code: numbers in the z that modulates the maps; 0 for no modulation.
+    """
 
     normalised = (("strided", "norm"),)  # for facegan.models.inference
 
-    def __init__(self, wide: int, narrow: int, skip: bool) -> None:
+    def __init__(self, wide: int, narrow: int, skip: bool, code: int) -> None:
         super().__init__()
         self.strided = StridedConvTranspose2d(wide, narrow, bias=False)
         self.norm = BatchNorm2d(narrow)
+        self.modulation = SelfModulation(code, narrow) if code else None
         self.skip = nn.Conv2d(wide, narrow, 1, bias=False) if skip else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
         y = self.norm(self.strided(x))
+        if self.modulation is not None:
+            y = self.modulation(y, code)
         if self.skip is not None:
             # A 1×1 convolution and copying values commute, and before costs a quarter.
             y = y + F.interpolate(self.skip(x), scale_factor=2.0)
@@ -157,16 +173,18 @@ class IgnmGenerator(Generator):
             BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
+        modulating = self.inputs if config.modulate else 0
         resolution = _LOWEST
         if resolution == config.attention:
             layers.append(SelfAttention(widths[0]))
         for wide, narrow in pairwise(widths):
-            layers.append(_Up(wide, narrow, config.skips))
+            layers.append(_Up(wide, narrow, config.skips, modulating))
             resolution *= 2
             if resolution == config.attention:
                 layers.append(SelfAttention(narrow))
         if config.refine:
-            layers.append(_Up(widths[-1], config.refine, skip=False))
+            # Not modulated: there it would take longest, and channels are few.
+            layers.append(_Up(widths[-1], config.refine, skip=False, code=0))
             layers.append(nn.Conv2d(config.refine, spec.channels, 3, padding=1))
         else:
             layers.append(StridedConvTranspose2d(widths[-1], spec.channels))
@@ -174,7 +192,10 @@ class IgnmGenerator(Generator):
 
     def synthesise(self, code: Tensor) -> Tensor:
         """See `Generator.synthesise`."""
-        return self.layers(code[:, :, None, None])
+        x = code[:, :, None, None]
+        for layer in self.layers:
+            x = layer(x, code) if isinstance(layer, _Up) else layer(x)
+        return x
 
 
 class IgnmDiscriminator(Discriminator):
