@@ -88,7 +88,7 @@ def modulations(network: nn.Module) -> list[SelfModulation]:
 
 def test_modulation_is_a_scale_and_a_shift_by_z_for_each_channel() -> None:
     torch.manual_seed(0)
-    layer = SelfModulation(inputs=2, channels=3)
+    layer = SelfModulation(latent=2, labels=0, channels=3)
     with torch.no_grad():
         layer.linear.weight.copy_(torch.arange(12.0).view(6, 2))
         layer.linear.bias.copy_(torch.tensor([0.0, 0.0, 1.0, -1.0, 0.0, 0.0]))
@@ -123,7 +123,16 @@ def test_labels_modulate_beside_z() -> None:
     config = IgnmGeneratorConfig(
         kind="ignm", channels=8, latent=Latent(size=5, labels=3), modulate=True
     )
-    assert {m.linear.in_features for m in modulations(config.build(spec, "symmetric"))} == {8}
+    network = config.build(spec, "symmetric")
+    assert [m.labels.in_features for m in modulations(network)] == [3, 3]
+    layer, maps = modulations(network)[0], torch.randn(1, 16, 4, 4)
+    one, other = torch.randn(1, 8), torch.randn(1, 8)
+    with torch.no_grad():
+        layer.labels.weight.zero_()
+        mixed = torch.cat([one[:, :5], other[:, 5:]], 1)
+        assert torch.equal(layer(maps, mixed), layer(maps, one)), "labels took part without weight"
+        layer.labels.weight.normal_()
+        assert not torch.equal(layer(maps, mixed), layer(maps, one))
 
 
 def test_normalisation() -> None:

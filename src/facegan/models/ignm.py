@@ -124,16 +124,18 @@ class _Up(nn.Module):
         wide: input channels.
         narrow: output channels.
         skip: whether the 1×1 convolution is there.
-        code: numbers in the z that modulates the maps; 0 for no modulation.
+        modulation: of the maps, if any.
     """
 
     normalised = (("strided", "norm"),)  # for facegan.models.inference
 
-    def __init__(self, wide: int, narrow: int, skip: bool, code: int) -> None:
+    def __init__(
+        self, wide: int, narrow: int, skip: bool, modulation: SelfModulation | None
+    ) -> None:
         super().__init__()
         self.strided = StridedConvTranspose2d(wide, narrow, bias=False)
         self.norm = BatchNorm2d(narrow)
-        self.modulation = SelfModulation(code, narrow) if code else None
+        self.modulation = modulation
         self.skip = nn.Conv2d(wide, narrow, 1, bias=False) if skip else None
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
@@ -173,18 +175,19 @@ class IgnmGenerator(Generator):
             BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
-        modulating = self.inputs if config.modulate else 0
+        z, embedded = config.latent.size, self.inputs - config.latent.size
         resolution = _LOWEST
         if resolution == config.attention:
             layers.append(SelfAttention(widths[0]))
         for wide, narrow in pairwise(widths):
-            layers.append(_Up(wide, narrow, config.skips, modulating))
+            modulation = SelfModulation(z, embedded, narrow) if config.modulate else None
+            layers.append(_Up(wide, narrow, config.skips, modulation))
             resolution *= 2
             if resolution == config.attention:
                 layers.append(SelfAttention(narrow))
         if config.refine:
             # Not modulated: there it would take longest, and channels are few.
-            layers.append(_Up(widths[-1], config.refine, skip=False, code=0))
+            layers.append(_Up(widths[-1], config.refine, skip=False, modulation=None))
             layers.append(nn.Conv2d(config.refine, spec.channels, 3, padding=1))
         else:
             layers.append(StridedConvTranspose2d(widths[-1], spec.channels))

@@ -10,21 +10,29 @@ from torch import Tensor, nn
 
 
 class SelfModulation(nn.Module):
-    """(1 + γ(z)) · y + β(z), for each channel of normalised maps y.
+    """(1 + γ) · y + β for each channel of normalised maps y, with γ and β of each image's own.
 
-    γ and β are linear in z here; the paper has a hidden layer of 32 numbers before them. They
-    begin small, so that every image begins with the normalisation's own scale and shift.
+    γ and β are linear in z, and in the label embedding where there is one; the paper has a
+    hidden layer of 32 numbers before them. They begin small: at first every image has the
+    normalisation's own scale and shift.
 
     Args:
-        inputs: numbers in z, and in the label embedding that may stand beside it.
+        latent: numbers in z.
+        labels: numbers in the label embedding; 0 without labels.
         channels: of the maps.
     """
 
-    def __init__(self, inputs: int, channels: int) -> None:
+    def __init__(self, latent: int, labels: int, channels: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(inputs, 2 * channels)
+        self.linear = nn.Linear(latent, 2 * channels)
+        # By itself, so that what z learned without labels can be taken over.
+        self.labels = nn.Linear(labels, 2 * channels, bias=False) if labels else None
 
     def forward(self, maps: Tensor, code: Tensor) -> Tensor:
-        """Maps [N, C, H, W] and z [N, Z] → [N, C, H, W]."""
-        gain, shift = self.linear(code)[:, :, None, None].to(maps.dtype).chunk(2, 1)
+        """Maps [N, C, H, W], z and beside it the embedding [N, Z + E] → [N, C, H, W]."""
+        z = code[:, : self.linear.in_features]
+        amounts = self.linear(z)
+        if self.labels is not None:
+            amounts = amounts + self.labels(code[:, self.linear.in_features :])
+        gain, shift = amounts[:, :, None, None].to(maps.dtype).chunk(2, 1)
         return (maps * (1 + gain)).add_(shift)
