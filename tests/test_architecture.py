@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "version errors startup transfer",
-        "config budget",
+        "config budget shipped",
         "seeding schedule",
         "optimizers data",
         "models",

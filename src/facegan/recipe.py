@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,15 +21,26 @@ from facegan.budget import parse_budget
 from facegan.config import Config
 from facegan.data.conditions import Wanted
 from facegan.data.pixels import Range
-from facegan.errors import RecipeError, nearest
+from facegan.errors import RecipeError
 from facegan.methods.adversarial import AdversarialConfig
 from facegan.models import DiscriminatorConfig, GeneratorConfig
 from facegan.optimizers import Positive, Stage
 from facegan.recipe_errors import explain
 from facegan.recipe_rules import check_parts
 from facegan.schedule import PositiveSchedule, ShareSchedule, value_at
+from facegan.shipped import Shipped
 
 Count = Annotated[int, Field(ge=1)]
+
+_RECIPES = Shipped(
+    "recipe",
+    "recipes",
+    "facegan recipes show gan",
+    first=(
+        *("gan", "tanh-gan", "dcgan", "dcgan-staged", "wgan-gp", "sngan", "sagan"),
+        *("ignm", "ignm-cpu", "r3gan", "r3gan-medium", "r3gan-cpu"),
+    ),
+)
 
 
 class Data(Config):
@@ -135,31 +145,12 @@ class Recipe(Config):
     @classmethod
     def load(cls, name_or_path: str | Path) -> Recipe:
         """A shipped recipe by its name, or a TOML file by its path."""
-        text = str(name_or_path)
-        if "/" not in text and "\\" not in text and not text.endswith(".toml"):
-            if text not in recipe_names():
-                raise RecipeError(f"There is no recipe {text!r}.", nearest(text, recipe_names()))
-            return cls.parse(shipped_text(text), text)
-        path = Path(name_or_path)
-        try:
-            return cls.parse(path.read_text("utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(
-                f"The recipe file {path} cannot be read: {error}.",
-                f"Give a TOML file, or the name of a shipped recipe: {', '.join(recipe_names())}.",
-            ) from error
+        return cls.parse(*_RECIPES.find(name_or_path))
 
     @classmethod
     def parse(cls, text: str, origin: str = "the recipe") -> Recipe:
         """Read TOML text. `origin` names it in errors."""
-        try:
-            values = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RecipeError(
-                f"{origin} is not valid TOML: {error}.",
-                "Compare it with 'facegan recipes show gan'.",
-            ) from error
-        return cls.from_values(values, origin)
+        return cls.from_values(_RECIPES.values(text, origin), origin)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], origin: str = "the recipe") -> Recipe:
@@ -220,19 +211,12 @@ def difference(old: Recipe, new: Recipe) -> list[str]:
 
 def recipe_names() -> list[str]:
     """The shipped recipes, in the order of the papers' story, then by name."""
-    story = ["gan", "tanh-gan", "dcgan", "dcgan-staged", "wgan-gp", "sngan", "sagan"]
-    story += ["ignm", "ignm-cpu", "r3gan", "r3gan-medium", "r3gan-cpu"]
-    names = {entry.name[:-5] for entry in _shipped().iterdir() if entry.name.endswith(".toml")}
-    return [n for n in story if n in names] + sorted(names - set(story))
+    return _RECIPES.names()
 
 
 def shipped_text(name: str) -> str:
     """The TOML of a shipped recipe, comments included."""
-    return (_shipped() / f"{name}.toml").read_text("utf-8")
-
-
-def _shipped() -> Any:
-    return resources.files("facegan") / "recipes"
+    return _RECIPES.text(name)
 
 
 def _toml_value(text: str) -> Any:

@@ -97,6 +97,13 @@ def _file(name: str, text: str | bytes) -> Callable[[Path], object]:
 
 
 case(
+    "recipe-without-ending",
+    "train bad --data pack --run new",
+    "no recipe 'bad'",
+    "There is a file bad.toml: add its ending",
+    prepare=_file("bad.toml", 'name = "x"\n'),
+)
+case(
     "recipe-binary",
     "recipes show bad.toml",
     "bad.toml cannot be read",

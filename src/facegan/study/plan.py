@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,12 +20,13 @@ from facegan.config import Config
 from facegan.errors import RecipeError, nearest
 from facegan.recipe import Recipe
 from facegan.recipe_errors import explain
+from facegan.shipped import Shipped
 from facegan.study.claims import Test, ablated, parse_test
 
 # Names become folders and stand in claims.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MOST_SEEDS = 1000
-_EXAMPLE = "Compare it with 'facegan study quick --show'."
+_PLANS = Shipped("plan", "study/plans", "facegan study quick --show")
 
 
 class Pretraining(Config):
@@ -184,31 +183,12 @@ class Plan(Config):
         Raises:
             RecipeError: for a file that cannot be read, or a plan that makes no sense.
         """
-        text = str(name_or_path)
-        if "/" not in text and "\\" not in text and not text.endswith(".toml"):
-            if text not in plan_names():
-                hint = nearest(text, plan_names())
-                if Path(f"{text}.toml").is_file():
-                    hint = f"There is a file {text}.toml: add its ending."
-                raise RecipeError(f"There is no plan {text!r}.", hint)
-            return cls.parse(shipped_plan(text), text)
-        path = Path(name_or_path)
-        try:
-            return cls.parse(path.read_text("utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(
-                f"The plan {path} cannot be read: {error}.",
-                f"Give a TOML file, or the name of a shipped plan: {', '.join(plan_names())}.",
-            ) from error
+        return cls.parse(*_PLANS.find(name_or_path))
 
     @classmethod
     def parse(cls, text: str, origin: str = "the plan") -> Plan:
         """Read TOML text. `origin` names it in errors."""
-        try:
-            values = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RecipeError(f"{origin} is not valid TOML: {error}.", _EXAMPLE) from error
-        return cls.from_values(values, origin)
+        return cls.from_values(_PLANS.values(text, origin), origin)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], origin: str = "the plan") -> Plan:
@@ -301,13 +281,9 @@ def _with_long_parts(method: Any) -> Any:
 
 def plan_names() -> list[str]:
     """The shipped plans."""
-    return sorted(e.name[:-5] for e in _shipped().iterdir() if e.name.endswith(".toml"))
+    return _PLANS.names()
 
 
 def shipped_plan(name: str) -> str:
     """The TOML of a shipped plan, comments included."""
-    return (_shipped() / f"{name}.toml").read_text("utf-8")
-
-
-def _shipped() -> Any:
-    return resources.files("facegan") / "study" / "plans"
+    return _PLANS.text(name)
