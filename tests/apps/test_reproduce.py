@@ -37,6 +37,25 @@ def test_the_command_gives_the_same_recipe(settings: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("ignm-cpu", "augment.probability=0.5"),
+        ("ignm-cpu", "augment={probability=1.0, flip=true}"),
+        ("ignm-cpu", "augment.probability={kind='adaptive', target=0.5, heuristic='held_out'}"),
+        ("r3gan-cpu", "method.penalty.gamma=1.0"),
+        ("r3gan-cpu", "method.penalty={kind='r1', gamma=2.5}"),
+        ("dcgan", "stages.0.generator.lr={kind='cosine', start=1e-3, end=0.0}"),
+    ],
+)
+def test_a_schedule_in_the_place_of_a_number_or_the_other_way(name: str, setting: str) -> None:
+    recipe = Recipe.load(name).override(setting)
+    words = _line(recipe)
+    given = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    assert words[2] == name
+    assert Recipe.load(name).override(*given) == recipe
+
+
+@pytest.mark.parametrize(
     "settings",
     [("name=mine",), ("stages=[{share=1}, {share=2}]", "name=x"), ("name=dcgan-staged",)],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,9 @@ from facegan.errors import RecipeError
 from facegan.evaluation.results import Evaluation
 from facegan.recipe import Recipe, difference, recipe_names
 
-# Beyond this many --set, the recipe's own file is easier to read.
+# Beyond this many --set, or characters in one, the recipe's own file is easier to read.
 _MOST_SETTINGS = 12
+_LONGEST_SETTING = 160
 _GRID = "-n 64 --seed 0 --grid --out"
 _WORD = re.compile(r"(?!(true|false|inf|nan)$)[a-z][a-z0-9_]*")
 _PORTRAITS = re.compile(r"seed (?P<seed>[0-9]+), items 0 to (?P<last>[0-9]+)")
@@ -131,26 +133,44 @@ def _recipe_words(recipe: Recipe, run: str) -> list[str]:
     shipped = _shipped(recipe)
     if shipped is None:
         return own_file
-    changes = difference(shipped, recipe)
-    if len(changes) > _MOST_SETTINGS:
+    settings = list(_settings(shipped.values(), recipe.values()))
+    if len(settings) > _MOST_SETTINGS or max(map(len, settings), default=0) > _LONGEST_SETTING:
         return own_file
     try:
-        settings = [_setting(recipe, change.split(": ")[0]) for change in changes]
         exact = shipped.override(*settings) == recipe
-    except (RecipeError, LookupError):
+    except RecipeError:
         exact = False
     if not exact:
         return own_file
     return [recipe.name, *(f"--set {shlex.quote(setting)}" for setting in settings)]
 
 
-def _setting(recipe: Recipe, path: str) -> str:
-    value: Any = recipe.values()
-    for key in path.split("."):
-        value = value[int(key) if isinstance(value, list) else key]
-    if isinstance(value, str) and _WORD.fullmatch(value):
-        return f"{path}={value}"  # a bare word that is no TOML is taken as a string
-    return f"{path}={tomli_w.dumps({'value': value}).strip().removeprefix('value = ')}"
+def _settings(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """What `--set` must say to turn one recipe's values into another's.
+
+    Where a schedule takes the place of a number, or a number that of a schedule, it is set whole.
+    """
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict) and old.keys() <= new.keys():
+        inner = [(key, old.get(key), value) for key, value in new.items()]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        inner = [(str(n), *pair) for n, pair in enumerate(zip(old, new, strict=True))]
+    else:
+        bare = isinstance(new, str) and _WORD.fullmatch(new)
+        yield f"{path}={new if bare else _inline(new)}"  # a word that is no TOML is a string
+        return
+    for key, before, after in inner:
+        yield from _settings(before, after, f"{path}.{key}" if path else key)
+
+
+def _inline(value: Any) -> str:
+    """TOML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_inline(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return tomli_w.dumps({"value": value}).strip().removeprefix("value = ")
 
 
 def _draw_portraits(dataset: dict[str, Any], spec: ImageSpec | None) -> str | None:
