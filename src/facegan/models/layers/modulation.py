@@ -24,15 +24,15 @@ class SelfModulation(nn.Module):
 
     def __init__(self, latent: int, labels: int, channels: int) -> None:
         super().__init__()
+        self._latent = latent
         self.linear = nn.Linear(latent, 2 * channels)
         # By itself, so that what z learned without labels can be taken over.
         self.labels = nn.Linear(labels, 2 * channels, bias=False) if labels else None
 
     def forward(self, maps: Tensor, code: Tensor) -> Tensor:
         """Maps [N, C, H, W], z and beside it the embedding [N, Z + E] → [N, C, H, W]."""
-        z = code[:, : self.linear.in_features]
-        amounts = self.linear(z)
+        amounts = self.linear(code[:, : self._latent])
         if self.labels is not None:
-            amounts = amounts + self.labels(code[:, self.linear.in_features :])
+            amounts = amounts + self.labels(code[:, self._latent :])
         gain, shift = amounts[:, :, None, None].to(maps.dtype).chunk(2, 1)
         return (maps * (1 + gain)).add_(shift)
