@@ -15,8 +15,8 @@ tune_process()  # as the command line does, before PyTorch is imported
 
 import prepared  # noqa: E402
 
+from facegan.device import synchronise  # noqa: E402
 from facegan.recipe import Recipe  # noqa: E402
-from facegan.training.execution import synchronise  # noqa: E402
 
 
 def main() -> None:

@@ -37,10 +37,10 @@ from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 
 from facegan.apps.generate import generate  # noqa: E402
-from facegan.apps.generators import open_generator  # noqa: E402
-from facegan.models.dcgan import DcganGenerator  # noqa: E402
+from facegan.device import Precision  # noqa: E402
+from facegan.generation.generator import open_generator  # noqa: E402
+from facegan.networks.dcgan import DcganGenerator  # noqa: E402
 from facegan.recipe import Recipe  # noqa: E402
-from facegan.training.execution import Precision  # noqa: E402
 
 BATCH = 64
 

@@ -20,10 +20,10 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from facegan.data.pack import Pack  # noqa: E402
-from facegan.models.layers import winograd  # noqa: E402
+from facegan.device import Execution, Precision  # noqa: E402
+from facegan.networks.kernels import winograd  # noqa: E402
 from facegan.recipe import Recipe  # noqa: E402
 from facegan.runs.checkpoint import Checkpoint, latest  # noqa: E402
-from facegan.training.execution import Execution, Precision  # noqa: E402
 from facegan.training.feed import Feed  # noqa: E402
 from facegan.training.state import PLAYERS, TrainingState  # noqa: E402
 from facegan.training.step import Trainer  # noqa: E402

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from facegan.data.pack import Pack
 from facegan.data.spec import ImageSpec
+from facegan.device import processes
+from facegan.models.file import GeneratorFile
 from facegan.recipe import Recipe
-from facegan.runs.generator_file import GeneratorFile
-from facegan.training.execution import processes
 from facegan.training.feed import Feed, pixels_of
 from facegan.training.plan import choose_precision
 from facegan.training.state import TrainingState

@@ -15,7 +15,7 @@ from facegan.startup import tune_process
 tune_process()  # as the command line does, before PyTorch is imported
 
 from facegan.apps.profile import StepProfile, profile  # noqa: E402
-from facegan.apps.profile_console import held  # noqa: E402
+from facegan.cli.terminal.profile import held  # noqa: E402
 from facegan.errors import FaceganError  # noqa: E402
 from facegan.recipe import Recipe, recipe_names  # noqa: E402
 

@@ -34,7 +34,7 @@ from facegan.evaluation import attributes as reading
 from facegan.evaluation.agreement import auc
 from facegan.evaluation.attribute_card import AttributeCard, Measured, Source
 from facegan.evaluation.attributes import AGE, DIMENSION, KEY, WEIGHTS, AttributeReader, Places
-from facegan.models.backbones.efficientnet_lite import SHA256
+from facegan.networks.backbones.efficientnet_lite import SHA256
 from facegan.seeding import READER, random
 from facegan.version import __version__
 

@@ -22,8 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
-from facegan.data import portraits
-from facegan.data.portraits import MODES
+from facegan import portraits
 from facegan.evaluation import reader as reading
 from facegan.evaluation.reader import (
     KEY,
@@ -35,6 +34,7 @@ from facegan.evaluation.reader import (
     prepared,
     true_values,
 )
+from facegan.portraits import MODES
 from facegan.seeding import READER, random, torch_seed
 
 # Series of portraits that no one else draws: to learn from, to choose the threshold on, to

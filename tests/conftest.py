@@ -212,7 +212,7 @@ def trainer_of(pack_path: Path) -> Callable[..., Any]:
 
     from facegan.budget import parse_budget
     from facegan.data.pack import Pack
-    from facegan.training.execution import Execution
+    from facegan.device import Execution
     from facegan.training.feed import Feed
     from facegan.training.plan import choose_precision
     from facegan.training.state import TrainingState

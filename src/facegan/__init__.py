@@ -18,24 +18,24 @@ from facegan.version import __version__ as __version__
 if TYPE_CHECKING:
     from facegan.apps.evaluate import evaluate as evaluate
     from facegan.apps.generate import generate as generate
-    from facegan.apps.report import compare as compare
-    from facegan.apps.report import report as report
     from facegan.apps.train import train as train
     from facegan.data.importer import import_images as import_images
     from facegan.data.pack import Pack as Pack
     from facegan.errors import FaceganError as FaceganError
     from facegan.recipe import Recipe as Recipe
+    from facegan.report.pages import compare as compare
+    from facegan.report.pages import report as report
 
 # Name → module: imported when first used, because PyTorch alone takes seconds to start.
 _PUBLIC = {
     "FaceganError": "facegan.errors",
     "Pack": "facegan.data.pack",
     "Recipe": "facegan.recipe",
-    "compare": "facegan.apps.report",
+    "compare": "facegan.report.pages",
     "evaluate": "facegan.apps.evaluate",
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",
-    "report": "facegan.apps.report",
+    "report": "facegan.report.pages",
     "train": "facegan.apps.train",
 }
 

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from facegan.apps import profile as module
 from facegan.apps.profile import StepProfile, profile
-from facegan.apps.profile_console import held, print_profile
-from facegan.training.ceilings import Ceilings
-from facegan.training.execution import Execution, choose_device
-from facegan.training.operators import Operator
+from facegan.cli.terminal.profile import held, print_profile
+from facegan.device import Execution, choose_device
+from facegan.training.speed.operators import Operator
+from facegan.training.speed.roofline import Ceilings
 
 EXECUTION = Execution(choose_device("cpu"))
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from facegan.apps import costs, recipes
+from facegan.apps import recipes
 from facegan.errors import RecipeError, TrainingError
 from facegan.recipe import Recipe, recipe_names
+from facegan.training.speed import costs
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +150,7 @@ def test_what_would_take_long_is_measured_with_a_smaller_batch(
     """Trying 4 images takes a second here, so that measuring takes 2.5 for each 4."""
     import torch
 
-    from facegan.training.execution import Execution
+    from facegan.device import Execution
 
     clock = iter([0.0, 1.0])
     asked: list[int] = []
@@ -173,7 +174,7 @@ def test_a_real_measurement_of_a_small_recipe(
 ) -> None:
     import torch
 
-    from facegan.training.execution import Execution
+    from facegan.device import Execution
 
     monkeypatch.setattr(costs, "_SECONDS", 0.05)
     recipe = tiny("dcgan")

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from facegan.augment import Adaptive, AugmentConfig
 from facegan.config import Config
-from facegan.recipe_errors import explain
+from facegan.recipe.explain import explain
 from facegan.schedule import Linear, resolve
 
 ADAPTIVE = Adaptive(kind="adaptive")

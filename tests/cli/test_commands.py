@@ -104,7 +104,7 @@ def test_the_cost_of_a_recipe_is_measured_once(
     call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path))
-    monkeypatch.setattr("facegan.apps.costs._SECONDS", 0.01)
+    monkeypatch.setattr("facegan.training.speed.costs._SECONDS", 0.01)
     words = ("recipes", "--resolution", "16", "--only", "gan")
     first = call(*words, "--cost")
     assert (first.status, first.lines) == (0, ["measuring gan (1 of 1) …"])
@@ -133,9 +133,9 @@ def test_a_list_that_cannot_be_made_is_refused(
 def test_an_estimate_and_an_impossible_size_are_told_in_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from facegan.apps.console import print_recipes
-    from facegan.apps.costs import Cost, Size
     from facegan.apps.recipes import Listed
+    from facegan.cli.terminal.train import print_recipes
+    from facegan.training.speed.costs import Cost, Size
 
     size = Size(generator=22_430_000, discriminator=22_380_000)
     about = ("a title of some length", "a source " * 20)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from facegan.data.spec import ImageSpec, Label
-from facegan.runs.generator_file import GeneratorFile
+from facegan.models.file import GeneratorFile
 from facegan.training.feed import pixels_of
 
 LABELS = (Label("Smiling", True), Label("5_o_Clock_Shadow", True), Label("age", False, 40.0, 10.0))

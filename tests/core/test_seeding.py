@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegan import seeding
-from facegan.models.interfaces import Latent
+from facegan.networks.interfaces import Latent
 
 STREAMS = (seeding.INITIAL_WEIGHTS, seeding.STEP, seeding.ORDER, seeding.IMAGE_LATENT)
 numbers = st.integers(0, 2**31)

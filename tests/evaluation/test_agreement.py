@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facegan.data import portraits
+from facegan import portraits
 from facegan.evaluation.agreement import (
     Labelled,
     agreement,

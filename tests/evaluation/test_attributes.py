@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from facegan.data import portraits
+from facegan import portraits
 from facegan.data.importer import import_images
 from facegan.data.layouts import Layout
 from facegan.data.pack import Pack

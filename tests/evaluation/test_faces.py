@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 import torch
 
-from facegan.data.portraits import draw, sample
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation import dlib_models
 from facegan.evaluation.detection import DETECTOR, FaceFinder, faces
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.extractors.faces import FaceIdentity
+from facegan.portraits import draw, sample
 
 DATA = Path(os.environ.get("FACEGAN_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ARCHIVE = DATA / "lfw-deepfunneled.tgz"

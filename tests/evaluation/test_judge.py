@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from plain_extractor import PlainExtractor
 
-from facegan.data import portraits
+from facegan import portraits
 from facegan.data.pack import Pack
 from facegan.errors import DataError
 from facegan.evaluation.cache import FeatureCache

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facegan.data import portraits
+from facegan import portraits
 from facegan.data.pack import Pack
-from facegan.data.portraits import MODE_COUNT, MODES, mode_index, mode_probabilities
 from facegan.errors import DataError
 from facegan.evaluation import modes as module
 from facegan.evaluation.modes import applies_to, modes
 from facegan.evaluation.reader import ATTRIBUTES, SIZES, Readings
 from facegan.evaluation.results import Modes
+from facegan.portraits import MODE_COUNT, MODES, mode_index, mode_probabilities
 
 N = 300
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from facegan.data.portraits import draw, sample
 from facegan.evaluation.neighbours import neighbours
 from facegan.evaluation.pixel_embedding import PixelEmbedding
+from facegan.portraits import draw, sample
 
 Change = Callable[[np.ndarray], np.ndarray]
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from facegan.data import portraits
+from facegan import portraits
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation import reader as reading
 from facegan.evaluation.reader import ATTRIBUTES, KEY, SIZES, WEIGHTS, Reader, true_values

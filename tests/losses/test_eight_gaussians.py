@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from facegan.data.spec import ImageSpec
 from facegan.losses.adversarial import ADVERSARIAL
 from facegan.methods import AdversarialConfig, Batch, Networks
-from facegan.models.interfaces import Discriminator, Generator, Latent
+from facegan.networks.interfaces import Discriminator, Generator, Latent
 from facegan.seeding import Random, step_random
 
 ANGLES = torch.arange(8) * (2 * math.pi / 8)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from facegan.data.spec import ImageSpec
 from facegan.losses.penalties import R1, R1R2, R2, GradientPenalty
 from facegan.losses.slopes import Exact, FiniteDifference, Judged, input_gradient
-from facegan.models.dcgan import DcganDiscriminatorConfig
+from facegan.networks.dcgan import DcganDiscriminatorConfig
 from facegan.schedule import Linear
 from facegan.seeding import Random
 

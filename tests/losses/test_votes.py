@@ -13,8 +13,8 @@ from torch.nn.functional import softplus
 from facegan.data.spec import ImageSpec
 from facegan.methods.adversarial import AdversarialConfig
 from facegan.methods.terms import Batch, Networks, Terms
-from facegan.models.interfaces import Discriminator, Generator, Latent
-from facegan.models.layers.heads import Heads, HeadsConfig, Places
+from facegan.networks.interfaces import Discriminator, Generator, Latent
+from facegan.networks.layers.heads import Heads, HeadsConfig, Places
 from facegan.seeding import Random
 
 SPEC = ImageSpec(2, 1)

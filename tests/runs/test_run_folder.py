@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from facegan.apps.train import train
 from facegan.errors import FaceganError, RunError, StorageError
+from facegan.files import new_folder, write_bytes, write_json
 from facegan.runs import checkpoint
 from facegan.runs.checkpoint import folder_name, latest
 from facegan.runs.directory import RunDirectory
-from facegan.runs.files import new_folder, write_bytes, write_json
 from facegan.runs.journal import Journal
 
 Make = Callable[..., Any]
@@ -198,8 +198,8 @@ def test_a_full_disk_leaves_the_checkpoints_as_they_were(
 
 
 def test_save_keeps_the_newest(tmp_path: Path, begun: tuple[Any, Path]) -> None:
+    from facegan.models.file import GeneratorFile
     from facegan.runs.find import find_generator
-    from facegan.runs.generator_file import GeneratorFile
 
     file = GeneratorFile.load(find_generator(begun[1]))
     for images in (1000, 2500, 10_000):

@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from facegan.errors import RunError
-from facegan.runs.files import new_folder
+from facegan.files import new_folder
 from facegan.study.execution import mirror
 from facegan.study.execution.keeper import Keeper, Superseded, files_of, forget_arriving
 from facegan.study.execution.mirror import PIECE, Mirror

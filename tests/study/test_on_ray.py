@@ -37,7 +37,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'facegan[ra
 TRIAL = """
 import hashlib, json, os, shutil, signal, sys, threading
 from pathlib import Path
-from facegan.runs.files import new_folder, remove_parts, write_json
+from facegan.files import new_folder, remove_parts, write_json
 from facegan.runs.journal import Journal
 
 folder = Path(sys.argv[1])

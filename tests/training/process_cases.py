@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from facegan.data.pack import Pack
-from facegan.models.layers.norm import BatchNorm2d
-from facegan.models.layers.spectral import spectral_norm
+from facegan.device import Execution, average_, processes
+from facegan.networks.layers.norm import BatchNorm2d
+from facegan.networks.layers.spectral import spectral_norm
 from facegan.recipe import Recipe
 from facegan.seeding import INITIAL_WEIGHTS, torch_seed
 from facegan.training import plan
-from facegan.training.execution import Execution, average_, processes
 from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer

@@ -26,7 +26,7 @@ CONTRAST = "augment={probability=1.0, contrast=3.0}"
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes longer than these runs, and has tests of its own."""
-    monkeypatch.setattr("facegan.apps.report.report", lambda path: None)
+    monkeypatch.setattr("facegan.report.pages.report", lambda path: None)
 
 
 def watched(trainer: Any) -> list[Tensor]:

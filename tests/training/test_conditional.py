@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from facegan.apps.train import train
 from facegan.data.pack import Pack
+from facegan.generation.samples import image_inputs
 from facegan.seeding import step_random
-from facegan.training.samples import image_inputs
 from facegan.training.state import PLAYERS
 
 Make = Callable[..., Any]
@@ -72,7 +72,7 @@ STOPS = (56, 72, 136)
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes longer than these runs, and has tests of its own."""
-    monkeypatch.setattr("facegan.apps.report.report", lambda path: None)
+    monkeypatch.setattr("facegan.report.pages.report", lambda path: None)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -12,10 +12,10 @@ import torch
 
 from facegan.apps.train import train
 from facegan.errors import TrainingError
+from facegan.models.file import GeneratorFile
 from facegan.runs.checkpoint import latest
 from facegan.runs.directory import RunDirectory
 from facegan.runs.find import find_generator
-from facegan.runs.generator_file import GeneratorFile
 
 Make = Callable[..., Any]
 # Good for two thirds of the run, then a rate that nothing survives.

@@ -17,8 +17,8 @@ from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
 from facegan.data.spec import Label
 from facegan.data.writer import PackWriter
+from facegan.device import Execution, choose_device
 from facegan.training import plan
-from facegan.training.execution import Execution, choose_device
 from facegan.training.feed import Feed
 
 Make = Callable[..., Any]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from facegan.apps.train import train
-from facegan.models.layers.spectral import spectral_norm
+from facegan.networks.layers.spectral import spectral_norm
 from facegan.runs.directory import RunDirectory
 from facegan.schedule import Cosine, constant, resolve
 

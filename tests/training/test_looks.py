@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from facegan import optimizers
+from facegan.device import Execution
 from facegan.errors import TrainingError
 from facegan.recipe import recipe_names
-from facegan.training.execution import Execution
 from facegan.training.step import Trainer
 
 Make = Callable[..., Any]

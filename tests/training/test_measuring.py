@@ -15,12 +15,12 @@ from facegan.apps.generate import generate
 from facegan.apps.train import train
 from facegan.data.pixels import Pixels
 from facegan.errors import RunError
-from facegan.models.interfaces import Generator
+from facegan.generation.samples import pictures
+from facegan.models.file import GeneratorFile
+from facegan.networks.interfaces import Generator
 from facegan.runs.best import Best, keep_best, read_best
 from facegan.runs.directory import RunDirectory
 from facegan.runs.find import find_generator
-from facegan.runs.generator_file import GeneratorFile
-from facegan.training.samples import pictures
 from facegan.training.watch import Measured
 
 Make = Callable[..., Any]

@@ -12,10 +12,10 @@ import torch
 
 from facegan.data.pack import Pack
 from facegan.data.writer import PackWriter
+from facegan.device import Execution
 from facegan.errors import DataError, RecipeError
 from facegan.recipe import Recipe
 from facegan.schedule import resolve
-from facegan.training.execution import Execution
 from facegan.training.feed import Feed
 
 HERE = Execution(torch.device("cpu"))

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facegan.training.ceilings import Ceilings, measure_ceilings
-from facegan.training.operators import Operator, Recorder
+from facegan.training.speed.operators import Operator, Recorder
+from facegan.training.speed.roofline import Ceilings, measure_ceilings
 
 CPU = torch.device("cpu")
 
@@ -96,7 +96,7 @@ def test_the_least_time_is_that_of_what_takes_longer() -> None:
 
 
 def test_ceilings_are_measured_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from facegan.training import ceilings
+    from facegan.training.speed import roofline as ceilings
 
     monkeypatch.setattr(ceilings, "_CPU_PRODUCTS", ((64, 64, 64),))
     monkeypatch.setattr(ceilings, "_CPU_BYTES", 1 << 20)

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from facegan.data.pack import Pack
+from facegan.device import Execution
 from facegan.recipe import Recipe
-from facegan.training.execution import Execution
 from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer

@@ -15,8 +15,8 @@ from facegan.apps.train import train
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
 from facegan.methods.reconstruction import normalised
-from facegan.models.blocks import blocks
-from facegan.models.interfaces import parameter_count
+from facegan.networks.blocks import blocks
+from facegan.networks.interfaces import parameter_count
 from facegan.training.state import PLAYERS
 
 Make = Callable[..., Any]
@@ -32,7 +32,7 @@ TWO_STEPS = (
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes longer than these runs, and has tests of its own."""
-    monkeypatch.setattr("facegan.apps.report.report", lambda path: None)
+    monkeypatch.setattr("facegan.report.pages.report", lambda path: None)
 
 
 def weights(trainer: Any, player: str) -> dict[str, Tensor]:

@@ -16,8 +16,9 @@ import torch.distributed as dist
 from facegan.data.pack import Pack
 from facegan.data.spec import ImageSpec, Label
 from facegan.data.writer import PackWriter
+from facegan.device import Execution
+from facegan.generation.samples import pictures
 from facegan.seeding import image_random
-from facegan.training.execution import Execution
 from facegan.training.feed import pixels_of
 from facegan.training.probe import (
     FEWEST_HELD_OUT,
@@ -29,7 +30,6 @@ from facegan.training.probe import (
     nearest_distance,
     overfitting,
 )
-from facegan.training.samples import pictures
 from facegan.training.state import TrainingState
 
 Make = Callable[..., Any]

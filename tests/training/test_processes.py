@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from facegan.data.pack import Pack
+from facegan.device import Execution
 from facegan.errors import DeviceError
-from facegan.training.execution import Execution
 from facegan.training.plan import check_batch
 
 NAMES = [name for name, _ in cases.cases()]

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from facegan.apps.train import train
 from facegan.errors import RunError
+from facegan.files import sha256
 from facegan.runs.checkpoint import latest
 from facegan.runs.directory import RunDirectory
-from facegan.runs.files import sha256
 
 Make = Callable[..., Any]
 
@@ -29,7 +29,7 @@ STILL = "stages.*.*.lr=0.0"
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes longer than these runs, and has tests of its own."""
-    monkeypatch.setattr("facegan.apps.report.report", lambda path: None)
+    monkeypatch.setattr("facegan.report.pages.report", lambda path: None)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def source(
     """A trained run."""
     run = tmp_path_factory.mktemp("source") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facegan.apps.report.report", lambda path: None)
+        patch.setattr("facegan.report.pages.report", lambda path: None)
         recipe = tiny("gan", "training.seed=9", "training.snapshots=1")
         train(recipe, other_pack_path, run, reporter=watcher())
     return run

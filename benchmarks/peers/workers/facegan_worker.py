@@ -19,8 +19,8 @@ from peers.protocol import (
 )
 
 if TYPE_CHECKING:
+    from facegan.device import Precision
     from facegan.recipe import Recipe
-    from facegan.training.execution import Precision
 
 
 def train(job: Job) -> Measured:
@@ -31,7 +31,7 @@ def train(job: Job) -> Measured:
 
     import prepared
 
-    from facegan.models.interfaces import parameter_count
+    from facegan.networks.interfaces import parameter_count
 
     with prepared.trainer(_recipe(job), job.pack, threads=job.threads) as trainer:
         networks, note = trainer.state.networks, trainer.execution.precision
@@ -61,7 +61,7 @@ def sample(job: Job, precision: Precision = "fp32") -> Measured:
     import torch
 
     from facegan.apps.generate import generate
-    from facegan.apps.generators import open_generator
+    from facegan.generation.generator import open_generator
     from peers.sampling import median_ms
 
     path = prepared.untrained(_recipe(job), job.scratch / "generator.safetensors")

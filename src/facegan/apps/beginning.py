@@ -8,14 +8,14 @@ from typing import Any
 
 from facegan.apps.trained_space import caveat
 from facegan.data.pack import Pack
+from facegan.device import Execution
 from facegan.errors import RunError
+from facegan.models.file import GeneratorFile
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
-from facegan.runs.generator_file import GeneratorFile
 from facegan.runs.provenance import provenance
 from facegan.runs.warm_start import WarmStart
-from facegan.training.execution import Execution
 from facegan.training.feed import Feed
 from facegan.training.loop import Reporter
 from facegan.training.plan import Plan, choose_precision, make_plan, plan_evaluations

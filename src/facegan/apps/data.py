@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from facegan.data import portraits
+from facegan import portraits
 from facegan.data.importer import DROPPED, import_images
 from facegan.data.pack import Pack
 from facegan.data.show import contact_sheet
 from facegan.errors import DataError
-from facegan.runs.files import write_bytes
-from facegan.runs.png import png_bytes
+from facegan.files import write_bytes
+from facegan.generation.png import png_bytes
 
 _PLAIN_EVERY = 5.0  # seconds
 
@@ -50,7 +50,7 @@ def draw_portraits(
     seed: int = 0,
     overwrite: bool = False,
 ) -> Pack:
-    """Draw portraits into a pack, showing progress; see `facegan.data.portraits.write`."""
+    """Draw portraits into a pack, showing progress; see `facegan.portraits.write`."""
     with progress_bar("drawing") as progress:
         portraits.write(
             pack, n, resolution, channels, seed=seed, overwrite=overwrite, progress=progress

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
 from facegan.data.writer import BeingWrittenError
 from facegan.errors import DataError
+from facegan.files import cache_folder
 
 _LOOK_AGAIN = 0.2  # seconds
 _PORTRAITS = re.compile(r"portraits(?::(?P<count>[0-9]+))?(?:@(?P<resolution>[0-9]+))?")
@@ -36,8 +36,8 @@ def open_dataset(name_or_path: str | Path) -> Pack:
     resolution = int(match["resolution"] or 64)
     if count < 2:
         raise DataError(f"{name_or_path}: {count} portraits are too few.", "Ask for 2 or more.")
+    from facegan import portraits
     from facegan.apps.data import progress_bar
-    from facegan.data import portraits
 
     path = cache_folder() / f"portraits-v{portraits.VERSION}-{count}-{resolution}"
     if not path.exists():

@@ -14,12 +14,10 @@ import torch
 
 from facegan.apps.data import progress_bar
 from facegan.apps.datasets import open_dataset
-from facegan.apps.generators import OpenGenerator, open_generator
-from facegan.apps.report import report as write_report
 from facegan.apps.trained_space import ANOTHER, caveat, flattering
-from facegan.data.cache import cache_folder
 from facegan.data.importer import import_images
 from facegan.data.pack import Pack, is_pack
+from facegan.device import choose_device
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.agreement import Labelled, agreement
 from facegan.evaluation.attributes import FEWEST as FEWEST_PIXELS
@@ -29,13 +27,14 @@ from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import ALL_SCORES, Judge, Judgement
 from facegan.evaluation.real import DEFAULT_N, FEWEST, Reference, choose_real, most_measurable
 from facegan.evaluation.results import Agreement, Evaluation
+from facegan.files import cache_folder, new_folder
+from facegan.generation.generator import OpenGenerator, open_generator
+from facegan.generation.png import png_bytes
+from facegan.models.store import find_source
+from facegan.report.pages import report as write_report
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.directory import RunDirectory
-from facegan.runs.files import new_folder
-from facegan.runs.png import png_bytes
-from facegan.runs.shelf import find_source
 from facegan.seeding import REAL_CHOICE, random
-from facegan.training.execution import choose_device
 
 DEFAULT_EXTRACTORS = ("efflite0",)
 

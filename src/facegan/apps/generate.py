@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from facegan.apps.background import in_background
 from facegan.apps.data import progress_bar
-from facegan.apps.generators import OpenGenerator, open_generator
 from facegan.data.grid import grid as lay_out
+from facegan.device import Precision
 from facegan.errors import FaceganError
-from facegan.runs.png import save_png
-from facegan.training.execution import Precision
+from facegan.generation.background import in_background
+from facegan.generation.generator import OpenGenerator, open_generator
+from facegan.generation.png import save_png
 
 # Each file is forced to the disk on its own. Most of that is waiting, and disks take several
 # files in the time of one.
@@ -82,7 +82,7 @@ def generate(
     if out is None and (pack or opened.model is None):
         raise FaceganError("--out is missing: where to write.", "Name a folder.")
     if pack:
-        from facegan.apps.generated_pack import write_pack
+        from facegan.generation.dataset import write_pack
 
         assert out is not None
         return [write_pack(opened, out, seeds, truncation, labels, holdout, overwrite)]

@@ -15,9 +15,9 @@ from facegan.apps.datasets import open_dataset
 from facegan.data.importer import DROPPED
 from facegan.data.pack import Pack
 from facegan.data.writer import PackWriter
+from facegan.device import choose_device
 from facegan.errors import DataError, storage
 from facegan.evaluation.attributes import FEWEST, AttributeReader
-from facegan.training.execution import choose_device
 
 _BATCH = 64
 

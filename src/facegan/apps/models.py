@@ -12,10 +12,10 @@ from typing import Any
 
 from facegan.data.spec import Label
 from facegan.errors import FaceganError, RunError, storage
-from facegan.runs import shelf
-from facegan.runs.files import write_bytes, write_json, write_text
-from facegan.runs.generator_about import About, one_line, read_about
-from facegan.runs.shelf import Model
+from facegan.files import write_bytes, write_json, write_text
+from facegan.models import store
+from facegan.models.about import About, one_line, read_about
+from facegan.models.store import Model
 
 _MODEL, _README, _CONFIG, _SAMPLES = "model.safetensors", "README.md", "config.json", "samples.png"
 _COLUMNS = 8
@@ -46,11 +46,11 @@ class Listed:
 
 def listed() -> list[Listed]:
     """Every model, those in the box first. A damaged one is a line, not an error."""
-    return [_line(model) for model in shelf.models()]
+    return [_line(model) for model in store.models()]
 
 
 def _line(model: Model) -> Listed:
-    from facegan.runs.model_card import read_card
+    from facegan.models.card import read_card
 
     size = model.path.stat().st_size
     try:
@@ -67,12 +67,12 @@ def _line(model: Model) -> Listed:
 
 def model_path(name: str | None = None) -> Path:
     """The file of a model; of the one that is used where nothing is asked for, without a name."""
-    return shelf.find_model(name or shelf.DEFAULT).path
+    return store.find_model(name or store.DEFAULT).path
 
 
 def described(source: str | Path) -> str | None:
     """`lfw-64 (ignm-cpu, 352 kimg of lfw)`, where a source is a model; None for others."""
-    model = shelf.model_at(shelf.find_source(source))
+    model = store.model_at(store.find_source(source))
     if model is None:
         return None
     about = read_about(model.path)
@@ -83,7 +83,7 @@ def described(source: str | Path) -> str | None:
 
 def labels(source: str | Path, best: bool = False) -> Sequence[Label]:
     """What a run, a file or a model can be asked for. Empty for one without labels."""
-    path = shelf.find_source(source)
+    path = store.find_source(source)
     if not path.is_file():
         from facegan.runs.find import find_generator
 
@@ -102,17 +102,17 @@ def install(file: str | Path, name: str | None = None, overwrite: bool = False) 
     Raises:
         RunError: it is no model, it is damaged, or the name is taken.
     """
-    from facegan.runs.generator_file import GeneratorFile
-    from facegan.runs.model_card import read_card
+    from facegan.models.card import read_card
+    from facegan.models.file import GeneratorFile
 
     path = Path(file)
     card = read_card(read_about(path).card, path)
-    name = shelf.require_name(name or card.name)
-    if any(model.bundled and model.name == name for model in shelf.models()):
+    name = store.require_name(name or card.name)
+    if any(model.bundled and model.name == name for model in store.models()):
         raise RunError(
             f"{name} is the name of a model in the box.", "Give another: --name my-faces."
         )
-    target = shelf.installed_folder() / f"{name}{shelf.SUFFIX}"
+    target = store.installed_folder() / f"{name}{store.SUFFIX}"
     if target.exists() and not overwrite:
         raise RunError(
             f"A model {name} is installed already.", "Replace it with --overwrite, or give --name."
@@ -125,7 +125,7 @@ def install(file: str | Path, name: str | None = None, overwrite: bool = False) 
 
 def remove(name: str) -> Path:
     """Delete an installed model. Returns the file that was."""
-    model = shelf.find_model(name)
+    model = store.find_model(name)
     if model.bundled:
         raise RunError(f"{name} is in the box: it comes with facegan.", "Leave it there.")
     with storage(model.path):
@@ -135,8 +135,8 @@ def remove(name: str) -> Path:
 
 def card_text(source: str | Path) -> str:
     """The card of a model, by name or file, as a README.md in the layout of model hubs."""
-    from facegan.apps.model_readme import readme
-    from facegan.runs.model_card import read_card
+    from facegan.models.card import read_card
+    from facegan.models.readme import readme
 
     path = _file_of(source)
     about = read_about(path)
@@ -177,8 +177,8 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
 
 
 def _file_of(source: str | Path) -> Path:
-    path = shelf.find_source(source)
-    return path if path.is_file() else shelf.find_model(str(source)).path
+    path = store.find_source(source)
+    return path if path.is_file() else store.find_model(str(source)).path
 
 
 def _config(about: About) -> dict[str, Any]:

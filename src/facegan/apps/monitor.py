@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from facegan.apps.data import progress_bar
-from facegan.apps.reporting.words import ratio, told
 from facegan.apps.trained_space import caveat
-from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
+from facegan.device import Execution
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import Judge
 from facegan.evaluation.real import FEWEST, choose_real, most_measurable
 from facegan.evaluation.results import Evaluation, ScoreName
-from facegan.models.interfaces import Generator
+from facegan.evaluation.wording import ratio, told
+from facegan.files import cache_folder
+from facegan.generation.samples import pictures
+from facegan.networks.interfaces import Generator
 from facegan.recipe import Recipe
 from facegan.runs.best import Best
-from facegan.training.execution import Execution
-from facegan.training.samples import pictures
 from facegan.training.watch import Measured
 
 # Cheap enough to be measured many times, and enough to tell distance (FD, KID), sharpness

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from facegan.apps.datasets import open_dataset
 from facegan.augment import Adaptive
+from facegan.device import Execution, processes, synchronise
 from facegan.recipe import Recipe
 from facegan.training.augmenting import ADAPTS_EVERY
-from facegan.training.ceilings import Ceilings, measure_ceilings
-from facegan.training.execution import Execution, processes, synchronise
 from facegan.training.feed import Feed
-from facegan.training.operators import Kind, Operator, Recorder
 from facegan.training.plan import check_batch, choose_precision, penalty_round
+from facegan.training.speed.operators import Kind, Operator, Recorder
+from facegan.training.speed.roofline import Ceilings, measure_ceilings
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 

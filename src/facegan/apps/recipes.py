@@ -6,7 +6,10 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from facegan.apps.costs import (
+from facegan.apps.datasets import open_dataset
+from facegan.errors import FaceganError, StorageError
+from facegan.recipe import Recipe, recipe_names
+from facegan.training.speed.costs import (
     Cost,
     Known,
     Size,
@@ -16,9 +19,6 @@ from facegan.apps.costs import (
     measure,
     size_conditions,
 )
-from facegan.apps.datasets import open_dataset
-from facegan.errors import FaceganError, StorageError
-from facegan.recipe import Recipe, recipe_names
 
 DEFAULT_RESOLUTION = 64
 
@@ -62,7 +62,7 @@ def recipes(resolution: int = DEFAULT_RESOLUTION, names: Sequence[str] = ()) -> 
     Raises:
         RecipeError: there is no recipe of such a name.
     """
-    from facegan.training.execution import Execution, choose_device
+    from facegan.device import Execution, choose_device
 
     chosen = _chosen(names)
     known, execution = Known(), Execution(choose_device("auto"))
@@ -90,7 +90,7 @@ def measured_recipes(
         RecipeError: there is no recipe of such a name.
         StorageError: the cache folder cannot be written.
     """
-    from facegan.training.execution import processes
+    from facegan.device import processes
 
     wanted = [line.name for line in recipes(resolution, names) if line.size and line.cost is None]
     known, troubles = Known(), {}
@@ -162,8 +162,8 @@ def forecast(recipe: Recipe, data: str, device: str = "auto", mix: Sequence[str]
         device: `auto`, `cpu`, `cuda`, `mps`.
         mix: further datasets, one for each share in the recipe's `data.mix`.
     """
-    from facegan.models.interfaces import parameter_count
-    from facegan.training.execution import processes
+    from facegan.device import processes
+    from facegan.networks.interfaces import parameter_count
     from facegan.training.feed import Feed
     from facegan.training.plan import check_batch, choose_precision, make_plan, measure_speed
     from facegan.training.state import TrainingState

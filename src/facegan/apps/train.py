@@ -9,10 +9,10 @@ from pathlib import Path
 
 from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
 from facegan.apps.datasets import open_dataset
+from facegan.device import processes
 from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
 from facegan.runs.provenance import dataset_identity
-from facegan.training.execution import processes
 from facegan.training.feed import Feed
 from facegan.training.loop import Loop, Reporter
 from facegan.training.plan import check_batch
@@ -86,7 +86,7 @@ def train(
     with processes(device, threads) as execution:
         check_batch(recipe, execution)
         if reporter is None:
-            from facegan.apps.console import LineReporter
+            from facegan.cli.terminal.train import LineReporter
 
             reporter = LineReporter()
         with folder.locked() if execution.main else nullcontext():
@@ -116,7 +116,7 @@ def _train(job: Job, ready: Ready) -> Outcome:
             ready.plan.evaluations,
         ).go_on()
     if ready.execution.main:
-        from facegan.apps.report import report
+        from facegan.report.pages import report
 
         report(run.path)
     return Outcome(run.path, finished, state.images_seen, ready.plan.images, stop.signal)

@@ -12,8 +12,8 @@ from facegan.augment.draws import Draws
 from facegan.augment.erase import hide, outside
 from facegan.augment.geometry import move, resample, seen_after, similarity
 from facegan.data.pixels import Pixels
+from facegan.device import sent
 from facegan.seeding import Random
-from facegan.transfer import sent
 
 if TYPE_CHECKING:
     from facegan.augment.config import AugmentConfig

@@ -58,7 +58,7 @@ def demo(out: Path, budget: str) -> None:
     \b
     Example: facegan demo
     """
-    from facegan.apps.demo import demo as run_demo
+    from facegan.cli.demonstration import demo as run_demo
 
     _finish(run_demo(out, budget=budget))
 
@@ -142,25 +142,25 @@ def train(
     if budget is not None:
         resolved = resolved.with_budget(budget)
     if dry_run:
-        from facegan.apps.console import print_forecast
         from facegan.apps.recipes import forecast
+        from facegan.cli.terminal.train import print_forecast
 
         print_forecast(forecast(resolved, dataset, device, mix))
         return
     if profile:
         from facegan.apps.profile import profile as take_profile
-        from facegan.apps.profile_console import print_profile
+        from facegan.cli.terminal.profile import print_profile
 
         print_profile(take_profile(resolved, dataset, device=device, threads=threads, mix=mix))
         return
     if run is None:
         raise click.UsageError("Missing option '--run': the folder to train in.")
     if processes > 1 and "WORLD_SIZE" not in os.environ:
-        from facegan.apps.processes import run_processes
+        from facegan.cli.processes import run_processes
 
         sys.exit(run_processes(processes, sys.argv[1:]))
-    from facegan.apps.console import make_reporter
     from facegan.apps.train import train as run_train
+    from facegan.cli.terminal.train import make_reporter
 
     _finish(
         run_train(
@@ -202,7 +202,7 @@ def report(runs: tuple[Path, ...], out: Path | None, without_real: bool) -> None
     Example: facegan report runs/a
     Example: facegan report runs/a runs/b --out comparison.html
     """
-    from facegan.apps import report as pages
+    from facegan.report import pages
 
     if len(runs) == 1:
         written = pages.report(runs[0], out, real=not without_real)

@@ -70,6 +70,6 @@ def evaluate(source: Path, data: str, as_json: bool, **options: Any) -> None:
     if as_json:
         click.echo(found.model_dump_json(exclude_none=True, indent=2))
         return
-    from facegan.apps.scoreboard import print_evaluation
+    from facegan.cli.terminal.scores import print_evaluation
 
     print_evaluation(found)

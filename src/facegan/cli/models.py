@@ -23,8 +23,8 @@ def models(context: click.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from facegan.apps.model_console import print_models
     from facegan.apps.models import listed
+    from facegan.cli.terminal.models import print_models
 
     print_models(listed())
 
@@ -50,8 +50,8 @@ def models_labels(source: str) -> None:
     \b
     Example: facegan models labels lfw-64
     """
-    from facegan.apps.model_console import print_labels
     from facegan.apps.models import labels
+    from facegan.cli.terminal.models import print_labels
 
     print_labels(labels(source), source)
 
@@ -105,7 +105,7 @@ def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
     \b
     Example: facegan models pack runs/a --name my-faces --out my-faces.safetensors
     """
-    from facegan.apps.model_packing import pack
+    from facegan.apps.packing import pack
 
     made = pack(source, name, out, **options)
     click.echo(f"Wrote {made.path}: {made.size / 1e6:.2f} MB.")

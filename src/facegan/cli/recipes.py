@@ -31,7 +31,7 @@ def recipes(context: click.Context, cost: bool, resolution: int, only: tuple[str
             )
         return
     from facegan.apps import recipes as listing
-    from facegan.apps.console import print_recipes
+    from facegan.cli.terminal.train import print_recipes
 
     if cost:
         listed = listing.measured_recipes(resolution, only, lambda line: click.echo(line, err=True))

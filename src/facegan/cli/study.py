@@ -61,7 +61,7 @@ def study(
     Example: facegan study report --data lfw32 --out studies/lfw
     Example: facegan study my-plan.toml --workers 2
     """
-    from facegan.apps import study as studies
+    from facegan.study import run as studies
     from facegan.study.plan import Plan, plan_names, shipped_plan
 
     if plan is None:
@@ -82,7 +82,7 @@ def study(
         for line in studies.forecast(adapted, workers):
             click.echo(line)
         return
-    from facegan.apps.study_console import make_study_watch
+    from facegan.cli.terminal.study import make_study_watch
 
     try:
         outcome = studies.study(

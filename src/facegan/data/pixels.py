@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from facegan.device import sent
 from facegan.errors import DataError
-from facegan.transfer import sent
 
 if TYPE_CHECKING:
     import torch

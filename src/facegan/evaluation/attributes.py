@@ -23,7 +23,7 @@ from facegan.evaluation.cache import Progress, extract, silent
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
 from facegan.evaluation.extractors.weights import fingerprint
 from facegan.evaluation.resize import DESCRIPTION, resize
-from facegan.models.backbones import efficientnet_lite as backbone
+from facegan.networks.backbones import efficientnet_lite as backbone
 
 WEIGHTS = "weights/attribute-reader.safetensors"
 KEY = "facegan"

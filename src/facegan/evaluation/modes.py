@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.portraits import MODE_COUNT, VERSION, mode_probabilities, sample
 from facegan.errors import DataError
 from facegan.evaluation.cache import Progress, silent
 from facegan.evaluation.reader import ATTRIBUTES, Reader, Readings, true_values
 from facegan.evaluation.results import Attribute, Estimate, Modes
+from facegan.portraits import MODE_COUNT, VERSION, mode_probabilities, sample
 from facegan.seeding import READER, random
 
 Images = npt.NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """Reads from a picture how the portrait in it was drawn: a small network, shipped with facegan.
 
-It knows drawn portraits alone (`facegan.data.portraits`) and says so: pictures that are none
+It knows drawn portraits alone (`facegan.portraits`) and says so: pictures that are none
 come back as unreadable. `scripts/train_reader.py` makes its weights again.
 """
 
@@ -17,10 +17,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from facegan.data.portraits import LABEL_NAMES, MODES, VERSION, Parameters, mode_index
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.cache import Progress, silent
 from facegan.evaluation.resize import resize
+from facegan.portraits import LABEL_NAMES, MODES, VERSION, Parameters, mode_index
 
 # What is read, and its values: the factors of the modes first, in their order, then what tells
 # most about the look of a crowd besides. The thirds are of the parameter's range.

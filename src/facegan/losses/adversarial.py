@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from facegan.models.layers.processes import mean_over_processes
+from facegan.networks.layers.processes import mean_over_processes
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

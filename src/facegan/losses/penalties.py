@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor
 
 from facegan.config import Config
+from facegan.device import sent
 from facegan.losses.slopes import Critic, Estimate, Exact, Judged
 from facegan.schedule import PositiveSchedule, constant
 from facegan.seeding import Random
-from facegan.transfer import sent
 
 # Lazy regularisation (Karras et al. 2020, StyleGAN2): on every k-th update of the discriminator
 # only, and then k times as strong. Who adds up the losses does both; they share one optimizer

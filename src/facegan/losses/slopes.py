@@ -18,8 +18,8 @@ from pydantic import Field
 from torch import Tensor
 
 from facegan.config import Config
+from facegan.device import sent
 from facegan.seeding import Random
-from facegan.transfer import sent
 
 Critic = Callable[[Tensor], Tensor]
 

@@ -21,8 +21,8 @@ from facegan.losses.auxiliary import classification, regression
 from facegan.losses.penalties import Penalty
 from facegan.losses.slopes import Judged
 from facegan.methods.terms import Batch, Networks, Terms
-from facegan.models.interfaces import Discriminator
-from facegan.models.layers.heads import Assessment
+from facegan.networks.interfaces import Discriminator
+from facegan.networks.layers.heads import Assessment
 from facegan.schedule import NonNegativeSchedule, constant
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from facegan.methods.terms import Batch, Networks, Terms
-from facegan.models.interfaces import Generator
-from facegan.models.layers.processes import mean_over_processes
+from facegan.networks.interfaces import Generator
+from facegan.networks.layers.processes import mean_over_processes
 
 
 class ReconstructionMethod:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from facegan.models.interfaces import Discriminator, Generator
+from facegan.networks.interfaces import Discriminator, Generator
 from facegan.seeding import Random
 
 

@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 
 from facegan.errors import RunError
+from facegan.files import new_folder, read_json
+from facegan.models.file import GeneratorFile
 from facegan.runs.checkpoint import GENERATOR
 from facegan.runs.directory import RunDirectory
-from facegan.runs.files import new_folder, read_json
-from facegan.runs.generator_file import GeneratorFile
 
 SCORES = "scores.json"
 

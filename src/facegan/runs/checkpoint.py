@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facegan.errors import RunError
-from facegan.runs.files import new_folder, read_json, sha256
-from facegan.runs.generator_file import GeneratorFile
+from facegan.files import new_folder, read_json, sha256
+from facegan.models.file import GeneratorFile
 
 if TYPE_CHECKING:
     from torch import Tensor

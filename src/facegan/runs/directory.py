@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from facegan.errors import RecipeError, RunError
+from facegan.files import held, read_json, remove_parts, write_json, write_text
 from facegan.recipe import Recipe, difference
-from facegan.runs.files import held, read_json, remove_parts, write_json, write_text
 from facegan.runs.journal import Journal
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facegan.errors import RunError
+from facegan.models.store import find_source, models
 from facegan.runs.checkpoint import GENERATOR, latest
 from facegan.runs.directory import RunDirectory
-from facegan.runs.shelf import find_source, models
 
 
 def find_generator(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.errors import storage
-from facegan.runs.files import write_text
+from facegan.files import write_text
 
 
 class Journal:

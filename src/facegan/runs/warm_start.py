@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facegan.errors import RunError
+from facegan.files import read_safetensors, sha256
+from facegan.models.store import find_source
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
-from facegan.runs.files import read_safetensors, sha256
-from facegan.runs.shelf import find_source
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from facegan.errors import RecipeError, RunError
-from facegan.runs.files import held, read_json, remove_parts, write_json, write_text
+from facegan.files import held, read_json, remove_parts, write_json, write_text
 from facegan.study.plan import Plan
 from facegan.study.results import Key, Speed, StudyResults, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec, differences

@@ -19,7 +19,7 @@ from facegan.budget import parse_budget
 from facegan.config import Config
 from facegan.errors import RecipeError, nearest
 from facegan.recipe import Recipe
-from facegan.recipe_errors import explain
+from facegan.recipe.explain import explain
 from facegan.shipped import Shipped
 from facegan.study.claims import Test, ablated, parse_test
 

@@ -12,8 +12,8 @@ from pydantic import Field, ValidationError
 from facegan.budget import parse_budget
 from facegan.config import Config
 from facegan.errors import RunError
+from facegan.files import read_json, write_json
 from facegan.recipe import Recipe, difference
-from facegan.runs.files import read_json, write_json
 from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.results import Key, Speed, TrialResult
 

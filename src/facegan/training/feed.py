@@ -16,12 +16,11 @@ from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
 from facegan.data.sampler import Sampler
 from facegan.data.spec import ImageSpec
+from facegan.device import Execution, sent
 from facegan.errors import DataError, RecipeError
-from facegan.models.interfaces import LABEL_ROWS
+from facegan.networks.interfaces import LABEL_ROWS
 from facegan.recipe import Recipe
 from facegan.seeding import MIX, RESERVE, random
-from facegan.training.execution import Execution
-from facegan.transfer import sent
 
 # Smaller packs are held on a GPU. Else batches are read from the file, which the system's cache
 # holds as far as it fits: once, however many processes train on it.

@@ -16,18 +16,18 @@ import numpy as np
 
 from facegan.data.grid import grid
 from facegan.data.pixels import Pixels
+from facegan.device import Execution, any_process
+from facegan.generation.png import save_png
+from facegan.generation.samples import pictures
+from facegan.models.file import GeneratorFile
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.best import keep_best
 from facegan.runs.checkpoint import folder_name
+from facegan.runs.diagnosis import Diagnosis
 from facegan.runs.directory import RunDirectory
-from facegan.runs.generator_file import GeneratorFile
-from facegan.runs.png import save_png
-from facegan.training.diagnosis import Diagnosis
-from facegan.training.execution import Execution, any_process
 from facegan.training.finite import require_finite_weights
 from facegan.training.probe import Probe
-from facegan.training.samples import pictures
 from facegan.training.step import Trainer
 from facegan.training.watch import Measure
 

@@ -14,10 +14,10 @@ import torch
 
 from facegan.budget import parse_budget
 from facegan.data.spec import ImageSpec
+from facegan.device import Execution, any_process, from_main, synchronise
 from facegan.errors import DeviceError
 from facegan.optimizers import stage_starts
 from facegan.recipe import Recipe
-from facegan.training.execution import Execution, any_process, from_main, synchronise
 from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer

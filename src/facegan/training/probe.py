@@ -28,9 +28,9 @@ from facegan.data.conditions import scaled
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
 from facegan.data.spec import ImageSpec
-from facegan.models.interfaces import Generator
+from facegan.device import Execution
+from facegan.networks.interfaces import Generator
 from facegan.seeding import image_random
-from facegan.training.execution import Execution
 from facegan.training.state import TrainingState
 
 # Pictures in each set: shares are then known to about ±4 %, and 20 snapshots of a ten-minute

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from facegan.data.spec import ImageSpec
+from facegan.device import Execution
 from facegan.errors import RunError
 from facegan.methods.terms import Networks
-from facegan.models.blocks import first_blocks
-from facegan.models.interfaces import Generator
+from facegan.networks.blocks import first_blocks
+from facegan.networks.interfaces import Generator
 from facegan.optimizers import Player, Stage
 from facegan.recipe import Recipe
 from facegan.seeding import INITIAL_WEIGHTS, torch_seed
-from facegan.training.execution import Execution
 from facegan.training.sums import Sums
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")

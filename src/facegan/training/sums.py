@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facegan.training.execution import Execution, average_
+from facegan.device import Execution, average_
 
 
 class Sums:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from facegan.models.interfaces import Generator
+from facegan.networks.interfaces import Generator
 from facegan.runs.best import Best
 
 

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0: features that need no download beyond a small package from PyPI.
 
-Trained on the photographs of ImageNet; `facegan.models.backbones` has the network.
+Trained on the photographs of ImageNet; `facegan.networks.backbones` has the network.
 """
 
 from __future__ import annotations
@@ -14,8 +14,15 @@ from facegan.errors import FaceganError
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
 from facegan.evaluation.extractors.weights import fingerprint
 from facegan.evaluation.resize import DESCRIPTION, resize
-from facegan.models.backbones.efficientnet_lite import CHANNELS, MEAN, SCALE, SHA256, SIDE, network
-from facegan.models.backbones.efficientnet_lite import weights as _weights
+from facegan.networks.backbones.efficientnet_lite import (
+    CHANNELS,
+    MEAN,
+    SCALE,
+    SHA256,
+    SIDE,
+    network,
+)
+from facegan.networks.backbones.efficientnet_lite import weights as _weights
 
 _SIDES = range(32, 321, 32)
 

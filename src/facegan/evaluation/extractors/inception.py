@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facegan.data.cache import cache_folder
 from facegan.errors import FaceganError
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
 from facegan.evaluation.extractors.weights import fingerprint, fold_batch_norm, read_verified
+from facegan.files import cache_folder
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 _BYTES = 95_628_359

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from facegan.models.backbones.weights import (
+from facegan.networks.backbones.weights import (
     fold_batch_norm,
     read_bytes,
     read_known,

@@ -10,7 +10,7 @@ from typing import Protocol
 # How often a trial's process may end without saying how, before the trial counts as failed.
 ATTEMPTS = 3
 # Performs the trial whose folder is the last argument.
-COMMAND = (sys.executable, "-m", "facegan.apps.trial")
+COMMAND = (sys.executable, "-m", "facegan.study.worker")
 # The status of a trial that could not go on for want of something that is not its own fault,
 # such as its dataset or room on the disk: the study stops, and the trial is no failure.
 ENVIRONMENT = 74

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from facegan.errors import RunError, storage
-from facegan.runs.files import read_json
+from facegan.files import read_json
 from facegan.study.execution.keeper import Keeper, checked
 
 # Of a file, sent at once.

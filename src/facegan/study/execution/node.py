@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from facegan.data.cache import cache_folder
 from facegan.data.pack import Pack
 from facegan.errors import DataError, DeviceError, storage
-from facegan.runs.files import new_folder, read_json, write_json
+from facegan.files import cache_folder, new_folder, read_json, write_json
 from facegan.study.execution import ENVIRONMENT
 from facegan.study.execution.keeper import Keeper
 from facegan.study.execution.mirror import PIECE, Mirror

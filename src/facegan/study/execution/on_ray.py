@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from facegan.data.pack import Pack, is_pack
 from facegan.errors import FaceganError, RunError, TrainingError
-from facegan.runs.files import read_json
+from facegan.files import read_json
 from facegan.study.execution import ATTEMPTS, COMMAND, GiveUp, Watch
 from facegan.study.execution.cluster import check, connected, name_of, nodes, on
 from facegan.study.execution.keeper import Keeper, forget_arriving

@@ -1,0 +1,286 @@
+"""What a person sees of a run: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from facegan.apps.recipes import DEFAULT_RESOLUTION, Forecast, Listed
+from facegan.device import Execution
+from facegan.recipe import Recipe
+from facegan.runs.directory import RunDirectory
+from facegan.training.loop import Reporter
+
+
+def make_reporter() -> Reporter:
+    """The one that fits where the output goes, with TensorBoard beside it where installed."""
+    shown: Reporter = LiveReporter() if sys.stderr.isatty() else LineReporter()
+    if importlib.util.find_spec("tensorboard") is not None:
+        return Both(shown, TensorBoardReporter())
+    return shown
+
+
+def summary(
+    recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+) -> str:
+    """The line before the first step."""
+    how = f"{execution.device.type}, {execution.precision}"
+    if execution.channels_last:
+        how += ", channels_last"
+    if execution.world > 1:
+        how += f", {execution.world} processes"
+    begun = f"{images_seen / 1000:g} of " if images_seen else ""
+    return f"{recipe.name} → {run.path}: {begun}{total / 1000:g} kimg on {how}"
+
+
+class LineReporter:
+    """One line for each tick, for files and pipes.
+
+    Args:
+        stream: where to; standard error by default, which keeps standard output for results.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._total = 0
+
+    def begin(
+        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+    ) -> None:
+        """Print what is about to run."""
+        self._total = total
+        self.say(summary(recipe, run, total, images_seen, execution))
+
+    def end(self) -> None:
+        """Nothing to close."""
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        """Nothing: ticks are enough."""
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """Print the line of the journal."""
+        seen, speed = line["images_seen"], timing["img_per_s"]
+        left = (self._total - seen) / speed if speed > 0 else 0.0
+        self.say(
+            f"{seen / 1000:9.3f} kimg  {speed:6.1f} img/s  {_duration(left)} left  {_brief(line)}"
+        )
+
+    def say(self, message: str) -> None:
+        """Print."""
+        print(message, file=self._stream or sys.stderr, flush=True)
+
+
+class LiveReporter:
+    """A progress bar with the latest values under it."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def begin(
+        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+    ) -> None:
+        """Open the display."""
+        self.say(summary(recipe, run, total, images_seen, execution))
+        self._progress = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[kimg]}"),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TextColumn("{task.fields[values]}", style="dim"),
+            console=self._console,
+            speed_estimate_period=60.0,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task(
+            "", total=total, completed=images_seen, kimg="", speed="", values=""
+        )
+
+    def end(self) -> None:
+        """Leave the bar as it stands."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        """Move the bar."""
+        assert self._progress is not None
+        task = self._progress.tasks[0]
+        speed = f"{task.speed:.0f} img/s" if task.speed else ""
+        self._progress.update(
+            self._task,
+            completed=images_seen,
+            kimg=f"{images_seen / 1000:.1f}/{(task.total or 0) / 1000:g} kimg",
+            speed=speed,
+            values=_brief(values),
+        )
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """Nothing: every step is shown."""
+
+    def say(self, message: str) -> None:
+        """Print above the bar."""
+        self._console.print(message, highlight=False, markup=False)
+
+
+class TensorBoardReporter:
+    """Event files in the run's folder `tensorboard`, keyed by images seen."""
+
+    def __init__(self) -> None:
+        self._writer: Any = None
+        self._place = ("", 0)
+
+    def begin(
+        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+    ) -> None:
+        """Note where to write: a run that is finished already gets no further file."""
+        self._place = (str(run.path / "tensorboard"), images_seen + 1)
+
+    def end(self) -> None:
+        """Close the event file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        """Nothing: ticks are enough."""
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """One point on every curve, hiding what an interrupted part wrote beyond it."""
+        if self._writer is None:
+            from torch.utils.tensorboard.writer import SummaryWriter
+
+            folder, from_here = self._place
+            self._writer = SummaryWriter(folder, purge_step=from_here)
+        for name, value in (line | timing).items():
+            if name != "images_seen":
+                self._writer.add_scalar(name, value, line["images_seen"])
+
+    def say(self, message: str) -> None:
+        """Nothing."""
+
+
+class Both:
+    """Two reporters as one."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        self._reporters = reporters
+
+    def begin(
+        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+    ) -> None:
+        """Pass on."""
+        for reporter in self._reporters:
+            reporter.begin(recipe, run, total, images_seen, execution)
+
+    def end(self) -> None:
+        """Pass on."""
+        for reporter in self._reporters:
+            reporter.end()
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        """Pass on."""
+        for reporter in self._reporters:
+            reporter.step(images_seen, values)
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """Pass on."""
+        for reporter in self._reporters:
+            reporter.tick(line, timing)
+
+    def say(self, message: str) -> None:
+        """Pass on."""
+        for reporter in self._reporters:
+            reporter.say(message)
+
+
+def print_recipes(listed: list[Listed], resolution: int) -> None:
+    """Recipes as a table, and under it what its numbers mean and how to have more of them."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("recipe", no_wrap=True)
+    table.add_column("what and source")
+    costs = any(line.cost is not None for line in listed)
+    numbers = ["G (M)", "D (M)", *(["s/kimg", "img/s"] if costs else [])]
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in listed:
+        what = Text.assemble(line.title, "\n", (line.source, "dim"))
+        remark = line.trouble
+        if line.cost is not None and line.estimated:
+            remark = f"Cost estimated from a batch of {line.cost.batch} (its own: {line.batch})."
+        if remark:
+            what.append(f"\n{remark}", "italic")
+        table.add_row(line.name, what, *_numbers(line)[: len(numbers)])
+    console = Console()
+    console.print(table)
+    console.print(
+        f"\nG and D: million trainable parameters, for RGB pictures of {resolution}×{resolution}.",
+        *(["s/kimg: seconds on this machine for 1,000 images shown to D."] if costs else []),
+        highlight=False,
+    )
+    if any(line.size is not None and line.cost is None and not line.trouble for line in listed):
+        other = "" if resolution == DEFAULT_RESOLUTION else f" --resolution {resolution}"
+        console.print(
+            "What training costs on this machine, measured in minutes and remembered: "
+            f"facegan recipes --cost{other}",
+            highlight=False,
+        )
+
+
+def _numbers(line: Listed) -> list[str]:
+    """The cells of a recipe: parameters of G and D in millions, seconds for a kimg, speed."""
+    size, cost = line.size, line.cost
+    found = ["-", "-"]
+    if size is not None:
+        found = [f"{size.generator / 1e6:.2f}", f"{size.discriminator / 1e6:.2f}"]
+    if cost is None:
+        return [*found, "-", "-"]
+    about = "~" if line.estimated else ""
+    return [*found, about + _short(cost.seconds_per_kimg), about + _short(cost.img_per_s)]
+
+
+def _short(value: float) -> str:
+    """About three digits, and never an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def print_forecast(forecast: Forecast) -> None:
+    """What a dry run found."""
+    print(forecast.recipe.to_toml())
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("generator", f"{forecast.generator:,} parameters")
+    table.add_row("discriminator", f"{forecast.discriminator:,} parameters")
+    how = ", ".join(f"{key} {value}" for key, value in forecast.execution.items())
+    table.add_row("computes on", how)
+    table.add_row("peak memory", f"{forecast.memory / 2**20:,.0f} MiB (measured over a few steps)")
+    table.add_row("speed", f"{forecast.img_per_s:.0f} img/s (measured over a few steps)")
+    length = f"{forecast.images / 1000:g} kimg in {_duration(forecast.seconds)}"
+    table.add_row("would train", f"{length}, plus {forecast.recipe.training.snapshots} snapshots")
+    Console().print(table)
+
+
+# Journal names → what fits on a line.
+_BRIEF = {
+    "discriminator/adversarial": "loss D",
+    "generator/adversarial": "G",
+    "discriminator/penalty": "penalty",
+    "logits_real": "logits real",
+    "logits_fake": "fake",
+    "discriminator/gradient_norm": "|∇| D",
+    "generator/gradient_norm": "G",
+}
+
+
+def _brief(values: dict[str, Any]) -> str:
+    return "  ".join(f"{short} {values[k]:.3g}" for k, short in _BRIEF.items() if k in values)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

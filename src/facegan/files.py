@@ -1,0 +1,181 @@
+"""Writing so that a reader, or a crash, never finds half of a file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facegan.errors import RunError, storage
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write beside `path`, force it to the disk, then rename it into place."""
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, content: str) -> None:
+    """`write_bytes` of UTF-8 text."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, values: Any) -> None:
+    """`write_text` of indented JSON."""
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read a JSON object. `what` names the file in errors."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{what} cannot be read: {error}.", f"The file is {path}.") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{what} is not a JSON object.", f"The file is {path}.")
+    return values
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears at `path` complete, or not at all.
+
+    Yields a hidden folder beside it to write into. An older folder at `path` is replaced.
+    """
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        shutil.rmtree(beside, ignore_errors=True)
+        try:
+            beside.mkdir()
+            yield beside
+            for file in beside.iterdir():
+                _sync(file)
+            if path.exists():
+                shutil.rmtree(path)
+            beside.rename(path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    # Folders cannot be opened on Windows, where renaming is already durable enough.
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def held(
+    folder: Path, in_use: RunError, afterwards: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Hold a folder, made if need be, so that no second process writes there.
+
+    Args:
+        folder: which.
+        in_use: raised where another process holds it.
+        afterwards: called when it is let go.
+    """
+    from filelock import FileLock, Timeout
+
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise in_use from error
+    try:
+        yield
+    finally:
+        lock.release()
+        afterwards()
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed writers left in `folder`. Call only while holding the run's lock."""
+    for part in folder.glob(".*.part"):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# Far more than any model needs to describe itself.
+_LONGEST_HEADER = 1 << 20
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What a safetensors file says before its tensors: name → shape and place, `__metadata__`.
+
+    Reads that part alone, and without PyTorch. Raises RunError if it is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(size - 8, _LONGEST_HEADER):
+                raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
+            header = json.loads(file.read(length))
+        ends = [header[key]["data_offsets"][1] for key in header.keys() - {"__metadata__"}]
+        if max(ends, default=0) != size - 8 - length:
+            raise ValueError("it is cut short, or longer than it says")
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+    return dict(header)
+
+
+def _unreadable(path: Path, error: Exception) -> RunError:
+    return RunError(
+        f"{path} is not a readable safetensors file: {error}.",
+        "Give a run folder, or a generator.safetensors file that facegan wrote.",
+    )
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A file's tensors by name, and its metadata. Raises RunError if it is no such file."""
+    from safetensors import SafetensorError, safe_open
+
+    read_header(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from error
+
+
+def cache_folder() -> Path:
+    """Where facegan keeps what it can make again: $FACEGAN_CACHE, or the user's cache."""
+    if "FACEGAN_CACHE" in os.environ:
+        return Path(os.environ["FACEGAN_CACHE"])
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "facegan"

@@ -1,0 +1,148 @@
+"""Trained generators by run, file or model, and the pictures that seeds and labels decide."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from facegan.data.conditions import fixed, unscaled
+from facegan.data.spec import Label
+from facegan.device import Execution, Precision, choose_device
+from facegan.errors import FaceganError, printable
+from facegan.generation.inference import for_inference
+from facegan.generation.samples import image_inputs, labelled_pictures, pictures_at
+from facegan.models.file import GeneratorFile
+from facegan.models.store import DEFAULT, find_model, model_at
+from facegan.networks.interfaces import Generator
+from facegan.runs.find import find_generator
+
+
+@dataclass(frozen=True)
+class OpenGenerator:
+    """A generator, ready on its device.
+
+    Attributes:
+        path: its file.
+        loaded: the network and where it comes from.
+        network: the same as it computes pictures.
+        model: its name, where it is a model in the box or installed.
+        precision: what it computes in.
+    """
+
+    path: Path
+    loaded: GeneratorFile
+    network: Generator
+    model: str | None = None
+    precision: Precision = "fp32"
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Those that it was trained with; none for a generator without conditions."""
+        return self.loaded.generator.spec.labels
+
+    def named(self, labels: Mapping[str, float]) -> dict[str, float]:
+        """Wanted labels, names in any case, by the names that the generator knows them by.
+
+        Raises:
+            FaceganError: it knows no such label, or the value is impossible.
+        """
+        columns = fixed(labels, self.labels)
+        return dict(zip((self.labels[c].name for c in columns), labels.values(), strict=True))
+
+    def pictures(
+        self,
+        seeds: Sequence[int],
+        truncation: float = 1.0,
+        labels: Mapping[str, float] | None = None,
+    ) -> Iterator[npt.NDArray[np.uint8]]:
+        """The picture of each seed, uint8 [n, H, W, C], a few at a time.
+
+        Args:
+            seeds: one for each picture.
+            truncation: ψ in [0, 1]; less than 1 draws latents towards their mean.
+            labels: name → value, as the dataset has it, that all pictures share. The other
+                labels are those of a training image that the seed chooses.
+
+        Raises:
+            FaceganError: at once, for labels that `named` refuses.
+        """
+        return (images for images, _ in self.labelled_pictures(seeds, truncation, labels))
+
+    def labelled_pictures(
+        self,
+        seeds: Sequence[int],
+        truncation: float = 1.0,
+        labels: Mapping[str, float] | None = None,
+    ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32] | None]]:
+        """The same as `pictures`, each group with its labels as the dataset has them.
+
+        Yields:
+            uint8 [n, H, W, C] and float32 [n, L], NaN where one is missing; None without labels.
+        """
+        columns = fixed(labels or {}, self.labels)
+        groups = labelled_pictures(
+            self.network, self.loaded.pixels, seeds, truncation, columns, self.precision
+        )
+        return (
+            (images, None if rows is None else unscaled(rows, self.labels))
+            for images, rows in groups
+        )
+
+    def pictures_at(
+        self, z: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Pictures of given latents at once, without waiting for a group of them.
+
+        Args:
+            z: float [N, Z], as they enter the network.
+            labels: float [N, L], scaled as while training; for a generator with labels.
+
+        Returns:
+            uint8 [N, H, W, C]; a last bit may differ from `pictures`.
+        """
+        return pictures_at(self.network, self.loaded.pixels, z, labels, self.precision)
+
+    def label_values(self, seeds: Sequence[int]) -> npt.NDArray[np.float32] | None:
+        """The labels that `pictures` gives each picture, as the dataset has them.
+
+        Returns:
+            float32 [len(seeds), L], NaN where one is missing; None without labels.
+        """
+        if not self.labels:
+            return None
+        rows = [image_inputs(self.loaded.generator, seed)[1] for seed in seeds]
+        return unscaled(torch.cat([row for row in rows if row is not None]), self.labels)
+
+
+def open_generator(
+    source: str | Path | None,
+    best: bool = False,
+    device: str = "auto",
+    precision: Precision = "fp32",
+) -> OpenGenerator:
+    """Open a generator, saying on standard error which damaged checkpoints were passed over.
+
+    Args:
+        source: a run's folder, a generator.safetensors file, or a model's name; None for the
+            model that is used where nothing is asked for.
+        best: of a run: its best snapshot instead of its last.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        precision: `fp32`, or `bf16`: faster, and pictures that differ a little.
+    """
+    if precision not in get_args(Precision):
+        raise FaceganError(f"--precision {precision} is unknown.", "Use fp32 or bf16.")
+    if source is None:
+        source = find_model(DEFAULT).path
+    path = find_generator(source, lambda message: print(printable(message), file=sys.stderr), best)
+    model = model_at(path)
+    loaded = GeneratorFile.load(path)
+    Execution(choose_device(device), channels_last=True).place(loaded.generator)
+    network = for_inference(loaded.generator) if precision == "bf16" else loaded.generator
+    return OpenGenerator(path, loaded, network, None if model is None else model.name, precision)

@@ -1,0 +1,103 @@
+"""Models by name: those in the box, which come with facegan, and those installed beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from facegan.errors import FaceganError, RunError, nearest
+
+BOX = Path(__file__).parent / "bundled"
+DEFAULT = "lfw-64"
+SUFFIX = ".safetensors"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+# Names that some systems keep for devices, whatever their ending.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's place.
+
+    Attributes:
+        name: by which it is asked for: that of its file, without the ending.
+        path: its file.
+        bundled: whether it came with facegan.
+    """
+
+    name: str
+    path: Path
+    bundled: bool
+
+
+def is_name(text: str) -> bool:
+    """Whether a model may be called so: a word that is a safe file name everywhere."""
+    return bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not text.endswith(".")
+
+
+def require_name(text: str) -> str:
+    """Refuse what is no name of a model."""
+    if not is_name(text):
+        raise FaceganError(
+            f"{text[:80]!r} is not a name for a model.",
+            "Use small letters, digits, '-', '_' and '.', beginning with a letter or digit: "
+            "lfw-64.",
+        )
+    return text
+
+
+def installed_folder() -> Path:
+    """Where installed models are: in $FACEGAN_HOME, or the user's data."""
+    if "FACEGAN_HOME" in os.environ:
+        return Path(os.environ["FACEGAN_HOME"]) / "models"
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "facegan" / "models"
+
+
+def models() -> list[Model]:
+    """All of them by name, those in the box first; what they hold is not looked at."""
+    found: dict[str, Model] = {}
+    for folder, bundled in ((BOX, True), (installed_folder(), False)):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            if is_name(path.stem):
+                found.setdefault(path.stem, Model(path.stem, path, bundled))
+    return list(found.values())
+
+
+def find_model(name: str) -> Model:
+    """A model by its name. Raises RunError where there is none."""
+    found = {model.name: model for model in models()}
+    if name not in found:
+        raise RunError(f"There is no model {name[:80]!r}.", nearest(name, found))
+    return found[name]
+
+
+def find_source(source: Path | str, say: Callable[[str], None] = lambda message: None) -> Path:
+    """The path that is meant where a run, a file or a model's name may be given.
+
+    What lies at that path comes before a model of the same name.
+
+    Args:
+        source: a path, or a model's name.
+        say: told where a path hides a model.
+
+    Returns:
+        The path; also where nothing is there and no model has that name.
+    """
+    path = Path(source)
+    model = {model.name: model for model in models()}.get(str(source))
+    if model is None:
+        return path
+    if path.exists():
+        say(f"{source} is taken for the path ./{source}; the model of that name is {model.path}.")
+        return path
+    return model.path
+
+
+def model_at(path: Path) -> Model | None:
+    """The model whose file this is; None for other files."""
+    return next((model for model in models() if model.path == path), None)

@@ -1,0 +1,234 @@
+"""IGNM's networks (the Improved GAN Model, section 4.2): DCGAN's, with what the paper adds.
+
+ReLU in the generator, fewer convolution channels, 1×1 convolutions as skips beside every
+strided one, self-attention (4.4), and on the discriminator's last maps a spatial pyramid of
+pools (He et al. 2014, arXiv:1406.4729) under a wide fully connected layer
+(`heads.hidden`). The paper gives no figures: which of these a recipe switches on, and how wide
+they are, was decided by measurement (docs/results.md). Every one has its own switch, and so has
+what the paper does not name: maps at the image's own resolution (`refine`), self-modulation
+(`modulate`) and minibatch deviation (`deviation`).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facegan.config import Config
+from facegan.data.pixels import Range
+from facegan.data.spec import ImageSpec
+from facegan.errors import RecipeError
+from facegan.networks.interfaces import Discriminator, Generator, Latent, Width, output_activation
+from facegan.networks.kernels.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
+from facegan.networks.layers.attention import SelfAttention
+from facegan.networks.layers.heads import Heads, HeadsConfig
+from facegan.networks.layers.initial import dcgan_weights
+from facegan.networks.layers.layout import flattened
+from facegan.networks.layers.minibatch import MinibatchDeviation
+from facegan.networks.layers.modulation import SelfModulation
+from facegan.networks.layers.norm import BatchNorm2d
+from facegan.networks.layers.spectral import spectral_norm
+from facegan.networks.resolutions import require_place_for_attention, require_resolution
+
+RESOLUTIONS = (32, 64, 128, 256)
+_LOWEST = 4
+_SLOPE = 0.2
+
+Attention = Literal[0, 8, 16, 32, 64]
+
+
+class IgnmGeneratorConfig(Config):
+    """Options of the IGNM generator.
+
+    Attributes:
+        channels: of the maps at half the data's resolution; doubled at each resolution below.
+        widest: where the doubling ends, as a multiple of `channels`.
+        latent: distribution of z.
+        skips: whether a 1×1 convolution stands beside each strided one.
+        attention: the resolution of the maps with self-attention; 0 for none.
+        refine: channels of maps at the data's own resolution, from which a 3×3 convolution
+            makes the image; 0 for a strided convolution straight to the image.
+        modulate: whether z scales and shifts the channels at 8×8 and above, up to half the
+            data's resolution (self-modulation; Chen et al. 2019, arXiv:1810.01365).
+    """
+
+    kind: Literal["ignm"]
+    channels: Width = 32
+    widest: Literal[1, 2, 4, 8, 16] = 8
+    latent: Latent = Latent(size=128)
+    skips: bool = True
+    attention: Attention = 0
+    refine: Annotated[int, Field(ge=0, le=4096)] = 0
+    modulate: bool = False
+
+    def build(self, spec: ImageSpec, range: Range) -> IgnmGenerator:
+        """The network for images of this shape."""
+        return IgnmGenerator(self, spec, range)
+
+
+class IgnmDiscriminatorConfig(Config):
+    """Options of the IGNM discriminator.
+
+    Attributes:
+        channels: of the maps at half the data's resolution; doubled at each resolution below.
+        widest: where the doubling ends, as a multiple of `channels`.
+        norm: `batch` normalisation, `spectral` normalisation, or `none`.
+        skips: whether a 1×1 convolution stands beside each strided one.
+        attention: the resolution of the maps with self-attention; 0 for none.
+        pyramid: whether pools of the last maps over 2×2 and 1×1 places stand beside the maps.
+        deviation: whether a feature tells how much the images of a group differ (minibatch
+            standard deviation; Karras et al. 2018, section 3).
+        heads: what it says of its features; `heads.hidden` is the wide fully connected layer.
+    """
+
+    kind: Literal["ignm"]
+    channels: Width = 32
+    widest: Literal[1, 2, 4, 8, 16] = 8
+    norm: Literal["batch", "spectral", "none"] = "batch"
+    skips: bool = True
+    attention: Attention = 0
+    pyramid: bool = True
+    deviation: bool = False
+    heads: HeadsConfig = HeadsConfig(hidden=512)
+
+    def build(self, spec: ImageSpec, range: Range) -> IgnmDiscriminator:
+        """The network for images of this shape, in any range."""
+        return IgnmDiscriminator(self, spec)
+
+
+def _widths(config: IgnmGeneratorConfig | IgnmDiscriminatorConfig, resolution: int) -> list[int]:
+    """Channels at half the data's resolution, at a quarter, …, at 4×4."""
+    require_resolution("ignm", resolution, RESOLUTIONS)
+    require_place_for_attention("ignm", resolution, config.attention)
+    levels = (resolution // _LOWEST).bit_length() - 1
+    widths = [config.channels * min(2**level, config.widest) for level in range(levels)]
+    if config.attention:
+        width = widths[(resolution // config.attention).bit_length() - 2]
+        if width % 8:
+            raise RecipeError(
+                f"ignm: attention needs a multiple of 8 channels, and its maps have {width}.",
+                "Choose other channels, or leave the attention out.",
+            )
+    return widths
+
+
+class _Up(nn.Module):
+    """Twice the resolution: a strided convolution, normalised; beside it a 1×1; ReLU.
+
+    Args:
+        wide: input channels.
+        narrow: output channels.
+        skip: whether the 1×1 convolution is there.
+        modulation: of the maps, if any.
+    """
+
+    normalised = (("strided", "norm"),)  # for facegan.generation.inference
+
+    def __init__(
+        self, wide: int, narrow: int, skip: bool, modulation: SelfModulation | None
+    ) -> None:
+        super().__init__()
+        self.strided = StridedConvTranspose2d(wide, narrow, bias=False)
+        self.norm = BatchNorm2d(narrow)
+        self.modulation = modulation
+        self.skip = nn.Conv2d(wide, narrow, 1, bias=False) if skip else None
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        y = self.norm(self.strided(x))
+        if self.modulation is not None:
+            y = self.modulation(y, code)
+        if self.skip is not None:
+            # A 1×1 convolution and copying values commute, and before costs a quarter.
+            y = y + F.interpolate(self.skip(x), scale_factor=2.0)
+        return F.relu(y, inplace=True)
+
+
+class _Down(nn.Module):
+    """Half the resolution: a strided convolution, normalised; beside it a 1×1; leaky ReLU."""
+
+    def __init__(self, narrow: int, wide: int, norm: bool, skip: bool) -> None:
+        super().__init__()
+        self.strided = StridedConv2d(narrow, wide, bias=not norm)
+        self.norm = BatchNorm2d(wide) if norm else nn.Identity()
+        self.skip = nn.Conv2d(narrow, wide, 1, bias=False) if skip else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.strided(x))
+        if self.skip is not None:
+            y = y + self.skip(F.avg_pool2d(x, 2))
+        return F.leaky_relu(y, _SLOPE, inplace=True)
+
+
+class IgnmGenerator(Generator):
+    """z → 4×4 maps → a block for each doubling of the resolution → image."""
+
+    def __init__(self, config: IgnmGeneratorConfig, spec: ImageSpec, range: Range) -> None:
+        super().__init__(config.latent, spec)
+        widths = _widths(config, spec.resolution)[::-1]
+        layers: list[nn.Module] = [
+            FromOnePlace(self.inputs, widths[0]),
+            BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        ]
+        z, embedded = config.latent.size, self.inputs - config.latent.size
+        resolution = _LOWEST
+        if resolution == config.attention:
+            layers.append(SelfAttention(widths[0]))
+        for wide, narrow in pairwise(widths):
+            modulation = SelfModulation(z, embedded, narrow) if config.modulate else None
+            layers.append(_Up(wide, narrow, config.skips, modulation))
+            resolution *= 2
+            if resolution == config.attention:
+                layers.append(SelfAttention(narrow))
+        if config.refine:
+            # Not modulated: there it would take longest, and channels are few.
+            layers.append(_Up(widths[-1], config.refine, skip=False, modulation=None))
+            layers.append(nn.Conv2d(config.refine, spec.channels, 3, padding=1))
+        else:
+            layers.append(StridedConvTranspose2d(widths[-1], spec.channels))
+        self.layers = nn.Sequential(*layers, output_activation(range)).apply(dcgan_weights)
+
+    def synthesise(self, code: Tensor) -> Tensor:
+        """See `Generator.synthesise`."""
+        x = code[:, :, None, None]
+        for layer in self.layers:
+            x = layer(x, code) if isinstance(layer, _Up) else layer(x)
+        return x
+
+
+class IgnmDiscriminator(Discriminator):
+    """Image → a block for each halving of the resolution → 4×4 maps → features."""
+
+    def __init__(self, config: IgnmDiscriminatorConfig, spec: ImageSpec) -> None:
+        super().__init__(spec)
+        widths = _widths(config, spec.resolution)
+        norm = config.norm == "batch"
+        # Neither normalisation nor a skip at the image, as in DCGAN.
+        layers: list[nn.Module] = [_Down(spec.channels, widths[0], norm=False, skip=False)]
+        resolution = spec.resolution // 2
+        for narrow, wide in pairwise(widths):
+            if resolution == config.attention:
+                layers.append(SelfAttention(narrow))
+            layers.append(_Down(narrow, wide, norm, config.skips))
+            resolution //= 2
+        self.layers = nn.Sequential(*layers).apply(dcgan_weights)
+        self.deviation = MinibatchDeviation() if config.deviation else None
+        self._pools = (_LOWEST, 2, 1) if config.pyramid else (_LOWEST,)
+        features = widths[-1] * sum(side**2 for side in self._pools) + config.deviation
+        self.heads = Heads(config.heads, spec, features)
+        if config.norm == "spectral":
+            spectral_norm(self)
+
+    def features(self, images: Tensor) -> Tensor:
+        """See `Discriminator.features`."""
+        maps = self.layers(images)
+        found = [F.adaptive_avg_pool2d(maps, side).flatten(1) for side in self._pools[1:]]
+        found.insert(0, flattened(maps))
+        if self.deviation is not None:
+            found.append(self.deviation(maps))
+        return torch.cat(found, 1)

@@ -1,0 +1,140 @@
+"""What a generator and a discriminator are. Networks contain no training."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from facegan.config import Config
+from facegan.data.pixels import Range
+from facegan.data.spec import ImageSpec
+from facegan.device import sent
+from facegan.networks.layers.heads import Assessment, Heads
+from facegan.networks.layers.labels import LabelEmbedding
+from facegan.seeding import Random
+
+Width = Annotated[int, Field(ge=1, le=65536)]
+
+# So many rows of training labels stay with a conditional generator, to draw labels from.
+LABEL_ROWS = 4096
+
+
+class Latent(Config):
+    """Where a generator's input comes from.
+
+    Attributes:
+        size: how many numbers, Z.
+        distribution: `normal` (mean 0, variance 1) or `uniform` on [−1, 1].
+        labels: width of the label embedding that stands beside z, where the recipe has labels.
+    """
+
+    size: Width = 128
+    distribution: Literal["normal", "uniform"] = "normal"
+    labels: Width = 64
+
+    def draw(self, random: Random, n: int) -> Tensor:
+        """n latents, float32 [n, Z]."""
+        if self.distribution == "normal":
+            return random.normal(n, self.size)
+        return random.uniform(n, self.size, low=-1.0, high=1.0)
+
+
+class Generator(nn.Module, ABC):
+    """Latents, and labels where the recipe has them, to images.
+
+    Subclasses define `synthesise`, and build it for an input of `inputs` numbers.
+
+    Attributes:
+        latent: the distribution of z.
+        spec: the shape of its output, and its labels.
+        inputs: how many numbers `synthesise` takes: Z, and the label embedding's width.
+    """
+
+    label_rows: Tensor
+
+    def __init__(self, latent: Latent, spec: ImageSpec) -> None:
+        super().__init__()
+        self.latent = latent
+        self.spec = spec
+        self.inputs = latent.size
+        if spec.labels:
+            self.labels = LabelEmbedding(len(spec.labels), latent.labels)
+            self.inputs += latent.labels
+            rows = torch.full((LABEL_ROWS, len(spec.labels)), torch.nan)
+            self.register_buffer("label_rows", rows)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Make images.
+
+        Args:
+            z: float [N, Z].
+            labels: float [N, L] as `facegan.data.spec.Label` scales them, NaN where unknown;
+                None for all unknown. A generator without labels passes over them.
+
+        Returns:
+            Float [N, C, H, W] in the recipe's range.
+        """
+        if not self.spec.labels:
+            return self.synthesise(z)
+        if labels is None:
+            labels = z.new_full((len(z), len(self.spec.labels)), torch.nan)
+        embedded = self.labels(labels)
+        return self.synthesise(torch.cat([z.to(embedded.dtype), embedded], 1))
+
+    @abstractmethod
+    def synthesise(self, code: Tensor) -> Tensor:
+        """Float [N, inputs] → images float [N, C, H, W] in the recipe's range."""
+
+    def draw_labels(self, random: Random, n: int) -> Tensor | None:
+        """Labels [n, L] of training images drawn by chance; None without labels."""
+        if not self.spec.labels:
+            return None
+        rows = (random.uniform(n) * len(self.label_rows)).long().clamp_max_(LABEL_ROWS - 1)
+        return self.label_rows[sent(rows, self.label_rows.device)]
+
+
+class Discriminator(nn.Module, ABC):
+    """Images to logits: positive means "real", unbounded; the losses apply the sigmoid.
+
+    Subclasses define `features`, and end their construction with `self.heads = Heads(…)`.
+
+    Attributes:
+        votes: whether `assess` gives several logits for each image; `forward` gives their mean.
+    """
+
+    votes: bool = False
+    heads: Heads
+
+    def __init__(self, spec: ImageSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    @abstractmethod
+    def features(self, images: Tensor) -> Tensor:
+        """Images float [N, C, H, W] → features [N, F]."""
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images float [N, C, H, W] (and labels [N, L], NaN where missing) → logits float [N]."""
+        return self.assess(images, labels).logits
+
+    def assess(self, images: Tensor, labels: Tensor | None = None) -> Assessment:
+        """All that it says of images [N, C, H, W]: logits, votes, and labels it predicts."""
+        return self.heads(self.features(images), labels)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images → codes [N, Z] from which a generator may make them again; see `HeadsConfig`."""
+        return self.heads.encode(self.features(images))
+
+
+def output_activation(range: Range) -> nn.Module:
+    """The last layer that fits a pixel range: sigmoid [0, 1], tanh [−1, 1], or none."""
+    return {"unit": nn.Sigmoid(), "symmetric": nn.Tanh(), "standard": nn.Identity()}[range]
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Trainable numbers in a network."""
+    return sum(p.numel() for p in module.parameters())

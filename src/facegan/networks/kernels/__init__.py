@@ -1,0 +1,1 @@
+"""Faster forms of convolutions, each exact, chosen by shape, precision and processor."""

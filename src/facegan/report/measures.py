@@ -1,0 +1,282 @@
+"""Evaluations as rows for tables, and which of them may stand side by side.
+
+An evaluation looks through several instruments: each extractor, the face detector, each
+embedding in which copies are sought, the reader of known attributes. What one instrument
+gave under the same conditions is a `Track`; only values of equal tracks are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from facegan.evaluation.results import (
+    LESS_IS_BETTER,
+    SCORE_TITLES,
+    EmbeddingCopying,
+    Estimate,
+    Evaluation,
+    Faces,
+    FeatureScores,
+    Modes,
+    Score,
+    ScoreName,
+)
+from facegan.evaluation.wording import Told, fixed, ratio, told
+from facegan.runs.reading import Measured
+
+Kind = Literal["scores", "faces", "modes", "copying"]
+Wanted = Literal["less", "more", "the same"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measured value beside the same of real pictures.
+
+    Attributes:
+        title: what was measured.
+        wanted: whether less is better, more is better, or the same as of real ones.
+        generated: of the generated pictures.
+        real: of real ones: the floor.
+        ratio: generated over real, or an empty string where that says nothing.
+        estimates: both as numbers, for charts; None where they are no estimates.
+        floor: what `real` is.
+    """
+
+    title: str
+    wanted: Wanted
+    generated: Told
+    real: Told
+    ratio: str = ""
+    estimates: tuple[Estimate, Estimate] | None = None
+    floor: str = "real"
+
+    @property
+    def spread(self) -> Spread | None:
+        """Both estimates as places on a line from zero, where they are numbers."""
+        if self.estimates is None:
+            return None
+        generated, real = self.estimates
+        end = max(generated.high, real.high, generated.value, 1.0 if self.wanted == "more" else 0.0)
+        low, value, high, floor = (
+            round(100 * min(max(x, 0.0) / end, 1.0), 2) if end > 0 else 0.0
+            for x in (generated.low, generated.value, generated.high, real.value)
+        )
+        return Spread(low, value, round(high - low, 2), floor)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A generated score and its floor on one line, in percent of its length.
+
+    Attributes:
+        low: where the interval begins.
+        value: where the score lies.
+        width: of the interval.
+        floor: where the score of real pictures lies.
+    """
+
+    low: float
+    value: float
+    width: float
+    floor: float
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What an evaluation looked through.
+
+    Attributes:
+        kind: what it looks at.
+        name: what a reader calls it.
+        fingerprint: what must be equal beside the conditions.
+        resizer: of an extractor: how pictures reach its size.
+    """
+
+    kind: Kind
+    name: str
+    fingerprint: str
+    resizer: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one instrument gave at one time of a run."""
+
+    images_seen: int
+    evaluation: Evaluation
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True)
+class Track:
+    """What one instrument gave over a run, always under the same conditions.
+
+    Attributes:
+        instrument: through which it was measured.
+        points: in the order of training, one at each time, at least one.
+    """
+
+    instrument: Instrument
+    points: tuple[Point, ...]
+
+    @property
+    def last(self) -> Point:
+        """The latest."""
+        return self.points[-1]
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Lowest for what says most."""
+        return self.last.evaluation.training, -self.last.evaluation.n_fake
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for values that may stand side by side."""
+        return _key(self.instrument, self.last.evaluation)
+
+
+def tracks(evaluations: Iterable[Measured]) -> list[Track]:
+    """Sort what was measured by instrument and conditions.
+
+    Args:
+        evaluations: in the order of training; of two at the same time the later counts.
+
+    Returns:
+        Those taken while training last, those of most pictures first, otherwise in the order
+        in which they began.
+    """
+    found: dict[tuple[object, ...], tuple[Instrument, dict[int, Point]]] = {}
+    for measured in evaluations:
+        seen, evaluation = measured.images_seen, measured.evaluation
+        for instrument, measures in _looks(evaluation):
+            key = _key(instrument, evaluation)
+            _, points = found.setdefault(key, (instrument, {}))
+            points[seen] = Point(seen, evaluation, tuple(measures))
+    made = [Track(instrument, tuple(points.values())) for instrument, points in found.values()]
+    return sorted(made, key=lambda track: track.rank)
+
+
+def of_kind(found: Sequence[Track], kind: Kind) -> list[Track]:
+    """The tracks of one kind."""
+    return [track for track in found if track.instrument.kind == kind]
+
+
+def score_title(name: ScoreName, extractor: str) -> str:
+    """How a score is called: a Fréchet distance is FID in the space of `inception` alone."""
+    title = SCORE_TITLES[name]
+    return title.replace("FD", "FID") if extractor == "inception" else title
+
+
+def _key(instrument: Instrument, evaluation: Evaluation) -> tuple[object, ...]:
+    conditions = sorted(evaluation.conditions().items())
+    return (instrument.kind, instrument.name, instrument.fingerprint, *conditions)
+
+
+def _looks(evaluation: Evaluation) -> Iterator[tuple[Instrument, Iterable[Measure]]]:
+    for space in evaluation.features:
+        instrument = Instrument("scores", space.extractor, space.fingerprint, space.resizer)
+        if space.scores:
+            yield instrument, _scores(space)
+    if (faces := evaluation.faces) is not None:
+        yield Instrument("faces", faces.detector, str(faces.n)), [_faces(faces)]
+    if (modes := evaluation.modes) is not None:
+        yield Instrument("modes", "known attributes", f"{modes.n} of {modes.modes}"), _modes(modes)
+    if (copying := evaluation.copying) is not None:
+        against = f"{copying.n} of {copying.n_train}, {copying.n_holdout}"
+        for embedding in copying.embeddings:
+            yield Instrument("copying", embedding.embedding, against), _copying(embedding)
+
+
+def _scores(space: FeatureScores) -> Iterator[Measure]:
+    ordered = [name for name in SCORE_TITLES if name in space.scores]
+    for name in ordered:
+        wanted: Wanted = "less" if name in LESS_IS_BETTER else "more"
+        yield _score(score_title(name, space.extractor), wanted, space.scores[name])
+
+
+def _score(title: str, wanted: Wanted, score: Score) -> Measure:
+    return Measure(
+        title,
+        wanted,
+        told(score.generated),
+        told(score.real),
+        ratio(score.ratio),
+        (score.generated, score.real),
+    )
+
+
+def _faces(faces: Faces) -> Measure:
+    return Measure(
+        "a face is found in",
+        "more",
+        told(faces.generated, percent=True),
+        told(faces.real, percent=True),
+    )
+
+
+def _modes(modes: Modes) -> Iterator[Measure]:
+    every = f"of {modes.modes:,}"
+    yield Measure(
+        "combinations that occur",
+        "more",
+        Told(f"{modes.covered:,}", every),
+        Told(f"{modes.covered_real:,}", every),
+    )
+    yield Measure(
+        "total variation from the truth",
+        "less",
+        told(modes.total_variation),
+        told(modes.total_variation_real),
+    )
+
+
+def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
+    """Each statistic towards the training set, and towards the holdout for comparison."""
+    yield Measure(
+        "closer to the training set than held-out pictures are",
+        "the same",
+        Told(fixed(seen.closer, 3), f"z = {fixed(seen.z, 1)}"),
+        Told(f"{fixed(seen.closer_low, 3)} – {fixed(seen.closer_high, 3)}"),
+        floor="by chance",
+    )
+    yield Measure(
+        "the same, towards the holdout",
+        "the same",
+        Told(fixed(seen.closer_holdout, 3)),
+        Told("0.5"),
+        floor="by chance",
+    )
+    mirrored = f"{seen.near_mirrored:,} of them mirrored" if seen.near_mirrored else ""
+    by_chance = Told(fixed(seen.near_expected, 0 if seen.near_expected >= 10 else 1))
+    yield Measure(
+        "closer than 99 % of held-out pictures",
+        "the same",
+        Told(f"{seen.near:,}", mirrored),
+        by_chance,
+        floor="by chance",
+    )
+    yield Measure(
+        "as many, towards the holdout",
+        "the same",
+        Told(f"{seen.near_holdout:,}"),
+        by_chance,
+        floor="by chance",
+    )
+    yield Measure(
+        "authentic (AuthPct)",
+        "the same",
+        told(seen.authentic, percent=True),
+        told(seen.authentic_real, percent=True),
+        floor="held out",
+    )
+
+
+def shares(modes: Modes | None) -> list[tuple[str, list[tuple[str, float, float, float]]]]:
+    """Attributes with (value, generated, real, truth) for each of their values, all as shares."""
+    found: dict[str, list[tuple[str, float, float, float]]] = {}
+    for one in modes.attributes if modes is not None else ():
+        name, value = (text.replace("_", " ") for text in (one.name, one.value))
+        found.setdefault(name, []).append((value, one.generated, one.real, one.truth))
+    return list(found.items())

@@ -1,0 +1,163 @@
+"""IGNM's networks: every part that the paper names has its switch, and does what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from facegan.data.spec import ImageSpec, Label
+from facegan.errors import RecipeError
+from facegan.networks.ignm import IgnmDiscriminatorConfig, IgnmGeneratorConfig
+from facegan.networks.interfaces import Latent, parameter_count
+from facegan.networks.layers.attention import SelfAttention
+from facegan.networks.layers.heads import HeadsConfig
+from facegan.networks.layers.modulation import SelfModulation
+from facegan.networks.layers.norm import BatchNorm2d
+from facegan.networks.layers.spectral import SpectralNorm
+
+SPEC = ImageSpec(32)
+PLAIN: dict[str, Any] = {"skips": False, "pyramid": False, "heads": HeadsConfig()}
+
+
+def generator(**options: Any) -> nn.Module:
+    config = IgnmGeneratorConfig(kind="ignm", channels=8, latent=Latent(size=5), **options)
+    return config.build(SPEC, "symmetric")
+
+
+def discriminator(**options: Any) -> nn.Module:
+    config = IgnmDiscriminatorConfig(kind="ignm", channels=8, **(PLAIN | options))
+    return config.build(SPEC, "symmetric")
+
+
+def of_size_one(network: nn.Module) -> int:
+    """1×1 convolutions outside self-attention."""
+    inside = {m for a in network.modules() if isinstance(a, SelfAttention) for m in a.modules()}
+    return sum(
+        isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1) and m not in inside
+        for m in network.modules()
+    )
+
+
+def test_skips() -> None:
+    """One beside each strided convolution but the first of D and the last of G."""
+    assert of_size_one(generator(skips=True)) == of_size_one(discriminator(skips=True)) == 2
+    assert of_size_one(generator(skips=False)) == of_size_one(discriminator()) == 0
+
+
+@pytest.mark.parametrize("attention", [8, 16])
+def test_attention_is_on_maps_of_that_resolution(attention: int) -> None:
+    networks = (
+        (generator(attention=attention), torch.randn(2, 5)),
+        (discriminator(attention=attention), torch.randn(2, 3, 32, 32)),
+    )
+    for network, given in networks:
+        seen: list[torch.Size] = []
+        (layer,) = (m for m in network.modules() if isinstance(m, SelfAttention))
+        layer.register_forward_pre_hook(lambda m, x, seen=seen: seen.append(x[0].shape))
+        network(given)
+        assert [shape[2:] for shape in seen] == [(attention, attention)]
+
+
+def test_pyramid_adds_the_means_of_quarters_and_of_all() -> None:
+    torch.manual_seed(0)
+    critic = discriminator(pyramid=True)
+    images = torch.randn(2, 3, 32, 32)
+    maps = critic.layers(images)  # [2, 32, 4, 4]
+    features = critic.features(images)
+    assert features.shape == (2, 32 * (16 + 4 + 1))
+    torch.testing.assert_close(features[:, : 32 * 16], maps.flatten(1))
+    torch.testing.assert_close(features[:, -32:], maps.mean((2, 3)))
+    quarters = features[:, 32 * 16 : 32 * 20].view(2, 32, 2, 2)
+    torch.testing.assert_close(quarters[:, :, 0, 1], maps[:, :, :2, 2:].mean((2, 3)))
+
+
+def test_refinement_ends_in_a_convolution_at_the_images_own_resolution() -> None:
+    refined, straight = generator(refine=6), generator()
+    convolution = refined.layers[-2]
+    assert isinstance(convolution, nn.Conv2d)
+    assert convolution.weight.shape == (3, 6, 3, 3)
+    assert refined(torch.randn(2, 5)).shape == straight(torch.randn(2, 5)).shape == (2, 3, 32, 32)
+
+
+def modulations(network: nn.Module) -> list[SelfModulation]:
+    return [m for m in network.modules() if isinstance(m, SelfModulation)]
+
+
+def test_modulation_is_a_scale_and_a_shift_by_z_for_each_channel() -> None:
+    torch.manual_seed(0)
+    layer = SelfModulation(latent=2, labels=0, channels=3)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.arange(12.0).view(6, 2))
+        layer.linear.bias.copy_(torch.tensor([0.0, 0.0, 1.0, -1.0, 0.0, 0.0]))
+    maps, z = torch.randn(2, 3, 4, 5), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    gain = torch.tensor([[0.0, 2.0, 5.0], [2.0, 6.0, 11.0]])[:, :, None, None]
+    shift = torch.tensor([[5.0, 8.0, 10.0], [13.0, 18.0, 22.0]])[:, :, None, None]
+    torch.testing.assert_close(layer(maps, z), (1 + gain) * maps + shift)
+
+
+def test_z_modulates_between_the_first_maps_and_the_last() -> None:
+    config = IgnmGeneratorConfig(kind="ignm", channels=8, latent=Latent(size=5), modulate=True)
+    channels = [m.linear.out_features // 2 for m in modulations(config.build(SPEC, "symmetric"))]
+    assert channels == [16, 8]  # at 8×8 and 16×16
+    refined = IgnmGeneratorConfig(**dict(config) | {"refine": 4})
+    wide = [m.linear.out_features // 2 for m in modulations(refined.build(SPEC, "symmetric"))]
+    assert wide == [16, 8]
+    assert not modulations(generator())
+
+
+@pytest.mark.parametrize("modulate", [False, True])
+def test_modulation_is_a_second_way_from_z_to_the_image(modulate: bool) -> None:
+    network = generator(modulate=modulate)
+    with torch.no_grad():
+        network.layers[0].weight.zero_()  # the first way
+        network.layers[1].bias.fill_(1.0)
+        one, other = network(torch.randn(2, 5))
+    assert torch.equal(one, other) != modulate
+
+
+def test_labels_modulate_beside_z() -> None:
+    spec = ImageSpec(32, 3, (Label("Smiling", binary=True),))
+    config = IgnmGeneratorConfig(
+        kind="ignm", channels=8, latent=Latent(size=5, labels=3), modulate=True
+    )
+    network = config.build(spec, "symmetric")
+    assert [m.labels.in_features for m in modulations(network)] == [3, 3]
+    layer, maps = modulations(network)[0], torch.randn(1, 16, 4, 4)
+    one, other = torch.randn(1, 8), torch.randn(1, 8)
+    with torch.no_grad():
+        layer.labels.weight.zero_()
+        mixed = torch.cat([one[:, :5], other[:, 5:]], 1)
+        assert torch.equal(layer(maps, mixed), layer(maps, one)), "labels took part without weight"
+        layer.labels.weight.normal_()
+        assert not torch.equal(layer(maps, mixed), layer(maps, one))
+
+
+def test_normalisation() -> None:
+    def count(critic: nn.Module, kind: type) -> int:
+        return sum(isinstance(m, kind) for m in critic.modules())
+
+    assert count(discriminator(norm="batch"), BatchNorm2d) == 2
+    assert count(discriminator(norm="none"), BatchNorm2d) == 0
+    spectral = discriminator(norm="spectral")
+    assert count(spectral, BatchNorm2d) == 0
+    assert count(spectral, SpectralNorm) == 4  # three convolutions and the logit
+
+
+def test_a_hidden_layer_and_deviation_widen_the_heads() -> None:
+    hidden = discriminator(heads=HeadsConfig(hidden=7))
+    assert parameter_count(hidden.heads) == (512 + 1) * 7 + 7 + 1
+    assert parameter_count(discriminator(deviation=True).heads) == 512 + 1 + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"attention": 32}, "32×32 maps"), ({"attention": 16, "channels": 6}, "multiple of 8")],
+)
+def test_what_cannot_be_built(options: dict[str, Any], said: str) -> None:
+    for config in (IgnmGeneratorConfig, IgnmDiscriminatorConfig):
+        with pytest.raises(RecipeError) as caught:
+            config(kind="ignm", **options).build(SPEC, "symmetric")
+        assert said in str(caught.value)
