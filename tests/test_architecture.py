@@ -18,20 +18,24 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "version errors startup transfer",
-        "config budget shipped",
-        "seeding schedule",
+        "version errors startup",
+        "config budget shipped files progress",
+        "seeding schedule device",
         "optimizers data",
-        "models",
+        "portraits",
+        "networks",
         "losses augment",
         "methods",
-        "recipe_errors",
-        "recipe recipe_rules",
+        "recipe",
+        "evaluation",
+        "models",
         "runs",
-        "training evaluation",
-        "study",
+        "generation",
+        "editing training",
         "apps",
-        "cli",
+        "study",
+        "report",
+        "studio cli",
         "__init__ __main__",
     )
 )
@@ -39,7 +43,10 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 # Rooms on one level that must not know each other.
 STRANGERS = {("training", "evaluation"), ("optimizers", "data"), ("augment", "losses")}
 # The evaluation judges pictures, whoever made them: it knows neither runs nor training.
-EVALUATION_MAY = {"version", "errors", "config", "seeding", "data", "models", "evaluation"}
+EVALUATION_MAY = {
+    *("version", "errors", "startup", "config", "files", "progress", "seeding", "device"),
+    *("data", "portraits", "networks", "evaluation"),
+}
 
 
 def room(module: str) -> str:

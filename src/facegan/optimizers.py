@@ -36,6 +36,7 @@ def _decay(beta: float | Linear | Cosine) -> float | Linear | Cosine:
 Rate = Annotated[Schedule, AfterValidator(_rate)]
 Decay = Annotated[Schedule, AfterValidator(_decay)]
 Player = Literal["discriminator", "generator"]
+PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 
 
 class Adam(Config):

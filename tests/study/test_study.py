@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from facegan.errors import DataError, FaceganError, RunError
+from facegan.report.pages import study_report
 from facegan.runs.directory import RunDirectory
 from facegan.study.execution import ENVIRONMENT
 from facegan.study.folder import StudyFolder
 from facegan.study.plan import Plan
 from facegan.study.results import StudyResults
-from facegan.study.run import adapted, forecast, study, study_report
+from facegan.study.run import adapted, forecast, study
 from facegan.study.trial import TrialFolder
 from facegan.study.worker import perform
 from facegan.training.speed import costs
@@ -89,6 +90,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, pack: Path) -> Path:
     out = tmp_path_factory.mktemp("studies") / "small"
     outcome = study(Plan.from_values(values(pack, **WHOLE)), out)
     assert outcome.finished
+    study_report(out)
     return out
 
 

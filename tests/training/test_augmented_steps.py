@@ -23,12 +23,6 @@ ALWAYS = "augment={probability=1.0, flip=true, shift=0.2, brightness=0.3, cutout
 CONTRAST = "augment={probability=1.0, contrast=3.0}"
 
 
-@pytest.fixture(autouse=True)
-def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer than these runs, and has tests of its own."""
-    monkeypatch.setattr("facegan.report.pages.report", lambda path: None)
-
-
 def watched(trainer: Any) -> list[Tensor]:
     """Collects what D sees, as copies."""
     seen: list[Tensor] = []

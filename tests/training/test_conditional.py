@@ -69,12 +69,6 @@ CASES: dict[str, tuple[str, ...]] = {
 STOPS = (56, 72, 136)
 
 
-@pytest.fixture(autouse=True)
-def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer than these runs, and has tests of its own."""
-    monkeypatch.setattr("facegan.report.pages.report", lambda path: None)
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_stopping_changes_nothing(
     tiny: Make, watcher: Any, bytes_of: Make, labelled_pack_path: Path, tmp_path: Path, case: str

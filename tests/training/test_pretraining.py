@@ -29,12 +29,6 @@ TWO_STEPS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer than these runs, and has tests of its own."""
-    monkeypatch.setattr("facegan.report.pages.report", lambda path: None)
-
-
 def weights(trainer: Any, player: str) -> dict[str, Tensor]:
     named = trainer.state.network(player).named_parameters()
     return {name: p.detach().clone() for name, p in named}

@@ -26,22 +26,14 @@ WIDER = "discriminator.hidden=[12, 9]"
 STILL = "stages.*.*.lr=0.0"
 
 
-@pytest.fixture(autouse=True)
-def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer than these runs, and has tests of its own."""
-    monkeypatch.setattr("facegan.report.pages.report", lambda path: None)
-
-
 @pytest.fixture(scope="module")
 def source(
     tiny: Make, watcher: Any, other_pack_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A trained run."""
     run = tmp_path_factory.mktemp("source") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facegan.report.pages.report", lambda path: None)
-        recipe = tiny("gan", "training.seed=9", "training.snapshots=1")
-        train(recipe, other_pack_path, run, reporter=watcher())
+    recipe = tiny("gan", "training.seed=9", "training.snapshots=1")
+    train(recipe, other_pack_path, run, reporter=watcher())
     return run
 
 

@@ -31,7 +31,6 @@ from facegan.files import cache_folder, new_folder
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.png import png_bytes
 from facegan.models.store import find_source
-from facegan.report.pages import report as write_report
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.directory import RunDirectory
 from facegan.seeding import REAL_CHOICE, random
@@ -74,7 +73,7 @@ def evaluate(
         faces: whether to look for faces; by default where the extra `faces` is installed.
         best: of a run: its best snapshot instead of its last.
         device: `auto`, `cpu`, `cuda`, `mps`.
-        record: of a run: whether to write the findings into its folder, and its page again.
+        record: of a run: whether to write the findings into its folder.
 
     Raises:
         FaceganError: for what cannot be measured, or is not comparable.
@@ -118,7 +117,6 @@ def evaluate(
         judgement = replace(judgement, evaluation=judgement.evaluation.model_copy(update=beside))
     if record and generated.run is not None:
         _record(generated.run, generated.images_seen, judgement)
-        write_report(generated.run.path)
     return judgement.evaluation
 
 

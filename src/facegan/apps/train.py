@@ -115,10 +115,6 @@ def _train(job: Job, ready: Ready) -> Outcome:
             ready.measure,
             ready.plan.evaluations,
         ).go_on()
-    if ready.execution.main:
-        from facegan.report.pages import report
-
-        report(run.path)
     return Outcome(run.path, finished, state.images_seen, ready.plan.images, stop.signal)
 
 

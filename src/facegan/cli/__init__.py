@@ -60,7 +60,7 @@ def demo(out: Path, budget: str) -> None:
     """
     from facegan.cli.demonstration import demo as run_demo
 
-    _finish(run_demo(out, budget=budget))
+    _say_how_it_ended(run_demo(out, budget=budget))
 
 
 cli.add_command(data)
@@ -212,9 +212,17 @@ def report(runs: tuple[Path, ...], out: Path | None, without_real: bool) -> None
 
 
 def _finish(outcome: Any) -> None:
-    """Say how training ended; an interruption leaves with its signal's usual status."""
+    """Write the run's page and say how training ended."""
     if not _speaks():
         return
+    from facegan.report.pages import report as write_page
+
+    write_page(outcome.run)
+    _say_how_it_ended(outcome)
+
+
+def _say_how_it_ended(outcome: Any) -> None:
+    """In a line; an interruption leaves with its signal's usual status."""
     if outcome.finished:
         click.echo(f"Done: {outcome.images_seen / 1000:g} kimg in {outcome.run}.")
         return

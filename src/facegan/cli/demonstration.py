@@ -56,6 +56,7 @@ def demo(
     from facegan.apps.generate import generate
     from facegan.apps.train import train
     from facegan.cli.terminal.train import make_reporter
+    from facegan.report.pages import report
 
     folder = Path(out)
     run = RunDirectory(folder / "run")
@@ -65,6 +66,7 @@ def demo(
     if not pack.exists():
         draw_portraits(pack, n=n)
     outcome = train(chosen, pack, run.path, device=device, reporter=reporter or make_reporter())
+    report(run.path)
     if not outcome.finished:
         return outcome
     faces, drawn = folder / "faces.png", folder / "drawn.png"

@@ -67,9 +67,20 @@ def evaluate(source: Path, data: str, as_json: bool, **options: Any) -> None:
     from facegan.apps.evaluate import evaluate as run_evaluate
 
     found = run_evaluate(source, data, **options)
+    _write_page_again(source, options["record"])
     if as_json:
         click.echo(found.model_dump_json(exclude_none=True, indent=2))
         return
     from facegan.cli.terminal.scores import print_evaluation
 
     print_evaluation(found)
+
+
+def _write_page_again(source: Path, recorded: bool) -> None:
+    """What was recorded in a run's folder belongs on the run's page."""
+    from facegan.runs.directory import RunDirectory
+
+    if recorded and RunDirectory(source).started:
+        from facegan.report.pages import report
+
+        report(source)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
 import click
+
+from facegan.errors import FaceganError
 
 
 @click.command()
@@ -76,7 +79,9 @@ def study(
     adapted = studies.adapted(Plan.load(plan), given, seeds, budget)
     where = out or Path("studies") / adapted.name
     if report:
-        click.echo(f"Wrote {studies.study_report(where)}.")
+        from facegan.report.pages import study_report
+
+        click.echo(f"Wrote {study_report(where)}.")
         return
     if dry_run:
         for line in studies.forecast(adapted, workers):
@@ -94,11 +99,27 @@ def study(
             retry_failed=retry_failed,
             make_watch=make_study_watch,
         )
-    except KeyboardInterrupt:
+    except BaseException as error:
+        # What went wrong counts more than a page that could not be written.
+        with contextlib.suppress(FaceganError):
+            _write_page(where)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
         click.echo("Stopped; what ran has saved. Run the same command again to go on.", err=True)
         sys.exit(130)
+    _write_page(where)
     for line in studies.told(outcome):
         click.echo(line)
+
+
+def _write_page(where: Path) -> None:
+    """Write the page of a study, as soon as any trial of it has ended."""
+    from facegan.report.pages import study_report
+    from facegan.study.folder import StudyFolder
+
+    folder = StudyFolder(where)
+    if folder.started and folder.results().results:
+        study_report(where)
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`facegan report`: what happened in a run, or in several, as one page that opens anywhere."""
+"""Pages that open anywhere: of a run, of several side by side, of a study."""
 
 from __future__ import annotations
 
@@ -71,3 +71,26 @@ def compare(runs: Sequence[str | Path], out: str | Path, *, real: bool = True) -
         page = comparison_page([read(run) for run in runs], real, progress)
     write_text(Path(out), page)
     return Path(out)
+
+
+def study_report(out: str | Path) -> Path:
+    """Write a study's page and tables anew from its folder; a pure function of its files.
+
+    Returns:
+        The page.
+
+    Raises:
+        RunError: where no study was begun.
+        StorageError: if they cannot be written.
+    """
+    from facegan.report.study_page import study_page
+    from facegan.report.study_tables import write_tables
+    from facegan.study.folder import StudyFolder
+    from facegan.study.verdicts import judge
+
+    folder = StudyFolder(out)
+    results = folder.results()
+    judged = judge(results)
+    write_tables(folder.path, results, judged)
+    write_text(folder.report, study_page(folder.path, results, judged))
+    return folder.report

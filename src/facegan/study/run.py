@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,10 +11,10 @@ from pathlib import Path
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError
 from facegan.evaluation.wording import duration
-from facegan.files import write_text
 from facegan.study.execution import Watch, local
 from facegan.study.folder import StudyFolder, trial_keys
 from facegan.study.plan import Plan
+from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
 from facegan.study.settling import Settled, settle
 from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
@@ -50,9 +49,9 @@ def study(
     device: str = "auto",
     ray: str | None = None,
     retry_failed: bool = False,
-    make_watch: MakeWatch | None = None,
+    make_watch: MakeWatch = LineWatch,
 ) -> StudyOutcome:
-    """Run a study, or go on with it, and write its page.
+    """Run a study, or go on with it.
 
     Args:
         plan: a Plan, a shipped plan's name, or a TOML file.
@@ -76,35 +75,19 @@ def study(
     plan = plan if isinstance(plan, Plan) else Plan.load(plan)
     plan = adapted(plan, datasets or {}, seeds, budget)
     folder = StudyFolder(out if out is not None else Path("studies") / plan.name)
-    if make_watch is None:
-        from facegan.cli.terminal.study import LineWatch
-
-        make_watch = LineWatch
     if ray is not None:
         from facegan.study.execution import cluster
 
         cluster.load()
     with local.terminated_as_interrupt(), folder.locked():
-        try:
-            with make_watch(folder, plan) as watch:
-                settled = settle(folder, plan, device, workers, watch.said)
-                specs = _specs(plan, settled)
-                folder.begin(plan, specs)
-                trials = _hand_out(folder, specs, retry_failed)
-                _perform(trials, settled, ray, watch)
-        except BaseException:
-            # What went wrong counts more than a page that could not be written.
-            with contextlib.suppress(FaceganError):
-                _write_page(folder)
-            raise
-        _write_page(folder)
+        with make_watch(folder, plan) as watch:
+            settled = settle(folder, plan, device, workers, watch.said)
+            specs = _specs(plan, settled)
+            folder.begin(plan, specs)
+            trials = _hand_out(folder, specs, retry_failed)
+            _perform(trials, settled, ray, watch)
         results = folder.results()
     return StudyOutcome(folder.path, results, results.complete)
-
-
-def _write_page(folder: StudyFolder) -> None:
-    if folder.started and folder.results().results:
-        study_report(folder.path)
 
 
 def adapted(
@@ -140,27 +123,6 @@ def adapted(
     if budget is not None:
         changes["budget"] = budget
     return plan.replaced(**changes) if changes else plan
-
-
-def study_report(out: str | Path) -> Path:
-    """Write a study's page and tables anew from its folder; a pure function of its files.
-
-    Returns:
-        The page.
-
-    Raises:
-        RunError: where no study was begun.
-        StorageError: if they cannot be written.
-    """
-    from facegan.report.study_page import study_page
-    from facegan.report.study_tables import write_tables
-
-    folder = StudyFolder(out)
-    results = folder.results()
-    judged = judge(results)
-    write_tables(folder.path, results, judged)
-    write_text(folder.report, study_page(folder.path, results, judged))
-    return folder.report
 
 
 def forecast(plan: Plan, workers: int | None = None) -> list[str]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from facegan.errors import TrainingError
-from facegan.optimizers import Player
-from facegan.training.state import PLAYERS, TrainingState
+from facegan.optimizers import PLAYERS, Player
+from facegan.training.state import TrainingState
 
 
 def require_finite(

@@ -15,12 +15,10 @@ from facegan.errors import RunError
 from facegan.methods.terms import Networks
 from facegan.networks.blocks import first_blocks
 from facegan.networks.interfaces import Generator
-from facegan.optimizers import Player, Stage
+from facegan.optimizers import PLAYERS, Player, Stage
 from facegan.recipe import Recipe
 from facegan.seeding import INITIAL_WEIGHTS, torch_seed
 from facegan.training.sums import Sums
-
-PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 
 
 class TrainingState:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from facegan.device import Execution, average_, sent
 from facegan.methods import Batch, Method, ReconstructionMethod, Terms
 from facegan.networks.layers import spectral
-from facegan.optimizers import Player, stage_at
+from facegan.optimizers import PLAYERS, Player, stage_at
 from facegan.recipe import Recipe
 from facegan.schedule import constant, resolve
 from facegan.seeding import Random, step_random
@@ -20,7 +20,7 @@ from facegan.training import ema
 from facegan.training.augmenting import Augmenting
 from facegan.training.feed import Feed
 from facegan.training.finite import require_finite
-from facegan.training.state import PLAYERS, TrainingState
+from facegan.training.state import TrainingState
 
 # Asking a GPU for a step's values means waiting until it has done all that it was given, and then
 # it waits for the next step. So it is asked after so many of them.

@@ -1,4 +1,4 @@
-"""What a person sees of a running study: a live table on a terminal, plain lines elsewhere."""
+"""A running study on a terminal: a live table of methods and seeds."""
 
 from __future__ import annotations
 
@@ -11,54 +11,14 @@ from typing import Any
 from facegan.runs.journal import Journal
 from facegan.study.folder import StudyFolder, trial_keys
 from facegan.study.plan import Plan
-from facegan.study.results import Key, TrialResult
+from facegan.study.progress import LineWatch
+from facegan.study.results import Key
 from facegan.study.trial import TrialFolder
 
 
 def make_study_watch(folder: StudyFolder, plan: Plan) -> LineWatch | TableWatch:
     """The one that fits where the output goes."""
     return (TableWatch if sys.stderr.isatty() else LineWatch)(folder, plan)
-
-
-class LineWatch:
-    """One line for each thing that happens.
-
-    Args:
-        folder: of the study.
-        plan: of the study, which the folder may not have yet.
-    """
-
-    def __init__(self, folder: StudyFolder, plan: Plan) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> LineWatch:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def started(self, folder: Path, where: str) -> None:
-        """Say so."""
-        self.said(f"{self._name(folder)} on {where}")
-
-    def ended(self, folder: Path) -> None:
-        """Say how, and how many are left."""
-        result = TrialFolder(folder).result()
-        results = self._folder.results()
-        how = "has no readable result" if result is None else outcome(result)
-        self.said(
-            f"{self._name(folder)}: {how}   [{len(results.results)} of {len(results.keys)} trials]"
-        )
-
-    def said(self, message: str) -> None:
-        """Print."""
-        print(message, file=sys.stderr, flush=True)
-
-    def tick(self) -> None:
-        """Nothing."""
-
-    def _name(self, folder: Path) -> str:
-        return folder.relative_to(self._folder.trials).as_posix()
 
 
 class TableWatch:
@@ -171,11 +131,3 @@ def _images(recipe: Any) -> int:
     from facegan.budget import parse_budget
 
     return parse_budget(recipe.training.budget).images or 1
-
-
-def outcome(result: TrialResult) -> str:
-    """`FD 32.1 after 60 kimg` or `failed: …`."""
-    if result.status == "failed":
-        return f"failed: {result.error.splitlines()[0]}"
-    fd = result.score("fd")
-    return f"FD {fd:.1f} after {result.images / 1000:g} kimg" if fd is not None else "finished"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from facegan.training.state import PLAYERS
+from facegan.optimizers import PLAYERS
 
 # Of an evaluation and of its feature space (evaluation/results.py): what must be equal before
 # two distances are compared.

@@ -1,0 +1,60 @@
+"""What is said of a running study: a line for each trial that begins or ends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from facegan.study.folder import StudyFolder
+from facegan.study.plan import Plan
+from facegan.study.results import TrialResult
+from facegan.study.trial import TrialFolder
+
+
+class LineWatch:
+    """One line for each thing that happens.
+
+    Args:
+        folder: of the study.
+        plan: of the study, which the folder may not have yet.
+    """
+
+    def __init__(self, folder: StudyFolder, plan: Plan) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> LineWatch:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def started(self, folder: Path, where: str) -> None:
+        """Say so."""
+        self.said(f"{self._name(folder)} on {where}")
+
+    def ended(self, folder: Path) -> None:
+        """Say how, and how many are left."""
+        result = TrialFolder(folder).result()
+        results = self._folder.results()
+        how = "has no readable result" if result is None else outcome(result)
+        self.said(
+            f"{self._name(folder)}: {how}   [{len(results.results)} of {len(results.keys)} trials]"
+        )
+
+    def said(self, message: str) -> None:
+        """Print."""
+        print(message, file=sys.stderr, flush=True)
+
+    def tick(self) -> None:
+        """Nothing."""
+
+    def _name(self, folder: Path) -> str:
+        return folder.relative_to(self._folder.trials).as_posix()
+
+
+def outcome(result: TrialResult) -> str:
+    """`FD 32.1 after 60 kimg` or `failed: …`."""
+    if result.status == "failed":
+        return f"failed: {result.error.splitlines()[0]}"
+    fd = result.score("fd")
+    return f"FD {fd:.1f} after {result.images / 1000:g} kimg" if fd is not None else "finished"
