@@ -63,6 +63,7 @@ def of(results: dict[str, Tensor], case: str) -> dict[str, Tensor]:
 def test_gradients_values_and_weights(
     two: Results, one: dict[str, dict[str, Tensor]], name: str
 ) -> None:
+    """In float64, where the order of sums explains 1e-13 and any mistake more than 1e-4."""
     expected = one[name]
     for results in two:
         found = of(results, name)
@@ -73,7 +74,7 @@ def test_gradients_values_and_weights(
             elif value.is_floating_point():
                 scale = max(value.abs().max().item(), 0.1)
                 torch.testing.assert_close(
-                    found[key], value, rtol=1e-4, atol=3e-5 * scale, msg=lambda m, k=key: k + m
+                    found[key], value, rtol=1e-9, atol=1e-10 * scale, msg=lambda m, k=key: k + m
                 )
             else:
                 assert torch.equal(found[key], value), key
@@ -82,10 +83,33 @@ def test_gradients_values_and_weights(
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_gradients_of_runs_are_as_good_in_two_processes(
+    two: Results, one: dict[str, dict[str, Tensor]], name: str, player: str
+) -> None:
+    """In float32, of the first step: later ones magnify rounding, by as much as the loss likes.
+
+    Measured over all cases, held to AVX2 and with AVX512-BF16: at most 5e-6 of their length.
+    """
+    exact = gradient(one[name], player)
+    for results in two:
+        error = gradient(of(results, f"usual-{name}"), player) - exact
+        assert error.norm() <= 1e-4 * exact.norm()
+
+
+def gradient(found: dict[str, Tensor], player: str) -> Tensor:
+    """All of a player's gradients of the first step as one vector."""
+    keys = sorted(key for key in found if key.startswith(f"gradient.{player}."))
+    return torch.cat([found[key].double().flatten() for key in keys])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_processes_agree_to_the_bit(two: Results, name: str) -> None:
     """They apply the same gradient, and never exchange weights: so they must not drift."""
-    first, second = (of(results, name) for results in two)
-    assert all(same_bits(first[key], second[key]) for key in first)
+    for case in (name, f"usual-{name}"):
+        first, second = (of(results, case) for results in two)
+        assert first
+        assert all(same_bits(first[key], second[key]) for key in first)
 
 
 def same_bits(first: Tensor, second: Tensor) -> bool:
