@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,21 @@ def call(*arguments: str) -> Ended:
     return Ended(status, out.getvalue(), err.getvalue())
 
 
-def start(*arguments: str, cwd: Path, **options: Any) -> subprocess.Popen[str]:
-    """`python -m facegan ARGUMENTS` as a process in a session of its own."""
+HOLDING = Path(__file__).parent / "holding"
+
+
+def start(
+    *arguments: str, cwd: Path, hold: int | None = None, **options: Any
+) -> subprocess.Popen[str]:
+    """`python -m facegan ARGUMENTS` as a process in a session of its own.
+
+    With `hold`, a run waits after so many lines of its journal until it is let go (`held`).
+    """
     options.setdefault("preexec_fn", _hear_ctrl_c)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    if hold is not None:
+        places = [str(HOLDING), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment |= {"PYTHONPATH": os.pathsep.join(places), "FACEGAN_TEST_HOLD": str(hold)}
     return subprocess.Popen(
         [sys.executable, "-m", "facegan", *arguments],
         cwd=cwd,
@@ -62,7 +75,7 @@ def start(*arguments: str, cwd: Path, **options: Any) -> subprocess.Popen[str]:
         text=True,
         encoding="utf-8",
         start_new_session=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        env=environment,
         **options,
     )
 
@@ -81,6 +94,28 @@ def wait(process: subprocess.Popen[str], seconds: float = 120.0) -> Ended:
         out, err = process.communicate()
         raise AssertionError(f"still running after {seconds} s: {out}{err}") from None
     return Ended(process.returncode, out, err)
+
+
+@contextlib.contextmanager
+def held(process: subprocess.Popen[str], run: Path) -> Iterator[None]:
+    """Wait until a process that was started with `hold` waits in this run; let it go at the end."""
+    deadline = time.monotonic() + 300  # only so that what never comes is not waited for for ever
+    while not (run / "held").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield
+    (run / "held").unlink()
+    (run / "go").touch()
+    # Gone by the time that the run is compared with another.
+    process.wait(300)
+    (run / "go").unlink()
+
+
+@pytest.fixture(scope="session", name="held")
+def _held_until() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """`with held(process, run): …`: meanwhile the run waits at the line it was told."""
+    return held
 
 
 @pytest.fixture(scope="session", name="call")

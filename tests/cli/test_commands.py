@@ -383,6 +383,7 @@ def assert_saved(ended: Any, run: Path, total: float = KIMG) -> float:
 def test_interrupted_and_continued(
     home: Path,
     start: Any,
+    held: Any,
     wait: Any,
     call: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -392,12 +393,9 @@ def test_interrupted_and_continued(
     """The same command again, and the run ends with the same bytes as if nothing had been."""
     monkeypatch.chdir(home)
     run = home / name
-    process = start(*train(name), cwd=home)
-    if name == "SIGKILL":
-        wait_until(process, lambda: journal_length(run) > 25)
-    else:
-        wait_until(process, lambda: journal_length(run) > 2)
-    process.send_signal(signal.Signals[name])
+    process = start(*train(name), cwd=home, hold=27 if name == "SIGKILL" else 4)
+    with held(process, run):
+        process.send_signal(signal.Signals[name])
     ended = wait(process)
     assert ended.status == status, ended.err
     assert journal_length(run) < 100
@@ -413,18 +411,20 @@ def test_interrupted_and_continued(
     assert [path.name for path in run.rglob("*.part")] == []
 
 
-def test_two_processes_stop_and_go_on(home: Path, start: Any, wait: Any, command: Any) -> None:
+def test_two_processes_stop_and_go_on(
+    home: Path, start: Any, held: Any, wait: Any, command: Any
+) -> None:
     """SIGTERM to the command, then Ctrl-C, which reaches the whole group, then to the end."""
     run, words = home / "two", train("two", "--processes", "2", "--budget", "480img")
-    process = start(*words, cwd=home)
-    wait_until(process, lambda: journal_length(run) > 2)
-    process.send_signal(signal.SIGTERM)
+    process = start(*words, cwd=home, hold=3)
+    with held(process, run):
+        process.send_signal(signal.SIGTERM)
     ended = wait(process)
     assert ended.status == 143, ended.err
     first = assert_saved(ended, run, 0.48)
-    process = start(*words, cwd=home)
-    wait_until(process, lambda: journal_length(run) > first * 1000 / 16 + 3)
-    os.killpg(process.pid, signal.SIGINT)
+    process = start(*words, cwd=home, hold=journal_length(run) + 3)
+    with held(process, run):
+        os.killpg(process.pid, signal.SIGINT)
     ended = wait(process)
     assert ended.status == 130, ended.err
     second = assert_saved(ended, run, 0.48)

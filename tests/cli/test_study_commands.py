@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,14 +99,14 @@ def test_two_schedulers_do_not_share_a_folder(call: Call, folder: Path) -> None:
     assert "in use" in ended.err
 
 
-def test_a_study_that_is_stopped_goes_on(folder: Path, start: Call, wait: Call, call: Call) -> None:
+def test_a_study_that_is_stopped_goes_on(
+    folder: Path, start: Call, held: Call, wait: Call, call: Call
+) -> None:
     """Ctrl-C while a trial runs; the same command; the page in the end."""
-    process = start("study", "small.toml", "--out", "out", cwd=folder)
+    process = start("study", "small.toml", "--out", "out", cwd=folder, hold=1)
     trial = folder / "out" / "trials" / "faces" / "gan" / "seed-0"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (trial / "log.txt").exists():
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    with held(process, trial / "run"):
+        process.send_signal(signal.SIGINT)
     stopped = wait(process)
     assert stopped.status == 130
     assert "Run the same command again" in stopped.err
