@@ -437,7 +437,6 @@ def test_text_is_escaped(text: str, shown: str) -> None:
         ),
         lambda about: about.update(recipe=about["recipe"].replace("dcgan", "d\\u001bcgan")),
     ],
-    ids=str,
 )
 def test_what_makes_no_sense_is_not_installed(
     packed: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object]
