@@ -22,7 +22,7 @@ def test_several_processes_that_want_the_same_portraits(
         subprocess.Popen([sys.executable, "-c", ASK], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    assert [process.communicate(timeout=120)[0].strip() for process in asking] == ["40"] * 3
+    assert [process.communicate(timeout=600)[0].strip() for process in asking] == ["40"] * 3
     (pack,) = tmp_path.iterdir()
     drawn = (pack / "images.npy").stat().st_mtime_ns
     assert len(open_dataset("portraits:40@32")) == 40

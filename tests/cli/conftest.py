@@ -85,7 +85,7 @@ def _hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def wait(process: subprocess.Popen[str], seconds: float = 120.0) -> Ended:
+def wait(process: subprocess.Popen[str], seconds: float = 600.0) -> Ended:
     """How a started process ended; it is killed, and the test fails, if it takes longer."""
     try:
         out, err = process.communicate(timeout=seconds)

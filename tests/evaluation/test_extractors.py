@@ -154,4 +154,4 @@ def test_importing_the_names_is_light() -> None:
         "import sys, facegan.evaluation.extractors;"
         "assert not {'torch', 'numpy', 'pydantic'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)

@@ -11,46 +11,55 @@ import os
 import random
 import signal
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 from facegan.apps.train import train
 from facegan.recipe import Recipe
+from facegan.runs.journal import Journal
 
 
-def fork(recipe: Recipe, pack: str, run: Path) -> int:
+def fork(recipe: Recipe, pack: str, run: Path, line: int = 0, delay: float = 0.0) -> int:
+    """Train in a process of its own; returns how it ended.
+
+    With `line`, the system ends it, wherever it is, when it has computed for `delay` seconds since
+    that line of its journal: in its own seconds, which a busy machine does not shorten.
+    """
     pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            status = 0 if train(recipe, pack, run, device="cpu").finished else 3
-        finally:
-            os._exit(status)
-    return pid
+    if pid:
+        return os.waitpid(pid, 0)[1]
+    status = 1
+    try:
+        if line:
+            die_after(line, delay)
+        status = 0 if train(recipe, pack, run, device="cpu").finished else 3
+    finally:
+        os._exit(status)
 
 
-def journal_length(run: Path) -> int:
-    file = run / "metrics.jsonl"
-    return file.read_bytes().count(b"\n") if file.exists() else 0
+def die_after(line: int, delay: float) -> None:
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process at once, as SIGKILL does
+    append = Journal.append
+
+    def watched(self: Journal, *arguments: Any, **options: Any) -> None:
+        append(self, *arguments, **options)
+        if self.path.name == "metrics.jsonl" and self.path.read_bytes().count(b"\n") == line:
+            signal.setitimer(signal.ITIMER_PROF, delay)
+
+    Journal.append = watched  # type: ignore[method-assign]
 
 
 def main(recipe_file: str, pack: str, folder: str) -> None:
     recipe = Recipe.load(recipe_file)
     dice = random.Random(os.getpid())  # another moment each time: that is the point
     whole, killed = Path(folder) / "whole", Path(folder) / "killed"
-    assert os.waitpid(fork(recipe, pack, whole), 0)[1] == 0
+    assert fork(recipe, pack, whole) == 0
     kills = []
-    for part in (4, 8, 13):
-        pid = fork(recipe, pack, killed)
-        while journal_length(killed) < part and os.waitpid(pid, os.WNOHANG)[0] == 0:
-            time.sleep(0.001)
-        delay = dice.uniform(0.0, 0.03)
-        time.sleep(delay)
-        os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
-        if os.WIFSIGNALED(status):
-            kills.append([journal_length(killed), delay])
-    assert os.waitpid(fork(recipe, pack, killed), 0)[1] == 0
+    for line in (4, 8, 13):
+        delay = dice.uniform(1e-4, 0.03)
+        if os.WIFSIGNALED(fork(recipe, pack, killed, line, delay)):
+            kills.append([line, delay])
+    assert fork(recipe, pack, killed) == 0
     print(json.dumps(kills))
 
 

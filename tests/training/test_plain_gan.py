@@ -48,7 +48,7 @@ def test_the_script_stands_alone(pack_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["images_seen"] for line in lines] == [4, 8]

@@ -41,7 +41,7 @@ def two(labelled_pack_path: Path, tmp_path_factory: pytest.TempPathFactory) -> R
         for rank in ("0", "1")
     ]
     try:
-        errors = [process.communicate(timeout=120)[1] for process in running]
+        errors = [process.communicate(timeout=600)[1] for process in running]
     finally:
         for process in running:
             process.kill()

@@ -218,7 +218,7 @@ KILLER = Path(__file__).with_name("kill_and_go_on.py")
 
 
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
-def test_kill_9_at_random_moments(
+def test_killed_at_random_moments(
     tiny: Make, bytes_of: Make, pack_path: Path, tmp_path: Path, name: str
 ) -> None:
     recipe = tmp_path / "recipe.toml"
@@ -228,11 +228,11 @@ def test_kill_9_at_random_moments(
         [sys.executable, str(KILLER), str(recipe), str(pack_path), str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     kills = json.loads(done.stdout)
-    assert len(kills) >= 2, "the kills came too late to meet a run"
+    assert len(kills) >= 2, "the runs were over before they were killed"
     compare(bytes_of(tmp_path / "killed"), bytes_of(tmp_path / "whole"))
     assert not list(tmp_path.rglob("*.part"))
     assert latest(tmp_path / "killed" / "checkpoints").images_seen == 400
