@@ -128,6 +128,14 @@ def plain(value: float) -> str:
     return fixed(value, min(max(_significant(value), 0), _MOST_DECIMALS))
 
 
+def brief(value: float) -> str:
+    """A number to three digits; whole numbers are not cut."""
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
+    return fixed(value, min(max(decimals, 0), _MOST_DECIMALS))
+
+
 def _significant(value: float) -> int:
     """Decimals that leave four digits."""
     return 3 - math.floor(math.log10(abs(value))) if value else 1

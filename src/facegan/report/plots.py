@@ -32,6 +32,26 @@ _MARKED = 24
 Dash = Literal["solid", "dashed", "dotted"]
 _DASHES: dict[Dash, Any] = {"solid": "-", "dashed": (0, (4, 3)), "dotted": (0, (1.2, 2))}
 Points = list[tuple[float, float]]
+# (from how many seconds, seconds in the unit, its name)
+_UNITS = ((3 * 3600.0, 3600.0, "hours"), (3 * 60.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+# With more lines than this, colours and dashes repeat.
+MOST_LINES = COLOURS * len(_DASHES)
+
+
+def style(number: int) -> tuple[int, Dash]:
+    """Colour, 1…8, and dash of a run or a method by its number on the page."""
+    return number % COLOURS + 1, list(_DASHES)[number // COLOURS % len(_DASHES)]
+
+
+def key(number: int) -> str:
+    """The CSS classes of the same."""
+    colour, dash = style(number)
+    return f"line{colour} {dash}"
+
+
+def time_unit(longest: float) -> tuple[float, str]:
+    """(seconds in a unit, its name) for an axis that ends after so many seconds."""
+    return next((seconds, name) for least, seconds, name in _UNITS if longest >= least)
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,7 @@ class Plot:
     """What one chart shows.
 
     Attributes:
+        name: in code.
         title: above it.
         note: how to read it.
         lines: at least one, each with at least one point that is no NaN.
@@ -72,6 +93,7 @@ class Plot:
         size: of the drawing.
     """
 
+    name: str
     title: str
     note: str
     lines: Sequence[Line]
@@ -89,12 +111,14 @@ class Chart:
     """A plot, drawn.
 
     Attributes:
+        name: in code.
         title: above it.
         note: how to read it.
         legend: (label, CSS classes) of each line.
         svg: an `<svg>` element for use inside HTML.
     """
 
+    name: str
     title: str
     note: str
     legend: tuple[tuple[str, str], ...]
@@ -109,7 +133,7 @@ def drawn(plots: Sequence[Plot], prefix: str) -> list[Chart]:
         prefix: begins the ids in the drawings; another for each call on one page.
     """
     return [
-        Chart(plot.title, plot.note, _legend(plot), _svg(plot, f"{prefix}{number}-"))
+        Chart(plot.name, plot.title, plot.note, _legend(plot), _svg(plot, f"{prefix}{number}-"))
         for number, plot in enumerate(plots)
     ]
 

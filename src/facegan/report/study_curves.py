@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from markupsafe import Markup, escape
 
-from facegan.report.measures import score_title
-from facegan.report.plots import Chart, Line, Plot, Points, drawn
-from facegan.report.study_methods import Shown, brief, time_unit
+from facegan.evaluation.wording import brief, listed, score_title
+from facegan.report.plots import Chart, Line, Plot, Points, drawn, time_unit
+from facegan.report.study_scores import Shown
 from facegan.study.claims import Axis, FasterTo
 from facegan.study.results import CurvePoint, StudyResults, TrialResult
 
@@ -78,10 +78,13 @@ def _plot(
         + ("Thin: each seed; thick: " if singles else "")
         + ("the median of those that finished." if singles else "One seed of each method.")
     )
-    scales = [name for name, used in (("vertical", log), ("horizontal", log_x)) if used]
+    scales = [
+        f"the {name} axis" for name, used in (("vertical", log), ("horizontal", log_x)) if used
+    ]
     if scales:
-        note += f" Logarithmic: the {' and the '.join(scales)} axis."
+        note += f" Logarithmic: {listed(scales)}."
     return Plot(
+        f"fd {axis}",
         f"{title} against {'images' if axis == 'kimg' else 'machine time'}",
         note,
         lines,
