@@ -81,7 +81,8 @@ def _facts(reading: Reading, found: list[Track]) -> list[tuple[str, str, str]]:
         facts.append(("Time", duration(reading.seconds), "of training"))
         facts.append(("Speed", f"{reading.speed:,.0f}", "images a second, typically"))
     execution = reading.execution
-    threads = f"{execution.get('threads')} threads" if execution.get("threads") else ""
+    threads = execution.get("threads")
+    threads = f"{threads} thread{'' if threads == 1 else 's'}" if threads else ""
     how = ", ".join(str(word) for word in (execution.get("precision"), threads) if word)
     facts.append(("Device", str(execution.get("device", "unknown")).upper(), how))
     networks, shape = reading.networks, ""
@@ -107,7 +108,7 @@ def _first_scores(found: list[Track]) -> list[tuple[str, str, str]]:
                 measure.title[0].upper() + measure.title[1:],
                 measure.generated.value,
                 f"{measure.generated.between}; real pictures {measure.real.value} "
-                f"({space}, n {n:,})",
+                f"({space}, n\N{NO-BREAK SPACE}{n:,})",
             )
             for measure in track.last.measures
             if measure.name in ("fd", "coverage")
