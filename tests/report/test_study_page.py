@@ -337,7 +337,7 @@ def test_curves_have_a_line_for_each_seed_and_a_legend_for_each_method() -> None
     assert images.svg.count("stroke-opacity") == 9
     label = re.search(r'aria-label="([^"]*)"', images.svg)
     assert label is not None
-    assert numbers(label[1])[:2] == ["305", "122"]
+    assert {"305", "122"} <= set(numbers(label[1]))
     assert ">minutes<" in time.svg
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup, escape
 
+from facegan.evaluation.wording import brief
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -59,12 +61,13 @@ class Line:
     """One line of a plot.
 
     Attributes:
-        label: in the legend.
+        label: in the legend, and read aloud; empty for a line that is in neither.
         points: (x, y) in the order of x; a NaN breaks the line.
         colour: 1…8, or 0 for the colour of text.
         dash: how it is drawn.
         band: (x, low, high) of an interval around it.
         thin: whether it is something to compare with, and not what was measured.
+        faint: whether it is one of several that stand behind what they have in common.
     """
 
     label: str
@@ -73,6 +76,7 @@ class Line:
     dash: Dash = "solid"
     band: Sequence[tuple[float, float, float]] = ()
     thin: bool = False
+    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ def _legend(plot: Plot) -> tuple[tuple[str, str], ...]:
     return tuple(
         (line.label, f"line{line.colour} {line.dash}{' thin' if line.thin else ''}")
         for line in plot.lines
+        if line.label
     )
 
 
@@ -194,9 +199,10 @@ def _draw(axes: Axes, line: Line) -> None:
         [x for x, _ in points],
         [y for _, y in points],
         color=colour,
-        linewidth=1.0 if line.thin else 1.6,
+        linewidth=1.0 if line.thin or line.faint else 1.6,
         linestyle=_DASHES[line.dash],
-        marker="o" if len(points) <= _MARKED and not line.thin else None,
+        alpha=0.5 if line.faint else None,
+        marker="o" if len(points) <= _MARKED and not (line.thin or line.faint) else None,
         markersize=3.5,
         markeredgewidth=0,
     )
@@ -244,14 +250,14 @@ def _tick(value: float) -> str:
 def _described(plot: Plot) -> str:
     """What a screen reader says in place of the chart."""
     said = []
-    for line in plot.lines:
+    for line in (line for line in plot.lines if line.label):
         known = [point for point in line.points if not math.isnan(point[1])]
         (first, before), (last, after) = known[0], known[-1]
         begin, end = (
             f"{x:.6g} kimg" if plot.unit == "kimg" else f"{x:.3g} {plot.unit}"
             for x in (first, last)
         )
-        ends = f"from {before:.3g} at {begin} to {after:.3g} at {end}"
+        ends = f"from {brief(before)} at {begin} to {brief(after)} at {end}"
         said.append(f"{line.label} {ends}")
     return f"{plot.title}: {'; '.join(said)}."
 
