@@ -257,7 +257,9 @@ def _described(plot: Plot) -> str:
             f"{x:.6g} kimg" if plot.unit == "kimg" else f"{x:.3g} {plot.unit}"
             for x in (first, last)
         )
-        ends = f"from {brief(before)} at {begin} to {brief(after)} at {end}"
+        # Three digits, without an exponent for thousands.
+        one, other = (brief(y) if abs(y) >= 1000 else f"{y:.3g}" for y in (before, after))
+        ends = f"from {one} at {begin} to {other} at {end}"
         said.append(f"{line.label} {ends}")
     return f"{plot.title}: {'; '.join(said)}."
 
