@@ -42,7 +42,9 @@ def test_makes_what_it_promises(
     assert "Generated" in faces.info["Comment"]
     assert "Comment" not in drawn.info
     assert np.asarray(drawn).std() > 20
-    assert "trained on portraits for 0.064 kimg" in (out / "run/report.html").read_text("utf-8")
+    page = (out / "run/report.html").read_text("utf-8")
+    assert "data-unfinished" not in page
+    assert 'data-kimg="0.064"' in page
 
 
 def test_again_shows_the_same(small: Recipe, tmp_path: Path, watcher: type) -> None:

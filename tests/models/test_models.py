@@ -31,7 +31,6 @@ from facegan.models import store
 from facegan.models.about import read_about
 from facegan.models.card import read_card
 from facegan.models.file import GeneratorFile
-from facegan.models.markdown import escaped
 from facegan.training.feed import pixels_of
 
 Make = Callable[..., Any]
@@ -401,23 +400,6 @@ def test_a_hostile_text_stays_text(packed: Path, tmp_path: Path) -> None:
     assert "<script" not in prose
     assert not re.search(r"(?<!\\)\]\(http|[^\\]://", prose)
     assert not re.search(r"^(license|# x)", prose, re.MULTILINE)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain text, 3.5 % (a)", "plain text, 3.5 % (a)"),
-        ("1. one", "1\\. one"),
-        ("- one", "\\- one"),
-        ("# one", "\\# one"),
-        ("a_b*c", "a\\_b\\*c"),
-        ("<b>&", "&lt;b&gt;&amp;"),
-        ("https://a.b www.c.d", "https\\://a.b www\\.c.d"),
-        ("two\nlines", "two lines"),
-    ],
-)
-def test_text_is_escaped(text: str, shown: str) -> None:
-    assert escaped(text) == shown
 
 
 @pytest.mark.parametrize(

@@ -33,39 +33,67 @@ REAL_NAME, HELD_OUT_NAME = "Ada_Lovelace_0001.jpg", "Grace_Hopper_0002.jpg"
 
 
 class Page(HTMLParser):
-    """Reads a page, insisting that every element is closed where it should be."""
+    """Reads a page, insisting that every element is closed where it should be.
+
+    What tests ask for is marked by `data-` attributes, so that the page's English is free.
+
+    Attributes:
+        text: all that it says.
+        tables: text by table, row and column.
+        marks: (name, value, text) of every `data-` attribute.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.source = text
-        self.open: list[str] = []
+        self.open: list[tuple[str, dict[str, str], list[str]]] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.words: list[str] = []
+        self.marks: list[tuple[str, str, str]] = []
+        self.tables: dict[str, dict[str, dict[str, str]]] = {}
         self.feed(text)
         self.close()
         assert self.open == []
+        self.text = " ".join(" ".join(self.words).split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_startendtag(tag, attrs)
         if tag not in _VOID:
-            self.open.append(tag)
+            self.open.append((tag, {name: value or "" for name, value in attrs}, []))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.attributes += [(tag, name, value or "") for name, value in attrs]
 
     def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+        opened, attributes, words = self.open.pop()
+        assert opened == tag
+        text = " ".join(" ".join(words).split())
+        for name, value in attributes.items():
+            if name.startswith("data-"):
+                self.marks.append((name.removeprefix("data-"), value, text))
+        if column := attributes.get("data-column"):
+            around = {name: value for _, found, _ in self.open for name, value in found.items()}
+            row = self.tables.setdefault(around["data-table"], {}).setdefault(
+                around["data-row"], {}
+            )
+            row[column] = text
 
     def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("style", "script"):
+        if not self.open or self.open[-1][0] not in ("style", "script"):
             self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+            for _, _, words in self.open:
+                words.append(data)
 
     def values(self, tag: str, name: str) -> list[str]:
         return [v for t, n, v in self.attributes if (t, n) == (tag, name)]
+
+    def codes(self, name: str) -> list[str]:
+        """The value of every `data-NAME`."""
+        return [value for mark, value, _ in self.marks if mark == name]
+
+    def said(self, name: str, value: str | None = None) -> list[str]:
+        """The text of every element with `data-NAME`, or with this value of it."""
+        return [text for mark, v, text in self.marks if mark == name and value in (None, v)]
 
     @property
     def snapshots(self) -> list[str]:

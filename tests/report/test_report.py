@@ -33,21 +33,20 @@ def edit_provenance(run: Path, change: Callable[[dict[str, Any]], None]) -> None
 
 
 def test_tells_what_happened(run: Path) -> None:
-    text = page_of(run).text
-    for expected in (
-        "DCGAN in three stages of optimizers",
-        "trained on blobs for 0.192 kimg",
-        "32 × 32 pixels, colour",
-        "Losses",
-        "Learning rates",
-        "stage 2",
-        "0.038 to 0.134 kimg",
-        "discriminator: rmsprop, lr 0.0001, alpha 0.9",
-        "generator.channels: 64 → 4",
-        "CC0-1.0",
-    ):
-        assert expected in text
-    assert "Not finished" not in text
+    page = page_of(run)
+    recipe = Recipe.load(run / "recipe.toml")
+    for quoted in (recipe.title, recipe.name, "blobs", "CC0-1.0"):
+        assert quoted in page.text
+    assert page.codes("unfinished") == []
+    assert {"losses", "rates"} <= set(page.codes("chart"))
+    assert page.codes("recipe")[-3:] == ["stage 1", "stage 2", "stage 3"]
+    second = page.said("recipe", "stage 2")[0]
+    assert "0.038" in second
+    assert "0.134" in second
+    assert "adam, lr 0.0002, betas 0.5 0.999" in second
+    assert "rmsprop, lr 0.0001, alpha 0.9" in page.said("recipe", "stage 1")[0]
+    assert "generator.channels: 64 → 4" in page.codes("change")
+    assert "32 × 32" in page.said("fact", "Dataset")[0]
 
 
 def test_another_model_on_grey_pictures(
@@ -55,9 +54,10 @@ def test_another_model_on_grey_pictures(
 ) -> None:
     recipe = tiny("gan", "training.budget=16img")
     train(recipe, grey_pack_path, tmp_path / "grey", reporter=watcher())
-    text = page_of(tmp_path / "grey").text
-    assert "32 × 32 pixels, grey" in text
-    assert "numbers to learn (mlp)" in text
+    page = page_of(tmp_path / "grey")
+    assert re.search(r"32 × 32 .*grey", page.said("fact", "Dataset")[0])
+    for player in ("Generator", "Discriminator"):
+        assert "mlp" in page.said("fact", player)[0]
 
 
 def test_every_snapshot_is_in_it_and_the_last_is_shown(run: Path) -> None:
@@ -135,10 +135,11 @@ def test_a_run_that_has_just_begun(run: Path) -> None:
         shutil.rmtree(run / folder)
     for file in ("metrics.jsonl", "timing.jsonl"):
         (run / file).unlink()
-    text = page_of(run).text
-    assert "Nothing trained yet, of 0.192 kimg" in text
-    assert "No sample grid has been saved yet" in text
-    assert "The journal has no line yet" in text
+    page = page_of(run)
+    assert page.codes("unfinished") == ["0"]
+    assert "0.192" in page.said("unfinished")[0]
+    assert (page.codes("no-grid"), page.codes("no-curve")) == ([""], [""])
+    assert page.codes("chart") == []
 
 
 def test_one_line_in_the_journal_and_one_grid(run: Path) -> None:
@@ -147,7 +148,8 @@ def test_one_line_in_the_journal_and_one_grid(run: Path) -> None:
     for sample in sorted((run / "samples").iterdir())[1:]:
         sample.unlink()
     page = page_of(run)
-    assert "Not finished: 0.032 of 0.192 kimg (17 %)" in page.text
+    assert page.codes("unfinished") == ["17"]
+    assert re.search(r"0\.032 .* 0\.192 .*\(17 %\)", page.said("unfinished")[0])
     assert page.values("input", "type") == []
     assert len(page.values("svg", "role")) == 5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -26,11 +27,12 @@ from facegan.cli import cli
 from facegan.errors import FaceganError, RunError
 from facegan.evaluation.results import Evaluation
 from facegan.recipe import Recipe
+from facegan.report.charts import overlays, seconds_at
 from facegan.report.comparable import apart, groups, labels_of
 from facegan.report.differences import differing, flat
 from facegan.report.filmstrip import filmstrip
-from facegan.report.overlays import overlays, seconds_at, style
 from facegan.report.pages import compare
+from facegan.report.plots import style
 from facegan.runs.reading import Reading, read
 
 
@@ -65,22 +67,25 @@ def test_runs_and_scores_stand_side_by_side(copies: Callable[..., list[Path]]) -
         measure(run, fd)
     change_recipe(runs[1], "method.loss=hinge")
     page = page_of(runs)
-    for expected in (
-        "3 runs compared",
-        "first dcgan-staged blobs 32 0.192",
-        "real pictures (floor) 3.00 2.85 – 3.15",
-        "first 0.192 kimg 61 58 – 64 20.3 ×",
-        "third 0.192 kimg 200 190 – 210 66.7 ×",
-        "method. loss non_saturating first, third hinge second",
-        "All runs were trained on the same.",
-        "facegan report first second third --out comparison.html",
-        "facegan train dcgan-staged",
-        "a small difference between two runs is not one between two methods",
-        "Generated pictures of seeds 0 to 63",
-    ):
-        assert expected in page.text
-    assert "Not compared" not in page.text
-    assert page.text.count("real pictures (floor)") == 4  # two spaces, faces, modes
+    assert list(page.tables["runs"]) == ["first", "second", "third"]
+    first = page.tables["runs"]["first"]
+    seen = [first[column] for column in ("recipe", "dataset", "pixels", "kimg")]
+    assert seen == ["dcgan-staged", "blobs", "32", "0.192"]
+    scores = page.tables["scores efflite0"]
+    assert list(scores) == ["floor", "first", "second", "third"]
+    assert scores["floor"]["fd"] == "3.00 2.85 – 3.15"
+    assert scores["first"]["fd"] == "61 58 – 64 20.3 ×"
+    assert scores["third"]["fd"] == "200 190 – 210 66.7 ×"
+    # In the unit that the title names.
+    assert scores["first"]["kid"] == "30.5 29.0 – 32.0"
+    assert page.codes("differs") == ["method.loss"]
+    assert re.search(r"\bnon_saturating first, third hinge second$", page.said("differs")[0])
+    assert "facegan report first second third --out comparison.html" in page.said("command")
+    assert any(line.startswith("facegan train dcgan-staged") for line in page.said("command"))
+    assert "seeds" in page.codes("limit")
+    assert (page.codes("apart"), page.codes("missing")) == ([], [])
+    floors = [table for table in page.tables.values() if "floor" in table]
+    assert len(floors) == 6  # two spaces, faces, modes, two embeddings
     assert page.snapshots == ["0", "0.064", "0.128", "0.192"] * 3
     assert page.values("input", "value")[1:] == ["kimg", "seconds", "share"]
 
@@ -111,40 +116,46 @@ def test_without_real_nothing_of_real_people_is_in_the_page(
     assert REAL_NAME not in public.source
     assert HELD_OUT_NAME not in public.source
     assert public.pictures == 2 * 3 * 3
-    assert "--out comparison.html --without-real" in public.text
+    assert public.said("command")[-1].endswith("--out comparison.html --without-real")
 
 
 def test_the_best_and_its_equals_are_marked(copies: Callable[..., list[Path]]) -> None:
     runs = copies("a", "b", "c")
     found = readings(runs, *(evaluation(space(fd=fd)) for fd in (60.0, 63.0, 90.0)))
     (group,) = groups(found, ["a", "b", "c"], "scores")
-    fds = [row.cells[0].leads for row in group.rows if row.entry and row.cells[0]]
-    assert fds == [True, True, False]
+    _, *rows = group.table.rows
+    assert [row.cells[0].leads for row in rows if row.cells[0]] == [True, True, False]
     # All have the same precision.
-    assert all(row.cells[2].leads for row in group.rows if row.entry and row.cells[2])
+    assert all(row.cells[2].leads for row in rows if row.cells[2])
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("changes", "codes", "numbers"),
     [
-        ({"n_fake": 600}, "generated pictures 600 and not 500"),
-        ({"n_real": 999}, "real pictures 999 and not 1,000"),
-        ({"seed": 3}, "seed 3 and not 0"),
-        ({"resolution": 64}, "pixels a side 64 and not 32"),
-        ({"reference": "holdout"}, "reference from holdout and not train"),
-        ({"dataset_fingerprint": "0f" * 32}, "another dataset (blobs, 0f0f0f0f0f0f…)"),
-        ({"features": (space(fingerprint="99" * 32),)}, "another version of the extractor"),
-        ({"n_fake": 600, "seed": 3}, "generated pictures 600 and not 500; seed 3 and not 0"),
+        ({"n_fake": 600}, ("n_fake",), ["600", "500"]),
+        ({"n_real": 999}, ("n_real",), ["999", "1,000"]),
+        ({"seed": 3}, ("seed",), ["3", "0"]),
+        ({"resolution": 64}, ("resolution",), ["64", "32"]),
+        ({"reference": "holdout"}, ("reference",), []),
+        ({"dataset_fingerprint": "0f" * 32}, ("dataset",), ["0f0f0f0f0f0f"]),
+        ({"features": (space(fingerprint="99" * 32),)}, ("extractor",), []),
+        ({"n_fake": 600, "seed": 3}, ("n_fake", "seed"), ["600", "500", "3", "0"]),
     ],
 )
 def test_other_conditions_are_kept_apart_and_told(
-    copies: Callable[..., list[Path]], changes: dict[str, Any], reason: str
+    copies: Callable[..., list[Path]],
+    changes: dict[str, Any],
+    codes: tuple[str, ...],
+    numbers: list[str],
 ) -> None:
     labels = ["a", "b", "c"]
     other = evaluation().model_copy(update=changes)
     found = groups(readings(copies(*labels), evaluation(), other, evaluation()), labels, "scores")
     assert sorted(group.labels for group in found) == [["a", "c"], ["b"]]
-    assert apart(found, labels) == [("b", f"in efflite0, beside a: {reason}.")]
+    (alone,) = apart(found, labels)
+    assert (alone.label, alone.codes) == ("b", codes)
+    said = alone.said.replace("efflite0", "")
+    assert re.findall(r"\b[0-9][0-9a-f,]*\b", said) == numbers
 
 
 def test_the_reason_is_the_smallest_difference(copies: Callable[..., list[Path]]) -> None:
@@ -154,9 +165,9 @@ def test_the_reason_is_the_smallest_difference(copies: Callable[..., list[Path]]
         add_evaluation(run, 192, evaluation(n_fake=n))
     found = groups([read(run) for run in runs], ["a", "b"], "scores")
     assert [group.labels for group in found] == [["a", "b"], ["b"], ["a"]]
-    assert apart(found, ["a", "b"]) == [
-        ("b", "in efflite0, beside a: generated pictures 600 and not 500."),
-        ("a", "in efflite0, beside b: generated pictures 500 and not 600."),
+    assert [(one.label, one.codes) for one in apart(found, ["a", "b"])] == [
+        ("b", ("n_fake",)),
+        ("a", ("n_fake",)),
     ]
 
 
@@ -165,16 +176,15 @@ def test_scores_of_another_space_and_none_at_all(copies: Callable[..., list[Path
     add_evaluation(runs[0], 192, evaluation(space("efflite0")))
     add_evaluation(runs[1], 192, evaluation(space("mine")))
     page = page_of(runs)
-    assert "c was not measured." in page.text
-    assert "a is the only one measured in the space of efflite0." in page.text
-    assert "b is the only one measured in the space of mine." in page.text
-    assert "Not measured this way: b, c." in page.text
+    reasons = dict(zip(page.codes("apart"), page.codes("why"), strict=True))
+    assert reasons == {"a": "only", "b": "only", "c": "unmeasured"}
+    assert page.codes("missing") == ["b", "c", "a", "c"]
 
 
 def test_nothing_measured(copies: Callable[..., list[Path]]) -> None:
     page = page_of(copies("a", "b"))
-    assert "a was not measured." in page.text
-    assert "Every setting is the same." in page.text
+    assert page.codes("why") == ["unmeasured"] * 2
+    assert page.codes("differs") == []
 
 
 def test_floors_that_differ_stand_above_their_runs(copies: Callable[..., list[Path]]) -> None:
@@ -188,7 +198,7 @@ def test_floors_that_differ_stand_above_their_runs(copies: Callable[..., list[Pa
         evaluation(),
     )
     (group,) = groups(found, labels, "scores")
-    assert [row.entry.label if row.entry else "floor" for row in group.rows] == [
+    assert [row.code or row.name for row in group.table.rows] == [
         *("floor", "a", "c"),
         *("floor", "b"),
     ]
@@ -201,7 +211,7 @@ def test_floors_that_differ_by_rounding_are_one(copies: Callable[..., list[Path]
         copies("a", "b"), evaluation(), Evaluation.model_validate_json(json.dumps(other))
     )
     (group,) = groups(found, ["a", "b"], "scores")
-    assert [row.entry is None for row in group.rows] == [True, False, False]
+    assert [row.floor for row in group.table.rows] == [True, False, False]
 
 
 def test_many_runs(copies: Callable[..., list[Path]]) -> None:
@@ -214,7 +224,6 @@ def test_many_runs(copies: Callable[..., list[Path]]) -> None:
             Image.fromarray(noise).save(sample)
     page = page_of(runs)
     assert len(page.source) < 5_000_000
-    assert "Generated pictures of seeds 0 to 15" in page.text
     heights = {int(v) for v in page.values("img", "height")}
     assert 2 * 34 - 2 in heights
     assert len({style(i) for i in range(24)}) == 24
@@ -239,13 +248,12 @@ def test_curves_lie_over_each_other(copies: Callable[..., list[Path]]) -> None:
     found = [read(run) for run in runs]
     (group,) = groups(found, labels, "scores")
     images, time, *_ = plots = overlays(group, found)
-    assert [plot.title for plot in plots] == [
-        "FD against images",
-        "FD against time",
-        "Recall against images",
-        "Recall against time",
+    assert [plot.name for plot in plots] == [
+        *("fd images", "fd time"),
+        *("recall images", "recall time"),
     ]
-    assert [line.label for line in images.lines] == ["a", "b", "real pictures"]
+    assert [line.label for line in images.lines][:2] == ["a", "b"]
+    assert [line.thin for line in images.lines] == [False, False, True]
     assert images.lines[0].points == [(0.096, 120.0), (0.192, 60.0)]
     assert [x for x, _ in time.lines[0].points] == [
         pytest.approx(seconds_at(found[0].timing, seen)) for seen in (96, 192)
@@ -285,10 +293,10 @@ def test_recipes_that_differ_in_much_are_told_section_by_section(
 ) -> None:
     runs = copies("a", "b")
     (runs[1] / "recipe.toml").write_text(Recipe.load("gan").to_toml())
-    text = page_of(runs).text
-    assert "generator dcgan, channels 4" in text
-    assert "stage 3" in text
-    assert "stages.0" not in text
+    page = page_of(runs)
+    assert {"generator", "stage 3"} <= set(page.codes("differs"))
+    assert "dcgan, channels 4" in page.said("differs", "generator")[0]
+    assert "stages.0" not in page.text
 
 
 def test_refuses_what_is_no_comparison(copies: Callable[..., list[Path]], tmp_path: Path) -> None:
@@ -308,12 +316,12 @@ def test_the_command_takes_one_run_or_several(copies: Callable[..., list[Path]])
     for run in runs:
         measure(run)
     out = runs[0].parent / "out.html"
-    for given, title in ((runs[:1], "DCGAN in three stages"), (runs, "2 runs compared")):
+    for given in (runs[:1], runs):
         words = ["report", *map(str, given), "--out", str(out), "--without-real"]
         ended = CliRunner().invoke(cli, words)
         assert ended.output.splitlines()[-1] == f"Wrote {out}."
         text = out.read_text("utf-8")
-        assert title in text
+        assert ("runs" in Page(text).tables) == (len(given) > 1)
         assert REAL_NAME not in text
 
 

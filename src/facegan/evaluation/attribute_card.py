@@ -7,6 +7,7 @@ from statistics import fmean
 from pydantic import model_validator
 
 from facegan.config import Config
+from facegan.documents import render
 
 # Attributes that fewer of the training pictures show are too rare to be averaged over.
 PREVALENT = 0.02
@@ -104,71 +105,24 @@ class AttributeCard(Config):
     def markdown(self) -> str:
         """A model card."""
         plain = [each for each in self.measured if "," not in each.condition]
-        packs = ", ".join(
-            f"{each.name} at {each.resolution} px ({each.fingerprint[:12]}…)" for each in self.packs
+        return render(
+            "facegan.evaluation",
+            "attribute_card.md",
+            card=self,
+            packs=", ".join(
+                f"{each.name} at {each.resolution} px ({each.fingerprint[:12]}…)"
+                for each in self.packs
+            ),
+            versions=", ".join(f"{name} {version}" for name, version in self.versions.items()),
+            prevalent=PREVALENT,
+            plain=plain,
+            measured=[
+                (
+                    each,
+                    self.mean_auc(each),
+                    min(each.auc[name] for name in self.prevalent if name in each.auc),
+                )
+                for each in self.measured
+            ],
+            attributes=sorted(self.prevalence, key=lambda name: -plain[0].auc.get(name, 0)),
         )
-        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        summary = [
-            [
-                each.condition,
-                f"{self.mean_auc(each):.3f}",
-                f"{min(each.auc[name] for name in self.prevalent if name in each.auc):.3f}",
-                f"{each.probability_error:.3f}",
-                f"{each.age_error:.1f}",
-                f"{each.age_correlation:.2f}",
-            ]
-            for each in self.measured
-        ]
-        attributes = [
-            [
-                name,
-                *(f"{each.auc[name]:.3f}" if name in each.auc else "–" for each in plain),
-                f"{self.positives[name]:,}",
-                f"{100 * self.prevalence[name]:.1f} %",
-            ]
-            for name in sorted(self.prevalence, key=lambda name: -plain[0].auc.get(name, 0))
-        ]
-        return "\n".join(
-            (
-                "# Attribute reader",
-                "",
-                f"Reads {len(self.names) - 1} attributes, as probabilities, and the age, in years, "
-                "from pictures of faces of 32 pixels a side or more. One linear map on top of "
-                "EfficientNet-Lite0, which stays as ImageNet made it.",
-                "",
-                f"- trained on: {packs}: {self.pictures:,} pictures of {self.people:,} people",
-                f"- pictures: {self.licence}",
-                f"- labels: {self.labels}",
-                f"- measured on: {self.held_out:,} pictures of {self.held_out_people:,} other "
-                "people",
-                f"- made by: `{self.command}` ({versions})",
-                "",
-                "## How well it reads",
-                "",
-                "AUC: how often it orders a picture with the attribute above one without it (0.5 "
-                f"is chance). Averaged over the {len(self.prevalent)} attributes that at least "
-                f"{100 * PREVALENT:.0f} % of the training pictures show. Spoilt: moved, turned, "
-                "blurred, noisy, tinted, compressed. Off by: mean absolute difference from the "
-                "labels, of probabilities and of years.",
-                "",
-                *_table(
-                    ("pictures", "mean AUC", "worst", "off by", "age off by", "correlation"),
-                    summary,
-                ),
-                "",
-                *_table(
-                    ("AUC", *(each.condition for each in plain), "held-out yes", "in training"),
-                    attributes,
-                ),
-                "",
-                "## Limits",
-                "",
-                *(f"- {limit}" for limit in self.limits),
-                "",
-            )
-        )
-
-
-def _table(header: tuple[str, ...], rows: list[list[str]]) -> list[str]:
-    line = "|---|" + "---:|" * (len(header) - 1)
-    return [f"| {' | '.join(header)} |", line, *(f"| {' | '.join(row)} |" for row in rows)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from facegan.evaluation.results import EmbeddingCopying
+from facegan.evaluation.wording import listed
 
 # Held-out people, counted as if all were photographed equally often, below which the yardstick
 # itself is uncertain.
@@ -85,7 +86,7 @@ def in_words(seen: Sequence[Evidence], n: int, pictures: npt.NDArray[np.int64]) 
     """
     copied = [one for one in seen if one.copied]
     others = [one for one in seen if not one.copied]
-    counts = _and(f"{one.found.near:,} (in {one.found.embedding})" for one in seen)
+    counts = listed(f"{one.found.near:,} (in {one.found.embedding})" for one in seen)
     sentences = [
         f"{counts} of {n:,} generated faces lie closer to a training picture than 99 % of held-out "
         f"faces do; about {_about(seen[0].found.near_expected)} would by chance."
@@ -112,7 +113,7 @@ def in_words(seen: Sequence[Evidence], n: int, pictures: npt.NDArray[np.int64]) 
 
 def _copied(seen: Sequence[Evidence]) -> list[str]:
     """Of embeddings in which it takes copies to explain the numbers."""
-    holdout = _and(f"{one.found.near_holdout:,}" for one in seen)
+    holdout = listed(f"{one.found.near_holdout:,}" for one in seen)
     sentences = [
         f"In {_names(seen)} neither chance explains what was seen nor faces that are close to "
         f"everything ({holdout} come as close to the holdout): this is what copies of training "
@@ -160,12 +161,7 @@ def _pull(one: Evidence) -> str:
 
 
 def _names(seen: Sequence[Evidence]) -> str:
-    return _and(one.found.embedding for one in seen)
-
-
-def _and(parts: Iterable[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
+    return listed(one.found.embedding for one in seen)
 
 
 def _about(count: float) -> str:

@@ -1,15 +1,26 @@
-"""Numbers and settings in the words of a page."""
+"""What was measured, in words: numbers, scores and conditions for pages, terminal and cards."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from facegan.evaluation.results import Estimate
+from facegan.evaluation.results import (
+    LESS_IS_BETTER,
+    SCORE_TITLES,
+    Agreement,
+    Estimate,
+    Evaluation,
+    Faces,
+    ScoreName,
+)
 
 _MOST_DECIMALS = 6
+# By what a score is multiplied wherever it is shown, as papers have it; its title says so.
+_UNITS: dict[ScoreName, int] = {"kid": 1000}
+COMPARABLE = "Compare only where dataset, numbers, extractor and seed are the same."
 # In the place of a ratio to what cannot be told from zero.
 NO_RATIO = "–"
 
@@ -30,13 +41,15 @@ class Told:
         return f"{self.value} ({self.between})" if self.between else self.value
 
 
-def told(estimate: Estimate, percent: bool = False) -> Told:
+def told(estimate: Estimate | None, percent: bool = False) -> Told:
     """An estimate with as many decimals as its interval makes sense of.
 
     Args:
-        estimate: the number and its interval.
+        estimate: the number and its interval; None becomes a dash.
         percent: whether a share in [0, 1] is written in percent.
     """
+    if estimate is None:
+        return Told("–")
     scale = 100 if percent else 1
     value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
     half = (high - low) / 2
@@ -48,9 +61,79 @@ def told(estimate: Estimate, percent: bool = False) -> Told:
     return Told(f"{fixed(value, decimals)}{unit}", f"{low_text} – {high_text}")
 
 
+def score_title(name: ScoreName, extractor: str) -> str:
+    """`FD`, `KID × 10³`; a Fréchet distance is `FID` in the space of `inception` alone."""
+    title = SCORE_TITLES[name]
+    if extractor == "inception":
+        title = title.replace("FD", "FID")
+    return f"{title} × 10³" if name in _UNITS else title
+
+
+def unit(name: ScoreName) -> int:
+    """By what a score is multiplied where it is shown under its `score_title`."""
+    return _UNITS.get(name, 1)
+
+
+def in_unit(name: ScoreName, found: Estimate) -> Estimate:
+    """A score and its interval as they stand under its `score_title`."""
+    by = unit(name)
+    return Estimate(value=by * found.value, low=by * found.low, high=by * found.high)
+
+
+def wanted(name: ScoreName) -> Literal["less", "more"]:
+    """What is better."""
+    return "less" if name in LESS_IS_BETTER else "more"
+
+
+def arrow(name: ScoreName) -> str:
+    """`↓` where less is better, `↑` where more is."""
+    return "↓" if name in LESS_IS_BETTER else "↑"
+
+
+def conditions(evaluation: Evaluation, each: str = "") -> str:
+    """What was compared with what, in one sentence.
+
+    Args:
+        evaluation: any one of those that were taken alike.
+        each: of what there are so many generated pictures, such as ` of each trial`.
+    """
+    split = {"train": "the training split", "holdout": "the holdout", "all": "all"}
+    side, taken = evaluation.resolution, ", while training" if evaluation.training else ""
+    return (
+        f"{evaluation.n_fake:,} generated pictures{each} beside {evaluation.n_real:,} real ones of "
+        f"{evaluation.dataset} ({split[evaluation.reference]}, {side} × {side} pixels), "
+        f"seed {evaluation.seed}{taken}."
+    )
+
+
+def faces_found(faces: Faces) -> str:
+    """In how many pictures a face is found, in one sentence."""
+    return (
+        f"A face is found in {told(faces.generated, percent=True)} of the generated pictures and "
+        f"in {told(faces.real, percent=True)} of real ones ({faces.detector}, n = {faces.n:,})."
+    )
+
+
+def compared(found: Agreement, when: str = "") -> str:
+    """Which labels stand beside which, in words; `when` follows the number of pictures."""
+    return (
+        f"Labels that {found.n:,} pictures{when} were asked for, against those that an attribute "
+        f"reader sees in them; beside it the same of {found.n_real:,} real pictures and their "
+        "labels. Chance is 0.5 for an AUC and 0 for a correlation."
+    )
+
+
 def plain(value: float) -> str:
     """A number without an interval, to four digits."""
     return fixed(value, min(max(_significant(value), 0), _MOST_DECIMALS))
+
+
+def brief(value: float) -> str:
+    """A number to three digits; whole numbers are not cut."""
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
+    return fixed(value, min(max(decimals, 0), _MOST_DECIMALS))
 
 
 def _significant(value: float) -> int:

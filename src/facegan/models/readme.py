@@ -1,30 +1,33 @@
 """A model's card as the README.md that model hubs show: front matter, then plain sections.
 
-All that a file says of itself comes from whoever made it: in Markdown every text is escaped, in
-the front matter quoted, so that none can be taken for markup, a link or another field.
+All that a file says of itself comes from whoever made it: `documents.render` escapes every text, so
+that none can be taken for markup, a link or another field.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from facegan.data.spec import Label
-from facegan.evaluation.results import (
-    LESS_IS_BETTER,
-    SCORE_TITLES,
-    Estimate,
-    Evaluation,
-    FeatureScores,
-    ScoreName,
+from facegan.documents import render
+from facegan.evaluation.results import Evaluation, FeatureScores, ScoreName
+from facegan.evaluation.wording import (
+    COMPARABLE,
+    arrow,
+    compared,
+    conditions,
+    duration,
+    faces_found,
+    in_unit,
+    ratio,
+    score_title,
+    told,
 )
-from facegan.evaluation.wording import duration, fixed, ratio, told
 from facegan.models.about import About
-from facegan.models.card import Card, Training, TrainingData
-from facegan.models.markdown import block, code, escaped, quoted, table
+from facegan.models.card import Card, TrainingData
 from facegan.models.store import BOX, SUFFIX
-from facegan.report.agreement import compared
 
 # Licences that hubs know by these names; any other is "other", and told in words.
 _KNOWN_LICENCES = frozenset(
@@ -35,107 +38,37 @@ _SHOWN: tuple[ScoreName, ...] = ("fd", "kid", "precision", "recall", "coverage")
 
 def readme(about: About, card: Card, evaluation: Evaluation) -> str:
     """The whole README.md. `samples.png` and `model.safetensors` are expected beside it."""
-    sections = (
-        _beginning(about, card),
-        _use(about, card),
-        _paragraphs("What it is for, and what not", card.use),
-        _paragraphs("Limits", card.limits),
-        _scores(evaluation),
-        _agreement(evaluation),
-        _copying(evaluation),
-        _data(card.data),
-        _training(about, card.training),
-        _file(about, card),
+    licence = card.licence.lower()
+    agreement = evaluation.agreement
+    return render(
+        "facegan.models",
+        "readme.md",
+        about=about,
+        card=card,
+        evaluation=evaluation,
+        licence=licence if licence in _KNOWN_LICENCES else "",
+        metrics=list(_metrics(evaluation)),
+        commands=_commands(card.name),
+        options=[(option(label), taken(label)) for label in about.spec.labels],
+        conditions=conditions(evaluation),
+        comparable=COMPARABLE,
+        scores=[
+            {"extractor": space.extractor, "rows": list(_rows(space))}
+            for space in evaluation.features
+        ],
+        faces=(
+            "In how many pictures a face is found was not measured."
+            if evaluation.faces is None
+            else faces_found(evaluation.faces)
+        ),
+        agreement=compared(agreement) if agreement else "",
+        labels=[
+            (label.name, label.measure, told(label.generated), told(label.real))
+            for label in (agreement.labels if agreement else ())
+        ],
+        data=[_facts(_of_data(each, mixed=number > 0)) for number, each in enumerate(card.data)],
+        training=_facts(_of_training(about, card)),
     )
-    body = "\n\n".join(text for section in sections for text in section)
-    return f"{_front_matter(about, card, evaluation)}\n{body}\n"
-
-
-def _front_matter(about: About, card: Card, evaluation: Evaluation) -> str:
-    known = card.licence.lower() in _KNOWN_LICENCES
-    lines = ["---", f"license: {card.licence.lower() if known else 'other'}"]
-    if not known:
-        lines.append(f"license_name: {quoted(card.licence)}")
-    lines += [
-        "library_name: facegan",
-        "pipeline_tag: unconditional-image-generation",
-        "tags:",
-        *(f"- {quoted(tag)}" for tag in ("gan", "faces", "synthetic", about.recipe_name)),
-    ]
-    if metrics := list(_metrics(evaluation)):
-        lines += [
-            "model-index:",
-            f"- name: {quoted(card.name)}",
-            "  results:",
-            "  - task:",
-            "      type: unconditional-image-generation",
-            "    dataset:",
-            f"      name: {quoted(evaluation.dataset)}",
-            f"      type: {quoted(evaluation.dataset)}",
-            f"      split: {evaluation.reference}",
-            "    metrics:",
-        ]
-        for kind, name, value in metrics:
-            lines += [
-                f"    - type: {quoted(kind)}",
-                f"      name: {quoted(name)}",
-                f"      value: {value:.6g}",
-            ]
-    return "\n".join([*lines, "---", ""])
-
-
-def _metrics(evaluation: Evaluation) -> Iterator[tuple[str, str, float]]:
-    """Type, name and value, the number of pictures and the floor in the name."""
-    n = f"n = {evaluation.n_fake:,}"
-    for space in evaluation.features:
-        for score in _SHOWN:
-            if score not in space.scores:
-                continue
-            found, title = space.scores[score], _title(score, space)
-            kind = "fid" if title == "FID" else f"{score}-{space.extractor}"
-            floor = f"{found.real.value:.4g}"
-            yield (
-                kind,
-                f"{title} ({space.extractor}, {n}; real pictures: {floor})",
-                (found.generated.value),
-            )
-    if evaluation.faces is not None:
-        faces = evaluation.faces
-        name = f"Faces found ({faces.detector}, {n}; real pictures: {faces.real.value:.4g})"
-        yield "face-detection-rate", name, faces.generated.value
-
-
-def _title(score: ScoreName, space: FeatureScores) -> str:
-    return SCORE_TITLES[score].replace("FD", "FID" if space.extractor == "inception" else "FD")
-
-
-def _beginning(about: About, card: Card) -> Iterator[str]:
-    side, colours = about.spec.resolution, "in colour" if about.spec.channels == 3 else "in grey"
-    yield f"# {escaped(card.name)}"
-    yield escaped(card.title)
-    yield (
-        f"A generator of faces of {side}×{side} pixels {colours}, trained with facegan. **What it "
-        "makes is generated: none of its pictures is a photograph.**"
-    )
-    yield "![64 generated faces, seeds 0 to 63, none picked](samples.png)"
-
-
-def _use(about: About, card: Card) -> Iterator[str]:
-    yield "## Use it"
-    lines = [
-        "facegan generate model.safetensors --out faces -n 100 --seed 0",
-        "facegan models install model.safetensors",
-        f"facegan generate --model {card.name}",
-    ]
-    if (BOX / f"{card.name}{SUFFIX}").exists():
-        del lines[1]  # it comes with facegan
-    yield block("\n".join(lines), "sh")
-    if about.spec.labels:
-        yield "It was trained with labels, and each can be asked for by name:"
-        yield "\n".join(
-            ["| option | what it takes |", "|---|---|"]
-            + [f"| {code(option(label))} | {taken(label)} |" for label in about.spec.labels]
-        )
 
 
 def option(label: Label) -> str:
@@ -150,121 +83,77 @@ def taken(label: Label) -> str:
     return f"a number, usually {label.mean:.3g} ± {label.std:.3g}"
 
 
-def _paragraphs(heading: str, texts: Iterable[str]) -> Iterator[str]:
-    if found := [f"- {escaped(text)}" for text in texts]:
-        yield f"## {heading}"
-        yield "\n".join(found)
-
-
-def _scores(evaluation: Evaluation) -> Iterator[str]:
-    yield "## How good it is"
-    yield (
-        f"{evaluation.n_fake:,} generated pictures beside {evaluation.n_real:,} real ones of "
-        f"{escaped(evaluation.dataset)} ({evaluation.reference}), seed {evaluation.seed}. The "
-        "floor is the same score of as many real pictures; in brackets are 95 % intervals. "
-        "Compare only where dataset, numbers, extractor and seed are the same."
-    )
+def _metrics(evaluation: Evaluation) -> Iterator[tuple[str, str, float]]:
+    """Type, name and value, the number of pictures and the floor in the name."""
+    n = f"n = {evaluation.n_fake:,}"
     for space in evaluation.features:
-        rows = [f"| {escaped(space.extractor)} | generated | real (floor) | ratio |"]
-        rows.append("|---|---:|---:|---:|")
-        for score in _SHOWN:
-            if score in space.scores:
-                found, title = space.scores[score], _title(score, space)
-                scale = 1000 if score == "kid" else 1
-                title = f"{title} × 10³" if score == "kid" else title
-                cells = (_scaled(found.generated, scale), _scaled(found.real, scale))
-                arrow = "↓" if score in LESS_IS_BETTER else "↑"
-                rows.append(f"| {title} {arrow} | {cells[0]} | {cells[1]} | {ratio(found.ratio)} |")
-        yield "\n".join(rows)
-    if evaluation.faces is not None:
-        faces = evaluation.faces
-        yield (
-            f"A face is found in {told(faces.generated, percent=True)} of the generated pictures "
-            f"and in {told(faces.real, percent=True)} of real ones ({escaped(faces.detector)}, "
-            f"n = {faces.n:,})."
-        )
-    else:
-        yield "In how many pictures a face is found was not measured."
-    if evaluation.caveat is not None:
-        yield escaped(evaluation.caveat)
+        for name in _shown(space):
+            generated, real = (
+                in_unit(name, each).value
+                for each in (space.scores[name].generated, space.scores[name].real)
+            )
+            title = score_title(name, space.extractor)
+            kind = "fid" if title == "FID" else f"{name}-{space.extractor}"
+            said = f"{title} ({space.extractor}, {n}; real pictures: {real:.4g})"
+            yield kind, said, generated
+    if (faces := evaluation.faces) is not None:
+        said = f"Faces found ({faces.detector}, {n}; real pictures: {faces.real.value:.4g})"
+        yield "face-detection-rate", said, faces.generated.value
 
 
-def _scaled(found: Estimate, scale: float) -> str:
-    return str(
-        told(Estimate(value=scale * found.value, low=scale * found.low, high=scale * found.high))
-    )
+def _shown(space: FeatureScores) -> list[ScoreName]:
+    return [name for name in _SHOWN if name in space.scores]
 
 
-def _agreement(evaluation: Evaluation) -> Iterator[str]:
-    if (found := evaluation.agreement) is None:
-        return
-    yield "## Whether it shows what is asked for"
-    yield compared(found)
-    rows = [
-        f"| {code(each.name)} | {each.measure} | {told(each.generated)} | "
-        f"{'–' if each.real is None else told(each.real)} |"
-        for each in found.labels
+def _rows(space: FeatureScores) -> Iterator[tuple[object, ...]]:
+    for name in _shown(space):
+        score = space.scores[name]
+        title = f"{score_title(name, space.extractor)} {arrow(name)}"
+        generated, real = (told(in_unit(name, each)) for each in (score.generated, score.real))
+        yield title, generated, real, ratio(score.ratio)
+
+
+def _commands(name: str) -> str:
+    lines = [
+        "facegan generate model.safetensors --out faces -n 100 --seed 0",
+        "facegan models install model.safetensors",
+        f"facegan generate --model {name}",
     ]
-    yield "\n".join(["| label | | generated | real |", "|---|---|---:|---:|", *rows])
+    if (BOX / f"{name}{SUFFIX}").exists():
+        del lines[1]  # it comes with facegan
+    return "\n".join(lines)
 
 
-def _copying(evaluation: Evaluation) -> Iterator[str]:
-    yield "## Copies of training pictures"
-    if evaluation.copying is None:
-        yield "Not looked for."
-    else:
-        yield escaped(evaluation.copying.said)
-
-
-def _data(data: tuple[TrainingData, ...]) -> Iterator[str]:
-    yield "## What it learned from"
-    for number, each in enumerate(data):
-        facts: dict[str, Any] = {
-            "dataset": each.name if number == 0 else f"{each.name} (mixed in)",
-            "source": each.source,
-            "licence of the pictures": each.licence or "not stated",
-            "pictures to train on": each.train,
-            "kept from training": each.holdout,
-            "people": each.identities,
-            "crop": None if each.crop is None else f"{each.crop} (facegan data import --crop)",
-            "fingerprint": each.fingerprint,
-        }
-        yield table(facts)
-
-
-def _training(about: About, training: Training | None) -> Iterator[str]:
-    yield "## How it was trained"
-    facts: dict[str, Any] = {
-        "recipe": about.recipe_name,
-        "images shown": f"{about.images_seen / 1000:g} kimg",
+def _of_data(data: TrainingData, mixed: bool) -> dict[str, Any]:
+    return {
+        "dataset": f"{data.name} (mixed in)" if mixed else data.name,
+        "source": data.source,
+        "licence of the pictures": data.licence or "not stated",
+        "pictures to train on": data.train,
+        "kept from training": data.holdout,
+        "people": data.identities,
+        "crop": None if data.crop is None else f"{data.crop} (facegan data import --crop)",
+        "fingerprint": data.fingerprint,
     }
-    if training is not None:
-        facts |= {
-            "time": None if training.seconds is None else duration(training.seconds),
-            "device": training.device,
-            "precision": training.precision,
-            "facegan": training.facegan,
-            "commit": training.commit,
-        }
-    yield table(facts)
-    if training is not None:
-        yield block(training.command, "sh")
-    yield "The recipe in full:"
-    yield block(about.recipe, "toml")
 
 
-def _file(about: About, card: Card) -> Iterator[str]:
-    yield "## The file"
-    yield (
-        "model.safetensors holds weights and this card, and nothing that could be executed; "
-        f"facegan {escaped(about.version)} wrote it. Licence of the weights: "
-        f"{escaped(card.licence.rstrip('.'))}."
-    )
-    if card.rounding is not None:
-        found = card.rounding
-        yield (
-            "Matrices and kernels are stored in half precision (float16) and computed with in "
-            f"float32. Against the weights as trained, {fixed(100 * found.same, 1)} % of the "
-            f"values in {found.pictures} pictures are equal, {fixed(100 * found.within_one, 2)} % "
-            f"within 1 of 255, and the largest difference is {found.most}."
-        )
+def _of_training(about: About, card: Card) -> dict[str, Any]:
+    facts = {"recipe": about.recipe_name, "images shown": f"{about.images_seen / 1000:g} kimg"}
+    if (training := card.training) is None:
+        return facts
+    return facts | {
+        "time": None if training.seconds is None else duration(training.seconds),
+        "device": training.device,
+        "precision": training.precision,
+        "facegan": training.facegan,
+        "commit": training.commit,
+    }
+
+
+def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is known of them, numbers with separators."""
+    return [
+        (name, f"{value:,}" if isinstance(value, int) else str(value))
+        for name, value in facts.items()
+        if value is not None
+    ]

@@ -1,15 +1,26 @@
-"""Which charts a run has: of its journal, of what was probed, of what was measured."""
+"""Which charts runs have: of the journal, of what was probed, of scores, alone or together."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from facegan.evaluation.wording import NO_RATIO, listed
+from facegan.report.comparable import Entry, Group
 from facegan.report.measures import Measure, Track
-from facegan.report.plots import Dash, Line, Plot, Points
+from facegan.report.plots import MOST_LINES, Dash, Line, Plot, Points, style, time_unit
 from facegan.runs.reading import Line as JournalLine
+from facegan.runs.reading import Reading, number
+
+# With more lines than this, bands would hide one another.
+_MOST_BANDS = 4
+# Where some runs are so many times longer than others, images go on a logarithmic scale.
+_MUCH_LONGER = 6.0
+# Of a floor: less is rounding.
+_SAME_FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -17,6 +28,7 @@ class _Series:
     """Lines of a chart that the journal's lines hold as they are.
 
     Attributes:
+        name: in code.
         title: above the chart.
         note: how to read it.
         keys: (key in the journal, label) of each line.
@@ -26,6 +38,7 @@ class _Series:
         level: (value, label) to compare with.
     """
 
+    name: str
     title: str
     note: str
     keys: tuple[tuple[str, str], ...]
@@ -37,18 +50,21 @@ class _Series:
 
 _TICKS = (
     _Series(
+        "losses",
         "Losses",
         "What each network minimises. Only their balance says something: a lower loss is not "
         "a better picture.",
         (("discriminator/adversarial", "discriminator"), ("generator/adversarial", "generator")),
     ),
     _Series(
+        "logits",
         "Logits",
         "The discriminator's score of real and of generated pictures. The closer the two, the "
         "harder it is for it to tell them apart.",
         (("logits_real", "real"), ("logits_fake", "generated")),
     ),
     _Series(
+        "gradient_norms",
         "Gradient norms",
         "How hard each loss pulls at its network, on a logarithmic scale. Spikes are a sign of "
         "instability.",
@@ -59,11 +75,13 @@ _TICKS = (
         log=True,
     ),
     _Series(
+        "penalty",
         "Gradient penalty",
         "What the discriminator pays for steep slopes, as weighted in its loss.",
         (("discriminator/penalty", "discriminator"),),
     ),
     _Series(
+        "rates",
         "Learning rates",
         "The size of each network's steps, as its schedule had it.",
         (("discriminator/lr", "discriminator"), ("generator/lr", "generator")),
@@ -73,6 +91,7 @@ _TICKS = (
 )
 _TIMING = (
     _Series(
+        "speed",
         "Speed",
         "Training images a second since the line before; saving is not counted.",
         (("img_per_s", "images a second"),),
@@ -81,6 +100,7 @@ _TIMING = (
 )
 _PROBES = (
     _Series(
+        "probed_logits",
         "Logits of fixed pictures",
         "The discriminator's score of training pictures, of held-out ones that it never saw, and "
         "of generated ones. Where held-out pictures sink to the generated ones, it has learned "
@@ -92,6 +112,7 @@ _PROBES = (
         ),
     ),
     _Series(
+        "told_apart",
         "Told apart",
         "How often the discriminator scores a training picture above a generated one, which may "
         "be nearly always in a healthy run, and above a held-out one, which should stay at chance.",
@@ -99,6 +120,7 @@ _PROBES = (
         level=(0.5, "chance"),
     ),
     _Series(
+        "diversity",
         "Diversity",
         "How much generated pictures differ from the one most like them, beside real ones. A fall "
         "means that the generator makes fewer kinds of pictures.",
@@ -150,7 +172,14 @@ def _journal_plot(
         drawn.append(Line(label, [(0.0, value), (end, value)], 0, "dashed", thin=True))
     marks = [start / 1000 for start in stage_starts]
     return Plot(
-        series.title, series.note, drawn, end, log=series.log, zero=series.zero, marks=marks
+        series.name,
+        series.title,
+        series.note,
+        drawn,
+        end,
+        log=series.log,
+        zero=series.zero,
+        marks=marks,
     )
 
 
@@ -179,66 +208,143 @@ def score_plots(track: Track, total: int) -> list[Plot]:
     Returns:
         FD, KID, precision with recall, and coverage, as far as each was measured more than once.
     """
-    named = (("FD", "FID"), ("KID",), ("precision", "recall"), ("coverage",))
     plots = []
-    for titles in named:
-        series = [(title, found) for title in titles if len(found := _over(track, title)) > 1]
+    for names in (("fd",), ("kid",), ("precision", "recall"), ("coverage",)):
+        series = [found for name in names if len(found := _over(track, name)) > 1]
         if series:
             plots.append(_score_plot(series, track, total))
     return plots
 
 
-def _over(track: Track, title: str) -> list[tuple[float, Measure]]:
+def _over(
+    track: Track, name: str, place: Callable[[int], float] = lambda images: images / 1000
+) -> list[tuple[float, Measure]]:
+    """(place, measure) of one score wherever it has a number."""
     return [
-        (point.images_seen / 1000, measure)
+        (place(point.images_seen), measure)
         for point in track.points
         for measure in point.measures
-        if measure.title == title and measure.estimates is not None
+        if measure.name == name and measure.estimates is not None
     ]
 
 
-def _score_plot(
-    series: list[tuple[str, list[tuple[float, Measure]]]], track: Track, total: int
-) -> Plot:
-    lines: list[Line] = []
-    less = series[0][1][0][1].wanted == "less"
-    for colour, (title, found) in enumerate(series, 1):
-        if len(series) == 1:
-            lines += lines_of("generated", found, colour, ("real pictures", 0))
-        else:
-            lines += lines_of(title, found, colour, (f"{title}, real pictures", colour))
-    everything = [y for line in lines[::2] for x, *band in line.band for y in band]
-    log = less and min(everything) > 0
-    below = log and any(measure.ratio == NO_RATIO for _, found in series for _, measure in found)
-    if below:
-        # A floor that cannot be told from zero has no place on this scale.
-        lines = [line for line in lines if not line.thin]
+def _lines(
+    label: str, found: list[tuple[float, Measure]], colour: int, floor: tuple[str, int]
+) -> tuple[Line, Line]:
+    """The line of what was measured, with its interval, and that of its floor."""
+    estimates = [(x, measure.estimates) for x, measure in found if measure.estimates is not None]
+    values = [(x, generated.value) for x, (generated, _) in estimates]
+    band = [(x, generated.low, generated.high) for x, (generated, _) in estimates]
+    floors = [(x, real.value) for x, (_, real) in estimates]
+    return (
+        Line(label, values, colour, band=band),
+        Line(floor[0], floors, floor[1], "dashed", thin=True),
+    )
+
+
+def _score_plot(series: list[list[tuple[float, Measure]]], track: Track, total: int) -> Plot:
+    titles = [found[0][1].title for found in series]
+    names = " ".join(found[0][1].name for found in series)
+    less = series[0][0][1].wanted == "less"
+    pairs = [
+        _lines("generated", found, colour, ("real pictures", 0))
+        if len(series) == 1
+        else _lines(title, found, colour, (f"{title}, real pictures", colour))
+        for colour, (title, found) in enumerate(zip(titles, series, strict=True), 1)
+    ]
+    log = less and min(y for line, _ in pairs for _, *band in line.band for y in band) > 0
+    # A floor that cannot be told from zero has no place on a logarithmic scale.
+    below = log and any(measure.ratio == NO_RATIO for found in series for _, measure in found)
     note = (
         f"Of {track.last.evaluation.n_fake:,} pictures, in the space of {track.instrument.name}. "
         f"{'Less' if less else 'More'} is better. Bands: 95 % intervals; "
         + ("real pictures score about 0." if below else "broken lines: what real pictures score.")
         + (" The scale is logarithmic." if log else "")
     )
-    title = listed(title for title, _ in series)
-    return Plot(title[0].upper() + title[1:], note, lines, total / 1000, log=log, zero=not log)
+    lines = [line for pair in pairs for line in (pair[:1] if below else pair)]
+    return Plot(names, _heading(listed(titles)), note, lines, total / 1000, log=log, zero=not log)
 
 
-def lines_of(
-    label: str, found: list[tuple[float, Measure]], colour: int, floor: tuple[str, int]
-) -> list[Line]:
-    """The line of what was measured, with its interval, and the line of its floor.
+def _heading(title: str) -> str:
+    return title[0].upper() + title[1:]
 
-    Args:
-        label: of the first.
-        found: (x, measure with estimates) in the order of x.
-        colour: of the first.
-        floor: label and colour of the second.
+
+def overlays(group: Group, readings: Sequence[Reading]) -> list[Plot]:
+    """How FD, recall and coverage changed in runs that may be compared.
+
+    Returns:
+        Each score against kimg and, where all runs were timed, against time; nothing where no
+        run was measured more than once.
     """
-    estimates = [(x, measure.estimates) for x, measure in found if measure.estimates is not None]
-    values = [(x, generated.value) for x, (generated, _) in estimates]
-    band = [(x, generated.low, generated.high) for x, (generated, _) in estimates]
-    floors = [(x, real.value) for x, (_, real) in estimates]
-    return [
-        Line(label, values, colour, band=band),
-        Line(floor[0], floors, floor[1], "dashed", thin=True),
-    ]
+    chosen = group.entries[:MOST_LINES]
+    if len(chosen) < 2 or all(len(entry.track.points) < 2 for entry in chosen):
+        return []
+    timed = all(readings[entry.run].timing for entry in chosen)
+    second, unit = time_unit(max(readings[entry.run].seconds for entry in chosen))
+    lengths = [entry.track.last.images_seen for entry in chosen]
+    log_x = max(lengths) > _MUCH_LONGER * max(min(lengths), 1)
+    more = (
+        f" The first {len(chosen)} of {len(group.entries)} runs."
+        if group.entries[len(chosen) :]
+        else ""
+    )
+    scale = (
+        " Images on a logarithmic scale: the runs are of very different length." if log_x else ""
+    )
+
+    def after(run: int, images: int) -> float:
+        return seconds_at(readings[run].timing, images) / second
+
+    plots = []
+    for name in ("fd", "recall", "coverage"):
+        if any(column.name == name for column in group.columns):
+            plot = _overlay(name, "images", chosen, lambda _, images: images / 1000)
+            plots.append(replace(plot, log_x=log_x, note=plot.note + scale + more))
+            if timed:
+                plots.append(replace(_overlay(name, "time", chosen, after), unit=unit))
+    return plots
+
+
+def seconds_at(timing: Sequence[JournalLine], images: float) -> float:
+    """Seconds of training until so many images were shown; lines of the journal are joined."""
+    seen = [0.0, *(number(line.get("images_seen")) for line in timing)]
+    seconds = [0.0, *(number(line.get("seconds")) for line in timing)]
+    i = min(bisect_left(seen, images), len(seen) - 1)
+    if i == 0 or seen[i] <= seen[i - 1]:
+        return seconds[i]
+    part = min((images - seen[i - 1]) / (seen[i] - seen[i - 1]), 1.0)
+    return seconds[i - 1] + part * (seconds[i] - seconds[i - 1])
+
+
+def _overlay(
+    name: str, against: str, entries: Sequence[Entry], place: Callable[[int, int], float]
+) -> Plot:
+    lines: list[Line] = []
+    floors: list[Line] = []
+    title, less = "", True
+    for entry in entries:
+        if found := _over(entry.track, name, partial(place, entry.run)):
+            title, less = found[0][1].title, found[0][1].wanted == "less"
+            colour, dash = style(entry.run)
+            line, floor = _lines(entry.label, found, colour, ("real pictures", 0))
+            band = line.band if len(entries) <= _MOST_BANDS else ()
+            lines.append(replace(line, dash=dash, band=band))
+            floors.append(floor)
+    log = less and all(y > 0 for line in lines for _, y in line.points)
+    level = _level(floors)
+    if level is not None and (level.points[0][1] > 0 or not log):
+        lines.append(level)
+    note = f"{'Less' if less else 'More'} is better."
+    note += " Bands: 95 % intervals." if any(line.band for line in lines) else ""
+    note += " On a logarithmic scale." if log else ""
+    heading = f"{_heading(title)} against {against}"
+    return Plot(f"{name} {against}", heading, note, lines, log=log, zero=not log, size="wide")
+
+
+def _level(floors: Sequence[Line]) -> Line | None:
+    """One line for the floor, where all runs have the same."""
+    values = [y for line in floors for _, y in line.points]
+    if not values or max(values) - min(values) > _SAME_FLOOR * abs(max(values)):
+        return None
+    places = [x for line in floors for x, _ in line.points]
+    return replace(floors[0], points=[(min(places), values[0]), (max(places), values[0])])

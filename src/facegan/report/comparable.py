@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facegan.evaluation.wording import Told
-from facegan.report.measures import Kind, Measure, Point, Track, Wanted, of_kind, tracks
+from facegan.evaluation.wording import kimg
+from facegan.report.measures import Kind, Measure, Point, Track, of_kind, tracks
+from facegan.report.plots import key
+from facegan.report.table import Cell, Column, Row, Table, ratio_below
 from facegan.runs.reading import Reading
 
 _WORDS = {
@@ -34,34 +36,6 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A value in a table of a group.
-
-    Attributes:
-        generated: the value.
-        ratio: to its floor.
-        leads: whether its interval reaches that of the best in its column.
-    """
-
-    generated: Told
-    ratio: str
-    leads: bool
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a group's table: a run, or the floor of the runs below it.
-
-    Attributes:
-        entry: the run; None for a floor.
-        cells: one for each column; None where the run has no such value.
-    """
-
-    entry: Entry | None
-    cells: list[Cell | None]
-
-
-@dataclass(frozen=True)
 class Group:
     """Runs that were measured through the same instrument under the same conditions."""
 
@@ -78,31 +52,38 @@ class Group:
         return [entry.label for entry in self.entries]
 
     @property
-    def floor(self) -> str:
-        """What the values are to be compared with."""
-        copying = self.track.instrument.kind == "copying"
-        return "expected without copying" if copying else "real pictures (floor)"
+    def name(self) -> str:
+        """What it was measured with, in code."""
+        return f"{self.track.instrument.kind} {self.track.instrument.name}"
 
     @property
-    def columns(self) -> list[tuple[str, Wanted]]:
-        """Titles of the measures, and what is wanted of each."""
-        points = (entry.track.last for entry in self.entries)
-        return list({m.title: m.wanted for point in points for m in point.measures}.items())
+    def columns(self) -> list[Column]:
+        """The measures, and what is wanted of each."""
+        found = {m.name: m for entry in self.entries for m in entry.track.last.measures}
+        return [
+            Column(m.name, m.title, "" if m.wanted == "the same" else m.wanted)
+            for m in found.values()
+        ]
 
     @property
-    def rows(self) -> list[Row]:
+    def table(self) -> Table:
         """The runs, each below the floor that it was measured with; most often there is one."""
-        titles = [title for title, _ in self.columns]
-        ends = {title: self._lead(title) for title in titles}
+        columns = self.columns
+        leads = {column.name: self._lead(column.name) for column in columns}
+        copying = self.track.instrument.kind == "copying"
+        floor = "expected without copying" if copying else "real pictures (floor)"
         rows: list[Row] = []
         for entries in self._by_floor():
-            found = _by_title(entries[0].track.last)
-            floor = [Cell(found[t].real, "", False) if t in found else None for t in titles]
-            rows.append(Row(None, floor))
+            found = _by_name(entries[0].track.last)
+            cells = [Cell(found[c.name].real) if c.name in found else None for c in columns]
+            rows.append(Row(floor, cells, floor=True, code="floor"))
             for entry in entries:
-                found = _by_title(entry.track.last)
-                rows.append(Row(entry, [_cell(found.get(t), ends[t]) for t in titles]))
-        return rows
+                found = _by_name(entry.track.last)
+                cells = [_cell(found.get(c.name), leads[c.name]) for c in columns]
+                seen = f"{kimg(entry.track.last.images_seen)} kimg"
+                rows.append(Row(entry.label, cells, key(entry.run), seen))
+        narrow = " narrow" if len(columns) <= 3 else ""
+        return Table(self.name, "run", columns, rows, f"cards numbers{narrow}")
 
     def _by_floor(self) -> list[list[Entry]]:
         """The runs by their floors; those that differ by less than an interval are one."""
@@ -116,12 +97,12 @@ class Group:
                 blocks.append([entry])
         return blocks
 
-    def _lead(self, title: str) -> tuple[float, float] | None:
+    def _lead(self, name: str) -> tuple[float, float] | None:
         """The interval of the best value in a column, where there is more than one run."""
         found = [
             (measure.wanted, measure.estimates[0])
             for entry in self.entries
-            if (measure := _by_title(entry.track.last).get(title)) and measure.estimates
+            if (measure := _by_name(entry.track.last).get(name)) and measure.estimates
         ]
         if len(found) < 2:
             return None
@@ -130,16 +111,16 @@ class Group:
         return lead.low, lead.high
 
 
-def _by_title(point: Point) -> dict[str, Measure]:
-    return {measure.title: measure for measure in point.measures}
+def _by_name(point: Point) -> dict[str, Measure]:
+    return {measure.name: measure for measure in point.measures}
 
 
 def _same_floor(one: Point, other: Point) -> bool:
-    found = _by_title(other)
+    found = _by_name(other)
     for measure in one.measures:
-        if measure.title not in found:
+        if measure.name not in found:
             continue
-        beside = found[measure.title]
+        beside = found[measure.name]
         if measure.estimates is None or beside.estimates is None:
             if measure.real.value != beside.real.value:
                 return False
@@ -155,7 +136,7 @@ def _cell(measure: Measure | None, lead: tuple[float, float] | None) -> Cell | N
     if lead is not None and measure.estimates is not None:
         low, high = lead
         leads = measure.estimates[0].low <= high and measure.estimates[0].high >= low
-    return Cell(measure.generated, measure.ratio, leads)
+    return Cell(measure.generated, ratio_below(measure.ratio), leads)
 
 
 def groups(readings: Sequence[Reading], labels: Sequence[str], kind: Kind) -> list[Group]:
@@ -172,57 +153,72 @@ def groups(readings: Sequence[Reading], labels: Sequence[str], kind: Kind) -> li
     return sorted(made, key=lambda g: (-len(g.entries), g.track.rank))
 
 
-def apart(found: Sequence[Group], labels: Sequence[str]) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class Apart:
+    """A run beside which nothing stands.
+
+    Attributes:
+        label: of the run.
+        codes: why: `unmeasured`, `only` in its space, or the conditions that differ.
+        said: the same in words.
+    """
+
+    label: str
+    codes: tuple[str, ...]
+    said: str
+
+
+def apart(found: Sequence[Group], labels: Sequence[str]) -> list[Apart]:
     """Which runs could not be compared, and why.
 
     Args:
         found: the groups of scores.
         labels: of all runs.
-
-    Returns:
-        (run, reason).
     """
-    said = []
     measured = {label for group in found for label in group.labels}
-    for label in labels:
-        if label not in measured:
-            said.append((label, "was not measured."))
-    for group in found:
-        if len(group.entries) == 1:
-            alone = group.entries[0]
-            said.append((alone.label, _reason(alone, [g for g in found if g is not group])))
-    return said
+    missing = [label for label in labels if label not in measured]
+    return [
+        *(Apart(label, ("unmeasured",), "was not measured.") for label in missing),
+        *(_alone(group, found) for group in found if len(group.entries) == 1),
+    ]
 
 
-def _reason(alone: Entry, others: Sequence[Group]) -> str:
+def _alone(group: Group, found: Sequence[Group]) -> Apart:
     """Why nothing stands beside this run's scores."""
+    (alone,) = group.entries
     name = alone.track.instrument.name
     beside = [
         entry
-        for group in others
-        for entry in group.entries
+        for one in found
+        for entry in one.entries
         if entry.label != alone.label and entry.track.instrument.name == name
     ]
     if not beside:
-        return f"is the only one measured in the space of {name}."
+        return Apart(alone.label, ("only",), f"is the only one measured in the space of {name}.")
     # The nearest: most often the other was measured alone as well.
-    other = min(beside, key=lambda entry: len(list(_differences(alone.track, entry.track))))
-    differences = "; ".join(_differences(alone.track, other.track))
-    return f"in {name}, beside {other.label}: {differences}."
+    differences, other = min(
+        ((_differences(alone.track, entry.track), entry) for entry in beside),
+        key=lambda pair: len(pair[0]),
+    )
+    said = "; ".join(differences.values())
+    return Apart(alone.label, tuple(differences), f"in {name}, beside {other.label}: {said}.")
 
 
-def _differences(mine: Track, other: Track) -> Iterator[str]:
+def _differences(mine: Track, other: Track) -> dict[str, str]:
+    """Each condition that differs, in words."""
+    found = {}
     if mine.instrument.fingerprint != other.instrument.fingerprint:
-        yield "another version of the extractor"
+        found["extractor"] = "another version of the extractor"
     here, theirs = mine.last.evaluation, other.last.evaluation.conditions()
     for name, value in here.conditions().items():
         if value == theirs[name]:
             continue
         if name == "dataset":
-            yield f"another dataset ({here.dataset}, {here.dataset_fingerprint[:12]}…)"
+            found[name] = f"another dataset ({here.dataset}, {here.dataset_fingerprint[:12]}…)"
         else:
             said, instead = (f"{v:,}" if isinstance(v, int) else v for v in (value, theirs[name]))
-            yield f"{_WORDS[name]} {said} and not {instead}"
+            found[name] = f"{_WORDS[name]} {said} and not {instead}"
+    return found
 
 
 def labels_of(readings: Sequence[Reading]) -> list[str]:

@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from facegan.documents import render
 from facegan.evaluation.wording import duration, kimg
+from facegan.report.charts import overlays, seconds_at
 from facegan.report.comparable import Group, apart, groups, labels_of
 from facegan.report.differences import differing, recipes
 from facegan.report.filmstrip import COLUMNS, ROOM, Frame, filmstrip
 from facegan.report.gallery import Shown, gallery
 from facegan.report.limits import not_told
-from facegan.report.measures import Kind
-from facegan.report.overlays import overlays, seconds_at, style
-from facegan.report.plots import Chart, drawn
-from facegan.report.rendering import render
+from facegan.report.measures import Kind, explained
+from facegan.report.plots import Chart, drawn, key
 from facegan.report.run_page import commands_of, datasets, is_drawn, made_with
-from facegan.report.scores import Conditions, conditions, explained
+from facegan.report.table import Column, Row, Table, texts
 from facegan.runs.commands import Command
 from facegan.runs.reading import Reading
 
@@ -51,7 +51,6 @@ class _Run:
         label: what it is called.
         key: CSS classes of its colour and dash.
         reading: all of it.
-        facts: (what, value) for the table of runs.
         film: (grid, seconds, share of the run) of each snapshot.
         findings: (kimg, finding) of the diagnosis.
         commands: that repeat it.
@@ -61,7 +60,6 @@ class _Run:
     label: str
     key: str
     reading: Reading
-    facts: list[tuple[str, str]]
     film: list[tuple[Frame, float, float]]
     findings: list[tuple[str, Any]]
     commands: list[Command]
@@ -70,10 +68,9 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Scores:
-    """Runs that may be compared, under which conditions, with charts of their scores."""
+    """Runs that may be compared, with charts of their scores."""
 
     group: Group
-    conditions: Conditions
     charts: list[Chart]
 
 
@@ -97,20 +94,22 @@ def comparison_page(
         runs.append(_run(reading, label, number, len(readings), rows, real))
     scores = groups(readings, labels, "scores")
     return render(
+        "facegan.report",
         "comparison.html",
         runs=runs,
+        table=_table(runs),
         labels=labels,
         rows=rows,
         stops=len({frame.kimg for run in runs for frame, *_ in run.film}),
         axes=_axes(readings),
         scores=[
-            _Scores(group, conditions(group.track), drawn(overlays(group, readings), f"over{n}-"))
+            _Scores(group, drawn(overlays(group, readings), f"over{n}-"))
             for n, group in enumerate(scores)
         ],
         explained=explained([group.track for group in scores]),
         apart=apart(scores, labels),
         others=[
-            (title, note, [(group, conditions(group.track)) for group in found])
+            (title, note, found)
             for kind, title, note in _BESIDE_SCORES
             if (found := groups(readings, labels, kind))
         ],
@@ -131,7 +130,6 @@ def comparison_page(
 
 
 def _run(reading: Reading, label: str, number: int, of: int, rows: int, real: bool) -> _Run:
-    colour, dash = style(number)
     frames = filmstrip(
         reading.run.samples,
         at_most=max(4, min(24, 120 // of)),
@@ -141,9 +139,8 @@ def _run(reading: Reading, label: str, number: int, of: int, rows: int, real: bo
     )
     return _Run(
         label,
-        f"line{colour} {dash}",
+        key(number),
         reading,
-        _facts(reading),
         [
             (
                 frame,
@@ -158,20 +155,26 @@ def _run(reading: Reading, label: str, number: int, of: int, rows: int, real: bo
     )
 
 
-def _facts(reading: Reading) -> list[tuple[str, str]]:
-    """What a table of runs has in its columns, in order."""
+def _table(runs: Sequence[_Run]) -> Table:
+    """The runs at a glance."""
+    rows = [Row(run.label, texts(list(_facts(run.reading).values())), run.key) for run in runs]
+    columns = [Column(name, name) for name in _facts(runs[0].reading)]
+    return Table("runs", "run", columns, rows, "cards")
+
+
+def _facts(reading: Reading) -> dict[str, str]:
     networks = reading.networks
     seen = kimg(reading.seen)
-    return [
-        ("recipe", reading.recipe.name),
-        ("dataset", str(reading.dataset.get("name", "unknown"))),
-        ("pixels", str(networks.spec.resolution) if networks else "–"),
-        ("kimg", seen if reading.finished else f"{seen} of {kimg(reading.total)}"),
-        ("time", duration(reading.seconds) if reading.timing else "–"),
-        ("images a second", f"{reading.speed:,.0f}" if reading.timing else "–"),
-        ("generator", f"{networks.generator:,}" if networks else "–"),
-        ("discriminator", f"{networks.discriminator:,}" if networks else "–"),
-    ]
+    return {
+        "recipe": reading.recipe.name,
+        "dataset": str(reading.dataset.get("name", "unknown")),
+        "pixels": str(networks.spec.resolution) if networks else "–",
+        "kimg": seen if reading.finished else f"{seen} of {kimg(reading.total)}",
+        "time": duration(reading.seconds) if reading.timing else "–",
+        "images a second": f"{reading.speed:,.0f}" if reading.timing else "–",
+        "generator": f"{networks.generator:,}" if networks else "–",
+        "discriminator": f"{networks.discriminator:,}" if networks else "–",
+    }
 
 
 def _axes(readings: Sequence[Reading]) -> list[tuple[str, str]]:

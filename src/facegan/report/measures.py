@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from facegan.evaluation.results import (
-    LESS_IS_BETTER,
     SCORE_TITLES,
     EmbeddingCopying,
     Estimate,
@@ -20,14 +19,42 @@ from facegan.evaluation.results import (
     Faces,
     FeatureScores,
     Modes,
-    Score,
     ScoreName,
 )
-from facegan.evaluation.wording import Told, fixed, ratio, told
+from facegan.evaluation.wording import (
+    Told,
+    conditions,
+    fixed,
+    in_unit,
+    ratio,
+    score_title,
+    told,
+    wanted,
+)
+from facegan.report.bars import Bar, Scale, bar
 from facegan.runs.reading import Measured
 
 Kind = Literal["scores", "faces", "modes", "copying"]
 Wanted = Literal["less", "more", "the same"]
+
+
+# What each score is, and where it comes from.
+_EXPLAINED: dict[str, str] = {
+    "fd": "Fréchet distance between the two clouds of features, each taken as a normal "
+    "distribution. It sees quality and variety together; few pictures make it larger "
+    "(Heusel et al. 2017, arXiv:1706.08500; called FID in the space of inception alone).",
+    "fd_infinity": "FD, extrapolated to infinitely many pictures "
+    "(Chong & Forsyth 2020, arXiv:1911.07023).",
+    "kid": "squared maximum mean discrepancy with a cubic kernel, without bias: around zero, also "
+    "below it, where there is no difference (Bińkowski et al. 2018, arXiv:1801.01401).",
+    "precision": "share of generated pictures that lie among the real ones: quality "
+    "(Kynkäänniemi et al. 2019, arXiv:1904.06991).",
+    "recall": "share of real pictures that lie among the generated ones: variety (the same paper).",
+    "density": "precision that outliers cannot raise; it may exceed 1 "
+    "(Naeem et al. 2020, arXiv:2002.09797).",
+    "coverage": "share of real pictures with a generated one near by: variety that outliers "
+    "cannot raise (the same paper).",
+}
 
 
 @dataclass(frozen=True)
@@ -35,15 +62,17 @@ class Measure:
     """A measured value beside the same of real pictures.
 
     Attributes:
-        title: what was measured.
+        name: in code; of scores as in `ScoreName`.
+        title: what was measured, with its unit.
         wanted: whether less is better, more is better, or the same as of real ones.
         generated: of the generated pictures.
         real: of real ones: the floor.
         ratio: generated over real, or an empty string where that says nothing.
-        estimates: both as numbers, for charts; None where they are no estimates.
+        estimates: both as numbers in the title's unit; None where they are no estimates.
         floor: what `real` is.
     """
 
+    name: str
     title: str
     wanted: Wanted
     generated: Told
@@ -53,34 +82,14 @@ class Measure:
     floor: str = "real"
 
     @property
-    def spread(self) -> Spread | None:
-        """Both estimates as places on a line from zero, where they are numbers."""
+    def bar(self) -> Bar | None:
+        """Both on a line from zero, where they are numbers."""
         if self.estimates is None:
             return None
         generated, real = self.estimates
         end = max(generated.high, real.high, generated.value, 1.0 if self.wanted == "more" else 0.0)
-        low, value, high, floor = (
-            round(100 * min(max(x, 0.0) / end, 1.0), 2) if end > 0 else 0.0
-            for x in (generated.low, generated.value, generated.high, real.value)
-        )
-        return Spread(low, value, round(high - low, 2), floor)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A generated score and its floor on one line, in percent of its length.
-
-    Attributes:
-        low: where the interval begins.
-        value: where the score lies.
-        width: of the interval.
-        floor: where the score of real pictures lies.
-    """
-
-    low: float
-    value: float
-    width: float
-    floor: float
+        scale = Scale(0.0, end if end > 0 else 1.0)
+        return bar(scale, [generated.value], (generated.low, generated.high), floor=real.value)
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,16 @@ class Track:
         return self.points[-1]
 
     @property
+    def conditions(self) -> str:
+        """Under which all of it was measured, in words."""
+        said, seen = conditions(self.last.evaluation), self.instrument
+        if seen.kind != "scores":
+            return said
+        return (
+            f"{said} Extractor: {seen.name} (fingerprint {seen.fingerprint[:12]}…); {seen.resizer}."
+        )
+
+    @property
     def rank(self) -> tuple[bool, int]:
         """Lowest for what says most."""
         return self.last.evaluation.training, -self.last.evaluation.n_fake
@@ -163,10 +182,15 @@ def of_kind(found: Sequence[Track], kind: Kind) -> list[Track]:
     return [track for track in found if track.instrument.kind == kind]
 
 
-def score_title(name: ScoreName, extractor: str) -> str:
-    """How a score is called: a Fréchet distance is FID in the space of `inception` alone."""
-    title = SCORE_TITLES[name]
-    return title.replace("FD", "FID") if extractor == "inception" else title
+def explained(found: Iterable[Track]) -> list[tuple[str, str]]:
+    """Each score of these tracks with what it is, by its title."""
+    titles = {
+        measure.title: _EXPLAINED[measure.name]
+        for track in found
+        for point in track.points
+        for measure in point.measures
+    }
+    return list(titles.items())
 
 
 def _key(instrument: Instrument, evaluation: Evaluation) -> tuple[object, ...]:
@@ -190,25 +214,17 @@ def _looks(evaluation: Evaluation) -> Iterator[tuple[Instrument, Iterable[Measur
 
 
 def _scores(space: FeatureScores) -> Iterator[Measure]:
-    ordered = [name for name in SCORE_TITLES if name in space.scores]
-    for name in ordered:
-        wanted: Wanted = "less" if name in LESS_IS_BETTER else "more"
-        yield _score(score_title(name, space.extractor), wanted, space.scores[name])
-
-
-def _score(title: str, wanted: Wanted, score: Score) -> Measure:
-    return Measure(
-        title,
-        wanted,
-        told(score.generated),
-        told(score.real),
-        ratio(score.ratio),
-        (score.generated, score.real),
-    )
+    name: ScoreName
+    for name in (name for name in SCORE_TITLES if name in space.scores):
+        score = space.scores[name]
+        both = in_unit(name, score.generated), in_unit(name, score.real)
+        title, better = score_title(name, space.extractor), wanted(name)
+        yield Measure(name, title, better, *map(told, both), ratio(score.ratio), both)
 
 
 def _faces(faces: Faces) -> Measure:
     return Measure(
+        "faces",
         "a face is found in",
         "more",
         told(faces.generated, percent=True),
@@ -219,12 +235,14 @@ def _faces(faces: Faces) -> Measure:
 def _modes(modes: Modes) -> Iterator[Measure]:
     every = f"of {modes.modes:,}"
     yield Measure(
+        "covered",
         "combinations that occur",
         "more",
         Told(f"{modes.covered:,}", every),
         Told(f"{modes.covered_real:,}", every),
     )
     yield Measure(
+        "total_variation",
         "total variation from the truth",
         "less",
         told(modes.total_variation),
@@ -235,6 +253,7 @@ def _modes(modes: Modes) -> Iterator[Measure]:
 def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
     """Each statistic towards the training set, and towards the holdout for comparison."""
     yield Measure(
+        "closer",
         "closer to the training set than held-out pictures are",
         "the same",
         Told(fixed(seen.closer, 3), f"z = {fixed(seen.z, 1)}"),
@@ -242,6 +261,7 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
         floor="by chance",
     )
     yield Measure(
+        "closer_holdout",
         "the same, towards the holdout",
         "the same",
         Told(fixed(seen.closer_holdout, 3)),
@@ -251,6 +271,7 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
     mirrored = f"{seen.near_mirrored:,} of them mirrored" if seen.near_mirrored else ""
     by_chance = Told(fixed(seen.near_expected, 0 if seen.near_expected >= 10 else 1))
     yield Measure(
+        "near",
         "closer than 99 % of held-out pictures",
         "the same",
         Told(f"{seen.near:,}", mirrored),
@@ -258,6 +279,7 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
         floor="by chance",
     )
     yield Measure(
+        "near_holdout",
         "as many, towards the holdout",
         "the same",
         Told(f"{seen.near_holdout:,}"),
@@ -265,6 +287,7 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
         floor="by chance",
     )
     yield Measure(
+        "authentic",
         "authentic (AuthPct)",
         "the same",
         told(seen.authentic, percent=True),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup, escape
 
+from facegan.evaluation.wording import brief
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -32,6 +34,26 @@ _MARKED = 24
 Dash = Literal["solid", "dashed", "dotted"]
 _DASHES: dict[Dash, Any] = {"solid": "-", "dashed": (0, (4, 3)), "dotted": (0, (1.2, 2))}
 Points = list[tuple[float, float]]
+# (from how many seconds, seconds in the unit, its name)
+_UNITS = ((3 * 3600.0, 3600.0, "hours"), (3 * 60.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+# With more lines than this, colours and dashes repeat.
+MOST_LINES = COLOURS * len(_DASHES)
+
+
+def style(number: int) -> tuple[int, Dash]:
+    """Colour, 1…8, and dash of a run or a method by its number on the page."""
+    return number % COLOURS + 1, list(_DASHES)[number // COLOURS % len(_DASHES)]
+
+
+def key(number: int) -> str:
+    """The CSS classes of the same."""
+    colour, dash = style(number)
+    return f"line{colour} {dash}"
+
+
+def time_unit(longest: float) -> tuple[float, str]:
+    """(seconds in a unit, its name) for an axis that ends after so many seconds."""
+    return next((seconds, name) for least, seconds, name in _UNITS if longest >= least)
 
 
 @dataclass(frozen=True)
@@ -39,12 +61,13 @@ class Line:
     """One line of a plot.
 
     Attributes:
-        label: in the legend.
+        label: in the legend, and read aloud; empty for a line that is in neither.
         points: (x, y) in the order of x; a NaN breaks the line.
         colour: 1…8, or 0 for the colour of text.
         dash: how it is drawn.
         band: (x, low, high) of an interval around it.
         thin: whether it is something to compare with, and not what was measured.
+        faint: whether it is one of several that stand behind what they have in common.
     """
 
     label: str
@@ -53,6 +76,7 @@ class Line:
     dash: Dash = "solid"
     band: Sequence[tuple[float, float, float]] = ()
     thin: bool = False
+    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +84,7 @@ class Plot:
     """What one chart shows.
 
     Attributes:
+        name: in code.
         title: above it.
         note: how to read it.
         lines: at least one, each with at least one point that is no NaN.
@@ -72,6 +97,7 @@ class Plot:
         size: of the drawing.
     """
 
+    name: str
     title: str
     note: str
     lines: Sequence[Line]
@@ -89,12 +115,14 @@ class Chart:
     """A plot, drawn.
 
     Attributes:
+        name: in code.
         title: above it.
         note: how to read it.
         legend: (label, CSS classes) of each line.
         svg: an `<svg>` element for use inside HTML.
     """
 
+    name: str
     title: str
     note: str
     legend: tuple[tuple[str, str], ...]
@@ -109,7 +137,7 @@ def drawn(plots: Sequence[Plot], prefix: str) -> list[Chart]:
         prefix: begins the ids in the drawings; another for each call on one page.
     """
     return [
-        Chart(plot.title, plot.note, _legend(plot), _svg(plot, f"{prefix}{number}-"))
+        Chart(plot.name, plot.title, plot.note, _legend(plot), _svg(plot, f"{prefix}{number}-"))
         for number, plot in enumerate(plots)
     ]
 
@@ -118,6 +146,7 @@ def _legend(plot: Plot) -> tuple[tuple[str, str], ...]:
     return tuple(
         (line.label, f"line{line.colour} {line.dash}{' thin' if line.thin else ''}")
         for line in plot.lines
+        if line.label
     )
 
 
@@ -170,9 +199,10 @@ def _draw(axes: Axes, line: Line) -> None:
         [x for x, _ in points],
         [y for _, y in points],
         color=colour,
-        linewidth=1.0 if line.thin else 1.6,
+        linewidth=1.0 if line.thin or line.faint else 1.6,
         linestyle=_DASHES[line.dash],
-        marker="o" if len(points) <= _MARKED and not line.thin else None,
+        alpha=0.5 if line.faint else None,
+        marker="o" if len(points) <= _MARKED and not (line.thin or line.faint) else None,
         markersize=3.5,
         markeredgewidth=0,
     )
@@ -220,14 +250,16 @@ def _tick(value: float) -> str:
 def _described(plot: Plot) -> str:
     """What a screen reader says in place of the chart."""
     said = []
-    for line in plot.lines:
+    for line in (line for line in plot.lines if line.label):
         known = [point for point in line.points if not math.isnan(point[1])]
         (first, before), (last, after) = known[0], known[-1]
         begin, end = (
             f"{x:.6g} kimg" if plot.unit == "kimg" else f"{x:.3g} {plot.unit}"
             for x in (first, last)
         )
-        ends = f"from {before:.3g} at {begin} to {after:.3g} at {end}"
+        # Three digits, without an exponent for thousands.
+        one, other = (brief(y) if abs(y) >= 1000 else f"{y:.3g}" for y in (before, after))
+        ends = f"from {one} at {begin} to {other} at {end}"
         said.append(f"{line.label} {ends}")
     return f"{plot.title}: {'; '.join(said)}."
 

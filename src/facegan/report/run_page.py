@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from facegan.evaluation.wording import duration, kimg, settings
+from facegan.documents import render
+from facegan.evaluation.results import Estimate
+from facegan.evaluation.wording import Told, compared, duration, kimg, plain, ratio, settings, told
 from facegan.optimizers import stage_starts
 from facegan.recipe import Recipe
-from facegan.report.agreement import agreement_table
-from facegan.report.charts import journal_plots
+from facegan.report.charts import journal_plots, score_plots
 from facegan.report.filmstrip import filmstrip, shown_width
 from facegan.report.gallery import gallery, newest_copying
 from facegan.report.limits import not_told
-from facegan.report.measures import Track, of_kind, shares, tracks
-from facegan.report.plots import drawn
-from facegan.report.rendering import render
-from facegan.report.scores import best_snapshot, copy_table, explained, score_tables
-from facegan.runs.commands import Command, changes_from_shipped, commands, mixed_in
+from facegan.report.measures import Measure, Track, explained, of_kind, shares, tracks
+from facegan.report.plots import Chart, drawn
+from facegan.report.table import Cell, Column, Row, Table
+from facegan.runs.best import Best
+from facegan.runs.commands import Command, best_command, changes_from_shipped, commands, mixed_in
 from facegan.runs.provenance import dataset_identity
-from facegan.runs.reading import Reading, part, whole
+from facegan.runs.reading import Measured, Reading, part, whole
 
 
 def run_page(reading: Reading, real: bool = True) -> str:
@@ -35,7 +37,9 @@ def run_page(reading: Reading, real: bool = True) -> str:
     frames = filmstrip(reading.run.samples)
     starts = [stage.begin for stage in stages[1:]]
     plots = journal_plots(reading.ticks, reading.probes, reading.timing, reading.total, starts)
+    scores = of_kind(found, "scores")
     return render(
+        "facegan.report",
         "run.html",
         run=reading,
         recipe=reading.recipe,
@@ -46,16 +50,16 @@ def run_page(reading: Reading, real: bool = True) -> str:
         frames=frames,
         grid_width=shown_width(frames[-1].width) if frames else 0,
         findings=[(kimg(finding.images_seen), finding) for finding in reading.findings],
-        scores=score_tables(of_kind(found, "scores"), reading.total),
-        explained=explained(of_kind(found, "scores")),
+        scores=_scores(scores, reading.total),
+        explained=explained(scores),
         faces=[(kimg(track.last.images_seen), track) for track in of_kind(found, "faces")],
         modes=[
             (kimg(track.last.images_seen), track, shares(track.last.evaluation.modes))
             for track in of_kind(found, "modes")
         ],
-        best=best_snapshot(reading.best, reading.name) if reading.best else None,
-        agreement=agreement_table(reading.evaluations),
-        copying=copy_table(of_kind(found, "copying"), newest_copying(reading)),
+        best=_best(reading.best, reading.name) if reading.best else None,
+        agreement=_agreement(reading.evaluations),
+        copying=_copying(of_kind(found, "copying"), newest_copying(reading)),
         gallery=gallery(reading, real),
         curves=drawn(plots, "curve"),
         stages=stages,
@@ -77,7 +81,8 @@ def _facts(reading: Reading, found: list[Track]) -> list[tuple[str, str, str]]:
         facts.append(("Time", duration(reading.seconds), "of training"))
         facts.append(("Speed", f"{reading.speed:,.0f}", "images a second, typically"))
     execution = reading.execution
-    threads = f"{execution.get('threads')} threads" if execution.get("threads") else ""
+    threads = execution.get("threads")
+    threads = f"{threads} thread{'' if threads == 1 else 's'}" if threads else ""
     how = ", ".join(str(word) for word in (execution.get("precision"), threads) if word)
     facts.append(("Device", str(execution.get("device", "unknown")).upper(), how))
     networks, shape = reading.networks, ""
@@ -103,12 +108,141 @@ def _first_scores(found: list[Track]) -> list[tuple[str, str, str]]:
                 measure.title[0].upper() + measure.title[1:],
                 measure.generated.value,
                 f"{measure.generated.between}; real pictures {measure.real.value} "
-                f"({space}, n {n:,})",
+                f"({space}, n\N{NO-BREAK SPACE}{n:,})",
             )
             for measure in track.last.measures
-            if measure.title in ("FD", "FID", "coverage")
+            if measure.name in ("fd", "coverage")
         ]
     return []
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """The scores in one space at the latest time, and how they came about.
+
+    Attributes:
+        track: over the run.
+        kimg: when they were taken.
+        table: of the latest.
+        charts: over training, where they were taken more than once.
+        aside: whether they say less than others on the page: taken while training, with fewer
+            pictures.
+    """
+
+    track: Track
+    kimg: str
+    table: Table
+    charts: list[Chart]
+    aside: bool
+
+
+def _scores(found: Sequence[Track], total: int) -> list[_Scores]:
+    full = any(not track.last.evaluation.training for track in found)
+    return [
+        _Scores(
+            track,
+            kimg(track.last.images_seen),
+            _score_table(track),
+            drawn(score_plots(track, total), f"score{number}-"),
+            full and track.last.evaluation.training,
+        )
+        for number, track in enumerate(found)
+    ]
+
+
+def _score_table(track: Track) -> Table:
+    columns = [
+        Column("generated", "generated"),
+        Column("real", "real (floor)"),
+        Column("ratio", "ratio"),
+        Column("bar", "", style="wide"),
+    ]
+    rows = [
+        Row(
+            one.title,
+            [
+                Cell(one.generated),
+                Cell(one.real),
+                Cell(Told(one.ratio)),
+                Cell(Told(""), bar=one.bar),
+            ],
+            note=f"{one.wanted} is better",
+            code=one.name,
+        )
+        for one in track.last.measures
+    ]
+    return Table(f"scores {track.instrument.name}", "", columns, rows, "numbers scores")
+
+
+def _agreement(evaluations: Sequence[Measured]) -> dict[str, Any] | None:
+    """Whether generated pictures show the labels they were asked for, as measured last."""
+    asked = [
+        (each.images_seen, found)
+        for each in evaluations
+        if (found := each.evaluation.agreement) is not None
+    ]
+    if not asked:
+        return None
+    seen, found = asked[-1]
+    columns = [Column(name, name) for name in ("measure", "generated", "real")]
+    rows = [
+        Row(
+            label.name,
+            [Cell(Told(label.measure)), Cell(told(label.generated)), Cell(told(label.real))],
+            note=_off_by(label.error, label.error_real),
+        )
+        for label in found.labels
+    ]
+    return {
+        "said": compared(found, f" at {kimg(seen)} kimg"),
+        "table": Table("agreement", "label", columns, rows, "numbers"),
+        "left_out": found.left_out,
+    }
+
+
+def _off_by(generated: float | None, real: float | None) -> str:
+    if generated is None:
+        return ""
+    beside = "" if real is None else f"; real pictures by {real:.1f}"
+    return f"off by {generated:.1f} on average{beside}"
+
+
+def _copying(found: Sequence[Track], newest: Measured | None) -> dict[str, Any] | None:
+    """What every embedding saw of copying, side by side, in the newest evaluation that looked."""
+    if newest is None or newest.evaluation.copying is None:
+        return None
+    chosen = [track for track in found if track.last.evaluation is newest.evaluation]
+    columns = [Column(track.instrument.name, track.instrument.name) for track in chosen]
+    rows = [
+        Row(each[0].title, [Cell(m.generated, _floor(m)) for m in each], code=each[0].name)
+        for each in zip(*(track.last.measures for track in chosen), strict=True)
+    ]
+    return {
+        "found": newest.evaluation.copying,
+        "kimg": kimg(newest.images_seen),
+        "table": Table("copying", "", columns, rows, "numbers"),
+    }
+
+
+def _floor(measure: Measure) -> str:
+    return f"{measure.floor}: {measure.real}"
+
+
+def _best(best: Best, run: str) -> dict[str, str]:
+    """The best snapshot in words; `run` is its folder's name."""
+    fd = told(Estimate(value=best.fd, low=best.low, high=best.high))
+    return {
+        "kimg": kimg(best.images_seen),
+        "title": "FID" if best.extractor == "inception" else "FD",
+        "value": fd.value,
+        "between": fd.between,
+        "real": plain(best.real),
+        "ratio": ratio(best.fd / best.real) if best.real > 0 else "",
+        "extractor": best.extractor,
+        "n_fake": f"{best.n_fake:,}",
+        "n_real": f"{best.n_real:,}",
+        "command": best_command(run),
+    }
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facegan.evaluation.wording import fixed, listed
-from facegan.report.measures import score_title
-from facegan.report.study_methods import brief, scale, signed
+from facegan.evaluation.wording import brief, fixed, listed, score_title, unit
+from facegan.report.bars import Bar, Scale, bar
 from facegan.study.claims import FasterTo, Test
 from facegan.study.comparisons import questions
 from facegan.study.plan import Plan
@@ -20,33 +19,10 @@ from facegan.study.verdicts import Judged, Verdict
 _SIGNS: dict[Verdict, str] = {"holds": "✓", "does not hold": "✗", "not enough evidence": "?"}
 # Improvements beyond these are drawn as reaching past the end.
 _FURTHEST = 1.0
+# Setbacks beyond ten times the size are not told apart.
+_FAR = 10.0
 # In percent of the drawing's length: labels closer than this would run into one another.
 _APART = 20.0
-
-
-@dataclass(frozen=True)
-class Forest:
-    """An improvement with its interval as places on a line, in percent of its length.
-
-    Attributes:
-        zero: where there is no difference.
-        margin: where the margin lies.
-        low: where the interval begins.
-        width: of the interval.
-        value: where the improvement lies.
-        cut_low: whether the interval reaches further to the left.
-        cut_high: whether it reaches further to the right.
-        ends: labels of the two ends; empty where they would hide that of zero.
-    """
-
-    zero: float
-    margin: float
-    low: float
-    width: float
-    value: float
-    cut_low: bool
-    cut_high: bool
-    ends: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -59,7 +35,7 @@ class Line:
         kind: the verdict as a CSS class.
         compared: what is compared with what.
         improvement: with its interval, in words; an empty string where there is none.
-        forest: the same as a drawing.
+        drawing: the same, beside zero and the margin.
         paired: (seed, of the method, of the other) of each pair.
         evidence: probabilities, in words.
     """
@@ -69,7 +45,7 @@ class Line:
     kind: str
     compared: str
     improvement: str
-    forest: Forest | None
+    drawing: Bar | None
     paired: list[tuple[int, str, str]]
     evidence: str
 
@@ -120,16 +96,15 @@ def verdict_count(judged: Sequence[Judged]) -> str:
 def compared(plan: Plan, test: Test) -> str:
     """What a test compares, in words."""
     if isinstance(test, FasterTo):
-        unit = "kimg" if test.axis == "kimg" else "machine-seconds"
-        return f"{unit} to FD {brief(test.fd)}"
-    title = score_title(test.metric, plan.measure.extractors[0])
-    return f"{title} × 10³" if scale(test.metric) > 1 else title
+        time = "kimg" if test.axis == "kimg" else "machine-seconds"
+        return f"{time} to FD {brief(test.fd)}"
+    return score_title(test.metric, plan.measure.extractors[0])
 
 
-def _line(results: StudyResults, one: Judged, ends: tuple[float, float]) -> Line:
+def _line(results: StudyResults, one: Judged, ends: Scale) -> Line:
     test = one.claim.parsed
     timed = isinstance(test, FasterTo)
-    factor = 1 if isinstance(test, FasterTo) else scale(test.metric)
+    factor = 1 if isinstance(test, FasterTo) else unit(test.metric)
     methods = results.of(one.dataset, test.method)
     others = results.of(one.dataset, test.other)
     improvement = ""
@@ -142,7 +117,7 @@ def _line(results: StudyResults, one: Judged, ends: tuple[float, float]) -> Line
         kind=one.verdict.replace(" ", "-"),
         compared=compared(results.plan, test),
         improvement=improvement,
-        forest=_forest(one, questions(test)[1], ends),
+        drawing=_drawing(one, questions(test)[1], ends),
         paired=[
             (
                 pair.seed,
@@ -175,7 +150,7 @@ def _evidence(one: Judged) -> str:
         if p is not None and p < 1
     ]
     if tested:
-        said.append(f"Uncorrected: {' and '.join(tested)}.")
+        said.append(f"Uncorrected: {listed(tested)}.")
     return " ".join(said)
 
 
@@ -184,7 +159,21 @@ def probability(p: float) -> str:
     return "p < 0.0001" if p < 1e-4 else f"p = {fixed(p, 4 if p < 0.01 else 3 if p < 0.1 else 2)}"
 
 
-def _ends(judged: Sequence[Judged], relative: bool) -> tuple[float, float]:
+def signed(value: float, relative: bool) -> str:
+    """`+12 %` or `−0.031`: an improvement, with its sign."""
+    if not math.isfinite(value):
+        return brief(value)
+    if relative:
+        if value < -_FAR:
+            return f"below {signed(-_FAR, relative)}"
+        percent = 100 * value
+        text = f"{fixed(percent, 1 if abs(percent) < 9.95 else 0)}\N{NO-BREAK SPACE}%"
+    else:
+        text = fixed(value, 3)
+    return text if text.startswith("−") else f"+{text}"
+
+
+def _ends(judged: Sequence[Judged], relative: bool) -> Scale:
     """One scale for all improvements of a kind, so that they can be compared by eye."""
     places = [0.0]
     for one in judged:
@@ -193,29 +182,17 @@ def _ends(judged: Sequence[Judged], relative: bool) -> tuple[float, float]:
     places = [min(max(x, -_FURTHEST), _FURTHEST) for x in places if not math.isnan(x)]
     low, high = min(places), max(places)
     room = 0.06 * (high - low) or 0.05
-    return low - room, high + room
+    return Scale(low - room, high + room)
 
 
-def _forest(one: Judged, margin: float, ends: tuple[float, float]) -> Forest | None:
+def _drawing(one: Judged, margin: float, ends: Scale) -> Bar | None:
     if one.improvement is None or any(map(math.isnan, one.improvement)):
         return None
-    begin, end = ends
-
-    def place(x: float) -> float:
-        return round(100 * min(max((x - begin) / (end - begin), 0.0), 1.0), 2)
-
     value, low, high = one.improvement
-    zero = place(0.0)
-    return Forest(
-        zero=zero,
-        margin=place(margin),
-        low=place(low),
-        width=round(place(high) - place(low), 2),
-        value=place(value),
-        cut_low=low < begin,
-        cut_high=high > end,
-        ends=(
-            signed(begin, one.relative) if zero >= _APART else "",
-            signed(end, one.relative) if zero <= 100 - _APART else "",
-        ),
+    zero = ends.place(0.0)
+    labels = (
+        ("low", None, signed(ends.begin, one.relative) if zero >= _APART else ""),
+        ("at-zero", zero, "0"),
+        ("high", None, signed(ends.end, one.relative) if zero <= 100 - _APART else ""),
     )
+    return bar(ends, [value], (low, high), labels, margin=margin, zero=0.0)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 
-from markupsafe import Markup, escape
-
-from facegan.report.measures import score_title
-from facegan.report.plots import Chart, Line, Plot, Points, drawn
-from facegan.report.study_methods import Shown, brief, time_unit
+from facegan.evaluation.wording import brief, listed, score_title
+from facegan.report.plots import Chart, Line, Plot, Points, drawn, time_unit
+from facegan.report.study_scores import Shown
 from facegan.study.claims import Axis, FasterTo
 from facegan.study.results import CurvePoint, StudyResults, TrialResult
 
 # Where the highest FD is so many times the lowest, or the longest trial so many times as long
 # as the shortest, the axis is logarithmic.
 _HIGH, _LONG = 5.0, 6.0
-_STROKE = re.compile(r'style="fill: none;[^"]*stroke: var\(--line[0-9]\)[^"]*"')
 
 
 def curve_charts(
@@ -37,11 +32,7 @@ def curve_charts(
     ]
     if not trials:
         return []
-    plots = [_plot(results, trials, methods, axis) for axis in ("kimg", "seconds")]
-    return [
-        _readable(chart, plot, methods)
-        for chart, plot in zip(drawn(plots, prefix), plots, strict=True)
-    ]
+    return drawn([_plot(results, trials, methods, axis) for axis in ("kimg", "seconds")], prefix)
 
 
 def _plot(
@@ -56,10 +47,10 @@ def _plot(
         finished = [trial for trial in of_method if trial.status == "finished"]
         middle = _median(finished, axis, second)
         single = len(of_method) == 1 and bool(middle)
-        for trial in [] if single else of_method:
+        for number, trial in enumerate([] if single else of_method):
             points = [(_x(point, axis) / second, point.fd) for point in trial.curve]
-            label = f"{name}, seed {trial.key.seed}"
-            singles.append(Line(label, points, shown.colour, shown.dash, thin=True))
+            label = "" if middle or number else f"{name} (none finished)"
+            singles.append(Line(label, points, shown.colour, shown.dash, faint=True))
         if middle:
             medians.append(Line(name, middle, shown.colour, shown.dash))
     lines = [*singles, *medians]
@@ -78,10 +69,13 @@ def _plot(
         + ("Thin: each seed; thick: " if singles else "")
         + ("the median of those that finished." if singles else "One seed of each method.")
     )
-    scales = [name for name, used in (("vertical", log), ("horizontal", log_x)) if used]
+    scales = [
+        f"the {name} axis" for name, used in (("vertical", log), ("horizontal", log_x)) if used
+    ]
     if scales:
-        note += f" Logarithmic: the {' and the '.join(scales)} axis."
+        note += f" Logarithmic: {listed(scales)}."
     return Plot(
+        f"fd {axis}",
         f"{title} against {'images' if axis == 'kimg' else 'machine time'}",
         note,
         lines,
@@ -114,30 +108,3 @@ def _goals(results: StudyResults) -> list[float]:
     """The FDs that claims of speed are about."""
     tests = [claim.parsed for claim in results.plan.claims]
     return sorted({test.fd for test in tests if isinstance(test, FasterTo)})
-
-
-def _readable(chart: Chart, plot: Plot, methods: dict[str, Shown]) -> Chart:
-    """One entry a method in the legend and in what is read aloud, instead of one a seed."""
-    medians = {line.label: line for line in plot.lines if not line.thin}
-    styles = {(line.colour, line.dash) for line in plot.lines}
-    legend = [
-        (name if name in medians else f"{name} (none finished)", shown.key)
-        for name, shown in methods.items()
-        if (shown.colour, shown.dash) in styles
-    ]
-    legend += [
-        entry for line, entry in zip(plot.lines, chart.legend, strict=True) if line.colour == 0
-    ]
-    said = "; ".join(
-        f"{name} from {brief(line.points[0][1])} to {brief(line.points[-1][1])}"
-        for name, line in medians.items()
-    )
-    label = escape(f"{plot.title}: {said or 'no trial finished'}.")
-    # The first label is that of the drawing itself.
-    svg = re.sub(r'aria-label="[^"]*"', lambda _: f'aria-label="{label}"', chart.svg, count=1)
-    return replace(chart, legend=tuple(legend), svg=Markup(_STROKE.sub(_paler, svg)))
-
-
-def _paler(stroke: re.Match[str]) -> str:
-    """Single seeds behind the medians; a width is written for those alone."""
-    return stroke[0] if "stroke-width" in stroke[0] else f'{stroke[0][:-1]}; stroke-opacity: 0.5"'

@@ -1,244 +1,290 @@
-"""The scores of a study: one table for each dataset and feature space."""
+"""The methods of a study, and their scores as tables: one for each dataset and feature space."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from facegan.errors import FaceganError
 from facegan.evaluation.results import (
     LESS_IS_BETTER,
     SCORE_TITLES,
     Estimate,
     Evaluation,
-    Score,
+    FeatureScores,
     ScoreName,
 )
-from facegan.evaluation.wording import NO_RATIO, Told, ratio, told
-from facegan.report.measures import score_title
-from facegan.report.study_methods import Shown, brief, scale
-from facegan.report.study_strips import Strip, scale_of, strip
+from facegan.evaluation.wording import (
+    Told,
+    brief,
+    conditions,
+    in_unit,
+    ratio,
+    score_title,
+    told,
+    unit,
+    wanted,
+)
+from facegan.report.bars import Scale, bar
+from facegan.report.plots import Dash, key, style
+from facegan.report.table import Cell, Column, Row, Table, ratio_below, texts
+from facegan.study.plan import Method, Plan
 from facegan.study.results import StudyResults, TrialResult
 from facegan.study.summaries import Summary
 
+_CONDITIONS = {"n_fake": "numbers of generated pictures", "n_real": "numbers of real pictures"}
+
 
 @dataclass(frozen=True)
-class Cell:
-    """The median of a score.
+class Shown:
+    """A method as the page calls and colours it.
 
     Attributes:
-        told: with its interval.
-        leads: whether it is the best, or its interval reaches that of the best.
+        name: in the plan.
+        title: in words; an empty string where it has none beside its name.
+        colour: 1…8, of its lines.
+        dash: of its lines.
+        key: the CSS classes of both.
     """
 
-    told: Told
-    leads: bool
+    name: str
+    title: str
+    colour: int
+    dash: Dash
+    key: str
+
+
+def shown_methods(plan: Plan) -> dict[str, Shown]:
+    """Every method by name, in the plan's order."""
+    found = {}
+    for number, (name, method) in enumerate(plan.all_methods().items()):
+        # The name of an ablation says all that its title would.
+        title = _title(method) if name in plan.methods else ""
+        found[name] = Shown(name, "" if title == name else title, *style(number), key(number))
+    return found
+
+
+def _title(method: Method) -> str:
+    try:
+        return method.title or method.resolved().title
+    except FaceganError:
+        return ""  # the recipe's own file is gone; its trials are still here
 
 
 @dataclass(frozen=True)
-class Row:
-    """A method in a table.
-
-    Attributes:
-        method: which.
-        seeds: (seed, FD in words) of every trial of the plan, also of those without one.
-        strip: the same as a drawing; None where nothing finished.
-        cells: a median for each column; None where nothing finished.
-        ratio: of the median FD to its floor.
-        ended: `2 of 3 seeds`, and how many failed.
-        failed: how many trials failed.
-    """
-
-    method: Shown
-    seeds: list[tuple[int, str]]
-    strip: Strip | None
-    cells: list[Cell | None]
-    ratio: str
-    ended: str
-    failed: int
-
-
-@dataclass(frozen=True)
-class Table:
-    """All methods on one dataset in one feature space, the least median FD first.
+class Scores:
+    """All methods on one dataset in the plan's first feature space, the least median FD first.
 
     Attributes:
         dataset: its name in the plan.
         space: the extractor's name.
-        columns: (title, whether less or more is better) of each score.
-        rows: the methods.
-        floor: what as many real pictures score, for each column.
-        first: the title of the score whose seeds are shown.
-        log: whether strips are logarithmic.
+        methods: in the order of the rows.
+        table: a row for the floor and for each method.
+        fd: what the space calls FD.
         conditions: under which all was measured, in words.
-        warning: what was not equal, where something was not.
+        unequal: the conditions that were not equal, in words.
     """
 
     dataset: str
     space: str
-    columns: list[tuple[str, str]]
-    rows: list[Row]
-    floor: list[str]
-    first: str
-    log: bool
+    methods: list[Shown]
+    table: Table
+    fd: str
     conditions: str
-    warning: str
+    unequal: list[str]
 
 
 def score_tables(
     results: StudyResults, summaries: Sequence[Summary], methods: dict[str, Shown]
-) -> list[Table]:
-    """A table for each dataset, of the plan's first feature space.
+) -> list[Scores]:
+    """The scores on each dataset.
 
     Args:
         results: of the trials.
         summaries: over the seeds.
         methods: as the page shows them.
     """
-    return [_table(results, dataset, summaries, methods) for dataset in results.plan.datasets]
+    return [_scores(results, dataset, summaries, methods) for dataset in results.plan.datasets]
 
 
-def _table(
+def _scores(
     results: StudyResults, dataset: str, summaries: Sequence[Summary], methods: dict[str, Shown]
-) -> Table:
+) -> Scores:
     trials = [result for result in results.results if result.key.dataset == dataset]
     space = results.plan.measure.extractors[0]
     found = {(one.method, one.metric): one for one in summaries if one.dataset == dataset}
-    metrics = [
-        metric
-        for metric in SCORE_TITLES
-        if any(trial.score(metric) is not None for trial in trials)
-    ]
+    metrics = [m for m in SCORE_TITLES if any(trial.score(m) is not None for trial in trials)]
     floors = {metric: _floor(trials, metric) for metric in metrics}
     leading = {metric: _leading(found, metric) for metric in metrics}
+    fds = {name: found.get((name, "fd")) for name in methods}
     floor = floors.get("fd") if _has_ratio(trials) else None
-    line = scale_of([one for (_, metric), one in found.items() if metric == "fd"], floor)
-    rows = []
-    for name, shown in methods.items():
-        fd = found.get((name, "fd"))
-        median = None if fd is None else fd.median
-        rows.append(
-            Row(
-                method=shown,
-                seeds=_seeds(results, dataset, name),
-                strip=strip(fd, floor, line),
-                cells=[
-                    _cell(found.get((name, metric)), metric, leading[metric]) for metric in metrics
-                ],
-                ratio=ratio(median / floor) if floor and median is not None else NO_RATIO,
-                ended=_ended(results, dataset, name),
-                failed=sum(t.key.method == name and t.status == "failed" for t in trials),
-            )
-        )
+    line = Scale.over([*(x for fd in fds.values() for x in known(fd)), *([floor] if floor else [])])
     # Sorting keeps the plan's order among equals and among methods without a score.
-    order = {name: one.median for (name, metric), one in found.items() if metric == "fd"}
-    rows.sort(key=lambda row: math.inf if (m := order.get(row.method.name)) is None else m)
-    conditions, warning = _conditions(trials)
-    return Table(
-        dataset=dataset,
-        space=space,
-        columns=[(_title(metric, space), wanted(metric)) for metric in metrics],
-        rows=rows,
-        floor=["–" if (x := floors[m]) is None else brief(scale(m) * x) for m in metrics],
-        first=score_title("fd", space),
-        log=line.log,
-        conditions=conditions,
-        warning=warning,
+    order = sorted(methods.values(), key=lambda shown: _median(fds[shown.name]))
+    rows = []
+    if metrics:
+        cells = [
+            None if (x := floors[metric]) is None else Cell(Told(brief(unit(metric) * x)))
+            for metric in metrics
+        ]
+        empty = Cell(Told(""))
+        rows.append(Row("real pictures (floor)", [empty, *cells, empty], floor=True, code="floor"))
+    for shown in order:
+        fd = fds[shown.name]
+        beside = ratio(fd.median / floor) if fd and fd.median is not None and floor else ""
+        first = Cell(
+            Told(""),
+            bar=None
+            if fd is None or fd.median is None
+            else bar(line, known(fd), fd.interval, floor=floor, median=fd.median),
+            parts=tuple(_seeds(results, dataset, shown.name)),
+        )
+        cells = [
+            _cell(found.get((shown.name, m)), m, leading[m], beside if m == "fd" else "")
+            for m in metrics
+        ]
+        last = _ended(results, dataset, shown.name)
+        rows.append(Row(shown.name, [first, *cells, last], shown.key, shown.title))
+    title = score_title("fd", space)
+    logarithmic = "logarithmic" if line.log else ""
+    columns = [
+        Column("seeds", f"{title} of each seed", note=logarithmic, style="each"),
+        *(Column(metric, score_title(metric, space), wanted(metric)) for metric in metrics),
+        Column("finished", "finished"),
+    ]
+    evaluations = [trial.evaluation for trial in trials if trial.evaluation is not None]
+    return Scores(
+        dataset,
+        space,
+        order,
+        Table(f"scores {dataset}", "method", columns, rows, "cards numbers study"),
+        title,
+        conditions(evaluations[0], " of each trial") if evaluations else "",
+        sorted({name for each in evaluations for name in _differing(evaluations[0], each)}),
     )
 
 
-def wanted(metric: ScoreName) -> str:
-    """`less` or `more`: what is better."""
-    return "less" if metric in LESS_IS_BETTER else "more"
+def known(summary: Summary | None) -> list[float]:
+    """The values of those seeds that have one."""
+    return [value for _, value in summary.values if value is not None] if summary else []
 
 
-def _title(metric: ScoreName, space: str) -> str:
-    title = score_title(metric, space)
-    return f"{title} × 10³" if scale(metric) > 1 else title
+def _median(summary: Summary | None) -> float:
+    return math.inf if summary is None or summary.median is None else summary.median
 
 
 def _floor(trials: Sequence[TrialResult], metric: ScoreName) -> float | None:
-    known = [value for trial in trials if (value := trial.floor(metric)) is not None]
-    return statistics.median(known) if known else None
+    values = [value for trial in trials if (value := trial.floor(metric)) is not None]
+    return statistics.median(values) if values else None
 
 
 def _has_ratio(trials: Sequence[TrialResult]) -> bool:
     """Whether the floor of FD can be told from zero."""
-    scores = [score for trial in trials if (score := _first_fd(trial)) is not None]
+    spaces = [space for trial in trials for space in spaces_of(trial)[:1]]
+    scores = [space.scores["fd"] for space in spaces if "fd" in space.scores]
     return bool(scores) and all(score.ratio is not None for score in scores)
 
 
-def _first_fd(trial: TrialResult) -> Score | None:
-    evaluation = trial.evaluation
-    return evaluation.features[0].scores.get("fd") if evaluation and evaluation.features else None
+def spaces_of(result: TrialResult | None) -> tuple[FeatureScores, ...]:
+    """All that a trial was measured in; empty where it was not."""
+    return () if result is None or result.evaluation is None else result.evaluation.features
 
 
-def _cell(summary: Summary | None, metric: ScoreName, lead: tuple[float, float]) -> Cell | None:
+def _cell(
+    summary: Summary | None, metric: ScoreName, lead: tuple[float, float], beside: str
+) -> Cell | None:
     if summary is None or summary.median is None:
         return None
-    by = scale(metric)
     low, high = summary.interval or (summary.median, summary.median)
-    if summary.interval is None:
-        text = Told(brief(by * summary.median))
-    else:
-        text = told(Estimate(value=by * summary.median, low=by * low, high=by * high))
-    return Cell(text, low <= lead[1] and high >= lead[0])
+    text = (
+        Told(brief(unit(metric) * summary.median))
+        if summary.interval is None
+        else told(in_unit(metric, Estimate(value=summary.median, low=low, high=high)))
+    )
+    return Cell(text, ratio_below(beside), low <= lead[1] and high >= lead[0])
 
 
 def _leading(found: dict[tuple[str, ScoreName], Summary], metric: ScoreName) -> tuple[float, float]:
     """The interval of the best median, or the median itself where it has none."""
-    known = [
+    medians = [
         (one.median, one.interval or (one.median, one.median))
         for (_, name), one in found.items()
         if name == metric and one.median is not None
     ]
-    if not known:
+    if not medians:
         return math.inf, -math.inf
-    return (min if metric in LESS_IS_BETTER else max)(known)[1]
+    return (min if metric in LESS_IS_BETTER else max)(medians)[1]
 
 
-def _seeds(results: StudyResults, dataset: str, method: str) -> list[tuple[int, str]]:
+def _seeds(results: StudyResults, dataset: str, method: str) -> Iterator[tuple[str, str]]:
+    """(seed, FD) of every trial of the plan, also of those without one."""
     ended = results.of(dataset, method)
-    said = []
     for seed in results.plan.seeds:
-        result = ended.get(seed)
-        if result is None:
-            said.append((seed, "waiting"))
-        elif result.status == "failed" or (fd := result.score("fd")) is None:
-            said.append((seed, "failed" if result.status == "failed" else "–"))
-        else:
-            said.append((seed, brief(fd)))
-    return said
+        said = "waiting"
+        if (result := ended.get(seed)) is not None:
+            fd = result.score("fd")
+            said = "failed" if result.status == "failed" else "–" if fd is None else brief(fd)
+        yield f"seed {seed}", said
 
 
-def _ended(results: StudyResults, dataset: str, method: str) -> str:
-    of, found = len(results.plan.seeds), results.of(dataset, method).values()
-    finished = sum(result.status == "finished" for result in found)
-    return f"{finished} of {of}"
-
-
-def _conditions(trials: Sequence[TrialResult]) -> tuple[str, str]:
-    """Under which the trials were measured, and what was not equal among them."""
-    evaluations = [trial.evaluation for trial in trials if trial.evaluation is not None]
-    if not evaluations:
-        return "", ""
-    different = sorted({key for each in evaluations for key in _differing(evaluations[0], each)})
-    warning = f"Not measured alike: {', '.join(different)} differ." if different else ""
-    one = evaluations[0]
-    split = {"train": "the training split", "holdout": "the holdout", "all": "all"}
-    said = (
-        f"{one.n_fake:,} generated pictures of each trial beside {one.n_real:,} real ones of "
-        f"{one.dataset} ({split[one.reference]}, {one.resolution} × {one.resolution} pixels)."
-    )
-    return said, warning
-
-
-_CONDITIONS = {"n_fake": "numbers of generated pictures", "n_real": "numbers of real pictures"}
+def _ended(results: StudyResults, dataset: str, method: str) -> Cell:
+    """`2 of 3`, and how many failed."""
+    ended = results.of(dataset, method).values()
+    failed = sum(result.status == "failed" for result in ended)
+    finished = f"{len(ended) - failed} of {len(results.plan.seeds)}"
+    return Cell(Told(finished, f"{failed} failed" if failed else ""))
 
 
 def _differing(one: Evaluation, other: Evaluation) -> list[str]:
     first, second = one.conditions(), other.conditions()
-    found = [_CONDITIONS.get(key, key) for key in first if first[key] != second[key]]
+    found = [_CONDITIONS.get(name, name) for name in first if first[name] != second[name]]
     spaces = [[(s.extractor, s.fingerprint) for s in each.features] for each in (one, other)]
     return found + (["extractors"] if spaces[0] != spaces[1] else [])
+
+
+def further_spaces(
+    results: StudyResults, dataset: str, order: Sequence[Shown]
+) -> list[tuple[str, Table]]:
+    """(extractor, medians) for each after the plan's first, about which no claim is."""
+    found = []
+    for extractor in results.plan.measure.extractors[1:]:
+        scores = {shown.name: _in_space(results, dataset, shown.name, extractor) for shown in order}
+        every = [one for of_method in scores.values() for one in of_method]
+        metrics = [metric for metric in SCORE_TITLES if any(metric in one.scores for one in every)]
+        if not metrics:
+            continue
+        rows = [
+            Row(
+                "real pictures (floor)",
+                texts([_middle(every, metric, "real") for metric in metrics]),
+                floor=True,
+                code="floor",
+            )
+        ]
+        for shown in order:
+            values = [_middle(scores[shown.name], metric, "generated") for metric in metrics]
+            rows.append(Row(shown.name, texts(values), shown.key, shown.title))
+        columns = [Column(metric, score_title(metric, extractor)) for metric in metrics]
+        name = f"scores {dataset} {extractor}"
+        table = Table(name, "method", columns, rows, "cards numbers narrow study")
+        found.append((extractor, table))
+    return found
+
+
+def _in_space(
+    results: StudyResults, dataset: str, method: str, extractor: str
+) -> list[FeatureScores]:
+    return [
+        space
+        for trial in results.of(dataset, method).values()
+        if trial.status == "finished"
+        for space in spaces_of(trial)
+        if space.extractor == extractor
+    ]
+
+
+def _middle(found: Sequence[FeatureScores], metric: ScoreName, side: str) -> str:
+    values = [getattr(one.scores[metric], side).value for one in found if metric in one.scores]
+    return brief(unit(metric) * statistics.median(values)) if values else "–"

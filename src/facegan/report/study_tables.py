@@ -7,15 +7,28 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from facegan.evaluation.results import SCORE_TITLES, FeatureScores, ScoreName
+from facegan.documents import render
+from facegan.evaluation.results import SCORE_TITLES, ScoreName
+from facegan.evaluation.wording import arrow
 from facegan.files import write_text
-from facegan.report.study_latex import latex
-from facegan.report.study_strips import known
+from facegan.report.study_claims import compared, signed
+from facegan.report.study_scores import known, score_tables, shown_methods, spaces_of
 from facegan.study.results import Key, StudyResults, TrialResult
 from facegan.study.summaries import Summary, summarise
 from facegan.study.verdicts import Judged
 
-Row = dict[str, object]
+CsvRow = dict[str, object]
+
+_CLAIM_COLUMNS = (
+    *("claim", "source", "test", "dataset", "verdict", "why", "waiting"),
+    *("seeds", "method_values", "other_values", "relative"),
+    *("improvement", "improvement_low", "improvement_high", "probability_of_improvement"),
+    *("p_holds", "p_holds_adjusted", "p_against", "p_against_adjusted"),
+)
+_CURVE_COLUMNS = (
+    *("dataset", "method", "seed", "status"),
+    *("images", "machine_seconds", "fd", "fd_low", "fd_high"),
+)
 
 
 def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) -> list[Path]:
@@ -48,19 +61,23 @@ def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) 
     return [folder / name for name in written]
 
 
-_CLAIM_COLUMNS = (
-    *("claim", "source", "test", "dataset", "verdict", "why", "waiting"),
-    *("seeds", "method_values", "other_values", "relative"),
-    *("improvement", "improvement_low", "improvement_high", "probability_of_improvement"),
-    *("p_holds", "p_holds_adjusted", "p_against", "p_against_adjusted"),
-)
-_CURVE_COLUMNS = (
-    *("dataset", "method", "seed", "status"),
-    *("images", "machine_seconds", "fd", "fd_low", "fd_high"),
-)
+def latex(results: StudyResults, found: Sequence[Summary], judged: Sequence[Judged]) -> str:
+    """The page's tables for a paper, in LaTeX that needs no package but booktabs."""
+    claims = []
+    for one in judged:
+        test, improvement = one.claim.parsed, "–"
+        if one.improvement is not None:
+            value, low, high = (signed(x, one.relative) for x in one.improvement)
+            improvement = f"{value} [{low}, {high}]"
+        what = f"{test.method} / {test.other}, {compared(results.plan, test)}"
+        claims.append((one.claim.says, one.dataset, what, improvement, one.verdict))
+    tables = score_tables(results, found, shown_methods(results.plan))
+    return render(
+        "facegan.report", "study.tex", plan=results.plan, tables=tables, claims=claims, arrow=arrow
+    )
 
 
-def _csv(rows: Iterable[Row], columns: Sequence[str] = ()) -> str:
+def _csv(rows: Iterable[CsvRow], columns: Sequence[str] = ()) -> str:
     """Columns in the order given, or else in which rows first name them."""
     listed = list(rows)
     names = columns or list(dict.fromkeys(name for row in listed for name in row))
@@ -77,16 +94,16 @@ def _field(value: object) -> object:
     return repr(value) if isinstance(value, float) else value
 
 
-def _trials(results: StudyResults) -> Iterator[Row]:
+def _trials(results: StudyResults) -> Iterator[CsvRow]:
     ended = {result.key: result for result in results.results}
     # Every row has all columns, so that their order does not hang on which trial came first.
     columns = _score_columns(results)
-    for key in results.keys:
-        yield _trial(key, ended.get(key)) | _scores(ended.get(key), columns)
+    for trial in results.keys:
+        yield _trial(trial, ended.get(trial)) | _all_scores(ended.get(trial), columns)
 
 
-def _trial(key: Key, result: TrialResult | None) -> Row:
-    row: Row = {"dataset": key.dataset, "method": key.method, "seed": key.seed}
+def _trial(trial: Key, result: TrialResult | None) -> CsvRow:
+    row: CsvRow = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
     if result is None:
         return row | {"status": "waiting"}
     return row | {
@@ -105,20 +122,16 @@ def _score_columns(results: StudyResults) -> list[tuple[str, ScoreName]]:
     found = {
         (space.extractor, name)
         for result in results.results
-        for space in _spaces(result)
+        for space in spaces_of(result)
         for name in space.scores
     }
     extractors = dict.fromkeys((*results.plan.measure.extractors, *sorted({e for e, _ in found})))
     return [(e, name) for e in extractors for name in SCORE_TITLES if (e, name) in found]
 
 
-def _spaces(result: TrialResult | None) -> tuple[FeatureScores, ...]:
-    return () if result is None or result.evaluation is None else result.evaluation.features
-
-
-def _scores(result: TrialResult | None, columns: Sequence[tuple[str, ScoreName]]) -> Row:
-    spaces = {space.extractor: space for space in _spaces(result)}
-    row: Row = {}
+def _all_scores(result: TrialResult | None, columns: Sequence[tuple[str, ScoreName]]) -> CsvRow:
+    spaces = {space.extractor: space for space in spaces_of(result)}
+    row: CsvRow = {}
     for extractor, name in columns:
         score = spaces[extractor].scores.get(name) if extractor in spaces else None
         for side in ("", "_real"):
@@ -129,14 +142,14 @@ def _scores(result: TrialResult | None, columns: Sequence[tuple[str, ScoreName]]
     return row
 
 
-def _summary(results: StudyResults, found: Sequence[Summary]) -> Iterator[Row]:
+def _summary(results: StudyResults, found: Sequence[Summary]) -> Iterator[CsvRow]:
     by_place = {(one.dataset, one.method, one.metric): one for one in found}
     metrics = [name for name in SCORE_TITLES if any(one.metric == name for one in found)]
     for dataset in results.plan.datasets:
         for method in results.plan.all_methods():
             trials = results.of(dataset, method).values()
             failed = sum(trial.status == "failed" for trial in trials)
-            row: Row = {
+            row: CsvRow = {
                 "dataset": dataset,
                 "method": method,
                 "finished": len(trials) - failed,
@@ -146,13 +159,13 @@ def _summary(results: StudyResults, found: Sequence[Summary]) -> Iterator[Row]:
             for name in metrics:
                 one = by_place.get((dataset, method, name))
                 low, high = (one.interval if one else None) or (None, None)
-                row[f"{name}_n"] = len(known(one)) if one else 0
+                row[f"{name}_n"] = len(known(one))
                 row[f"{name}_median"] = one.median if one else None
                 row[f"{name}_low"], row[f"{name}_high"] = low, high
             yield row
 
 
-def _claims(judged: Sequence[Judged]) -> Iterator[Row]:
+def _claims(judged: Sequence[Judged]) -> Iterator[CsvRow]:
     for one in judged:
         value, low, high = one.improvement or (None, None, None)
         yield {
@@ -183,7 +196,7 @@ def _reached(value: float | None) -> str:
     return "none" if value is None else repr(value)
 
 
-def _curves(results: StudyResults) -> Iterator[Row]:
+def _curves(results: StudyResults) -> Iterator[CsvRow]:
     for result in results.results:
         for point in result.curve:
             yield {

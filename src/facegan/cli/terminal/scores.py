@@ -6,27 +6,30 @@ from rich.console import Console
 from rich.table import Table
 
 from facegan.evaluation.results import (
-    LESS_IS_BETTER,
     SCORE_TITLES,
     Agreement,
     Copying,
-    Estimate,
     Evaluation,
     FeatureScores,
     Modes,
 )
-from facegan.evaluation.wording import ratio, told
+from facegan.evaluation.wording import (
+    COMPARABLE,
+    arrow,
+    conditions,
+    faces_found,
+    in_unit,
+    ratio,
+    score_title,
+    told,
+)
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Everything that was found, with what it takes to judge it."""
     console = Console(highlight=False)
     say = lambda text: console.print(text, markup=False, soft_wrap=True)  # noqa: E731
-    say(
-        f"{evaluation.source}: {evaluation.n_fake:,} pictures of {evaluation.resolution}×"
-        f"{evaluation.resolution} beside {evaluation.n_real:,} real ones of {evaluation.dataset} "
-        f"({evaluation.reference}), seed {evaluation.seed}."
-    )
+    say(f"{evaluation.source}: {conditions(evaluation)}")
     for space in evaluation.features:
         say("")
         console.print(_scores(space))
@@ -34,19 +37,14 @@ def print_evaluation(evaluation: Evaluation) -> None:
     say("")
     say(
         "Beside each value its 95 % interval (resampling). Floor: as many real pictures in the "
-        "place of the generated ones. Compare with other evaluations only where dataset, numbers, "
-        "extractor and seed are the same."
+        f"place of the generated ones. {COMPARABLE}"
     )
     if evaluation.caveat is not None:
         say("")
         say(evaluation.caveat)
     if evaluation.faces is not None:
-        found = evaluation.faces
         say("")
-        say(
-            f"Faces found in {told(found.generated, percent=True)} of the generated pictures, in "
-            f"{told(found.real, percent=True)} of real ones ({found.detector}, n {found.n:,})."
-        )
+        say(faces_found(evaluation.faces))
     if evaluation.modes is not None:
         say("")
         say(_modes(evaluation.modes))
@@ -64,29 +62,23 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 
 def _scores(space: FeatureScores) -> Table:
-    fid = space.extractor == "inception"
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(space.extractor, no_wrap=True)
     for column in ("generated", "", "floor", "", "ratio"):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, title in SCORE_TITLES.items():
+    for name in SCORE_TITLES:
         if name not in space.scores:
             continue
         score = space.scores[name]
-        arrow = "↓" if name in LESS_IS_BETTER else "↑"
-        title = title.replace("FD", "FID") if fid else title
-        generated, real = score.generated, score.real
-        if name == "kid":  # as it is usually given
-            title, generated, real = "KID × 10³", _thousandfold(generated), _thousandfold(real)
         cells = [
-            cell for found in map(told, (generated, real)) for cell in (found.value, found.between)
+            cell
+            for each in (score.generated, score.real)
+            for found in (told(in_unit(name, each)),)
+            for cell in (found.value, found.between)
         ]
-        table.add_row(f"{title} {arrow}", *cells, ratio(score.ratio))
+        title = f"{score_title(name, space.extractor)} {arrow(name)}"
+        table.add_row(title, *cells, ratio(score.ratio))
     return table
-
-
-def _thousandfold(found: Estimate) -> Estimate:
-    return Estimate(value=1000 * found.value, low=1000 * found.low, high=1000 * found.high)
 
 
 def _modes(modes: Modes) -> str:
@@ -105,12 +97,10 @@ def _agreement(found: Agreement) -> Table:
     for column in ("agreement", "", "real", "", "off by", "real"):
         table.add_column(column, justify="right", no_wrap=True)
     for label in found.labels:
-        generated = told(label.generated)
-        real = None if label.real is None else told(label.real)
+        generated, real = told(label.generated), told(label.real)
         table.add_row(
             label.name,
-            *(generated.value, generated.between),
-            *(("–", "") if real is None else (real.value, real.between)),
+            *(generated.value, generated.between, real.value, real.between),
             *("" if e is None else f"{e:.1f}" for e in (label.error, label.error_real)),
         )
     return table
