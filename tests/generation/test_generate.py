@@ -33,6 +33,7 @@ from facegan.files import sha256
 from facegan.generation import generator as generators
 from facegan.generation import samples
 from facegan.models.file import GeneratorFile
+from facegan.report.pages import report
 from facegan.training.feed import pixels_of
 
 Make = Callable[..., Any]
@@ -491,7 +492,7 @@ def test_a_generated_pack_is_trained_on_and_mixed_in(
     generate(run, tmp_path / "next", n=2, pack=True)
     learned = Pack.open(tmp_path / "next").card["generated"]["training_data"]
     assert learned == about
-    page = (run / "report.html").read_text("utf-8")
+    page = report(run).read_text("utf-8")
     for fragment in ("--mix MIXED-1", f"--from {conditional}", mixed["fingerprint"], "Mixed in 1"):
         assert fragment in page
 
