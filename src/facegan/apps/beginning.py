@@ -17,8 +17,8 @@ from facegan.runs.directory import RunDirectory
 from facegan.runs.provenance import provenance
 from facegan.runs.warm_start import WarmStart
 from facegan.training.feed import Feed
-from facegan.training.loop import Reporter
 from facegan.training.plan import Plan, choose_precision, make_plan, plan_evaluations
+from facegan.training.reporter import Reporter
 from facegan.training.state import TrainingState
 from facegan.training.watch import Measure
 

@@ -14,9 +14,10 @@ from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
 from facegan.runs.provenance import dataset_identity
 from facegan.training.feed import Feed
-from facegan.training.loop import Loop, Reporter
+from facegan.training.loop import Loop
 from facegan.training.plan import check_batch
 from facegan.training.probe import Probe
+from facegan.training.reporter import LineReporter, Reporter
 from facegan.training.signals import stop_on_signals
 from facegan.training.step import Trainer
 
@@ -68,7 +69,7 @@ def train(
         mix: further datasets, as many as `recipe.data.mix` has shares, in their order.
         start_from: a run's folder or a generator's file whose tensors the networks begin with,
             wherever names and shapes agree; asked for once, when the run begins.
-        reporter: told what happens; prints plain lines by default.
+        reporter: told what happens, and may stop the run; prints plain lines by default.
 
     Raises:
         RecipeError, DataError, RunError: for what cannot be used.
@@ -85,10 +86,7 @@ def train(
         threads = threads_before(folder)
     with processes(device, threads) as execution:
         check_batch(recipe, execution)
-        if reporter is None:
-            from facegan.cli.terminal.train import LineReporter
-
-            reporter = LineReporter()
+        reporter = reporter or LineReporter()
         with folder.locked() if execution.main else nullcontext():
             feed = Feed.of(recipe, pack, execution, others)
             dataset = dataset_identity(pack.card, [other.card for other in others])

@@ -10,17 +10,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from facegan.data.grid import grid
 from facegan.data.pixels import Pixels
-from facegan.device import Execution, any_process
+from facegan.device import any_process
 from facegan.generation.png import save_png
 from facegan.generation.samples import pictures
 from facegan.models.file import GeneratorFile
-from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.best import keep_best
 from facegan.runs.checkpoint import folder_name
@@ -28,33 +27,13 @@ from facegan.runs.diagnosis import Diagnosis
 from facegan.runs.directory import RunDirectory
 from facegan.training.finite import require_finite_weights
 from facegan.training.probe import Probe
+from facegan.training.reporter import Reporter
 from facegan.training.step import Trainer
 from facegan.training.watch import Measure
 
 GRID_SEEDS = range(64)
 # Beside the snapshots, which follow the budget, so that a crash in a long run costs little.
 _CHECKPOINT_SECONDS = 600.0
-
-
-class Reporter(Protocol):
-    """Whoever watches a run. Only the main process has one that is called."""
-
-    def begin(
-        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
-    ) -> None:
-        """Before the first step."""
-
-    def end(self) -> None:
-        """After the last step, whatever ended it."""
-
-    def step(self, images_seen: int, values: dict[str, float]) -> None:
-        """After every step."""
-
-    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """After every line of the journal."""
-
-    def say(self, message: str) -> None:
-        """Something worth a sentence."""
 
 
 @dataclass
@@ -114,7 +93,8 @@ class Loop:
             tick = ticks.crossed(before, state.images_seen)
             snapshot = snapshots.crossed(before, state.images_seen)
             evaluation = evaluations.crossed(before, state.images_seen)
-            stopping = any_process(self.stop(), trainer.execution)
+            wanted = self.stop() or (main and self.reporter.should_stop())
+            stopping = any_process(wanted, trainer.execution)
             late = any_process(now - saved_at > _CHECKPOINT_SECONDS, trainer.execution)
             if tick or snapshot or evaluation or stopping or late:
                 values |= trainer.look()
@@ -159,8 +139,10 @@ class Loop:
 
     def _look(self, images: np.ndarray) -> None:
         if self.probe is not None:
+            images_seen = self.trainer.state.images_seen
             found = self.probe.measure(self.trainer.state, images)
-            self._enter({"images_seen": self.trainer.state.images_seen} | found)
+            self._enter({"images_seen": images_seen} | found)
+            self.reporter.measured(images_seen, found)
 
     def _sample(self) -> np.ndarray:
         """Write the sample grid; its pictures, uint8 [64, H, W, C]."""
@@ -168,7 +150,9 @@ class Loop:
         images = np.concatenate(list(pictures(state.average, self.pixels, GRID_SEEDS)))
         name = f"{folder_name(state.images_seen)}.png"
         about = {"recipe": self.trainer.recipe.name, "kimg": f"{state.images_seen / 1000:g}"}
-        save_png(self.run.samples / name, grid(images), seeds=GRID_SEEDS, model=about)
+        sheet = grid(images)
+        save_png(self.run.samples / name, sheet, seeds=GRID_SEEDS, model=about)
+        self.reporter.samples(state.images_seen, sheet)
         return images
 
     def _measure(self) -> None:
@@ -178,6 +162,7 @@ class Loop:
         state = self.trainer.state
         found = self.measure(state.average, state.images_seen)
         self._enter(found.line)
+        self.reporter.measured(state.images_seen, found.scores)
         kept = keep_best(self.run, found.best, self._generator())
         best = ", the best so far" if kept else ""
         self.reporter.say(f"{state.images_seen / 1000:g} kimg: {found.said}{best}")
