@@ -10,6 +10,8 @@ from pathlib import Path
 from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
 from facegan.apps.datasets import open_dataset
 from facegan.device import processes
+from facegan.loggers import Logger, choose
+from facegan.loggers.watching import Logging
 from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
 from facegan.runs.provenance import dataset_identity
@@ -17,7 +19,7 @@ from facegan.training.feed import Feed
 from facegan.training.loop import Loop
 from facegan.training.plan import check_batch
 from facegan.training.probe import Probe
-from facegan.training.reporter import LineReporter, Reporter
+from facegan.training.reporter import LineReporter, Reporter, Reporters
 from facegan.training.signals import stop_on_signals
 from facegan.training.step import Trainer
 
@@ -51,6 +53,7 @@ def train(
     threads: int | None = None,
     mix: Sequence[str | Path] = (),
     start_from: str | Path | None = None,
+    loggers: Sequence[str | Logger] | None = None,
     reporter: Reporter | None = None,
 ) -> Outcome:
     """Train, or go on training, until the budget is spent.
@@ -69,10 +72,13 @@ def train(
         mix: further datasets, as many as `recipe.data.mix` has shares, in their order.
         start_from: a run's folder or a generator's file whose tensors the networks begin with,
             wherever names and shapes agree; asked for once, when the run begins.
+        loggers: where curves and sample grids go besides the run's folder: names of
+            `facegan.loggers.LOGGERS`, or objects; by default TensorBoard where it is installed.
         reporter: told what happens, and may stop the run; prints plain lines by default.
 
     Raises:
-        RecipeError, DataError, RunError: for what cannot be used.
+        RecipeError, DataError, RunError: for what cannot be used; a logger that is not
+            installed is one of it.
         DeviceError: for a device, or a number of processes or threads, that is not there.
         TrainingError: if the numbers diverge.
         StorageError: if the disk is full or not writable.
@@ -87,6 +93,7 @@ def train(
     with processes(device, threads) as execution:
         check_batch(recipe, execution)
         reporter = reporter or LineReporter()
+        reporter = Reporters(Logging(choose(loggers), reporter.say), reporter)
         with folder.locked() if execution.main else nullcontext():
             feed = Feed.of(recipe, pack, execution, others)
             dataset = dataset_identity(pack.card, [other.card for other in others])

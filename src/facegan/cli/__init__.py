@@ -21,6 +21,7 @@ from facegan.cli.models import models
 from facegan.cli.recipes import recipes
 from facegan.cli.study import study
 from facegan.errors import FaceganError, printable
+from facegan.loggers import LOGGERS
 from facegan.version import __version__
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -110,6 +111,14 @@ cli.add_command(recipes)
     "--threads", type=int, help="Of the processor, for each process.  [default: all cores]"
 )
 @click.option(
+    "--log",
+    "loggers",
+    multiple=True,
+    metavar="TRACKER",
+    help=f"Send curves and sample grids to {', '.join(LOGGERS)}, or none.  "
+    "[default: tensorboard, where installed]",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Print recipe, sizes, memory and time; train nothing."
 )
 @click.option("--profile", is_flag=True, help="Print where a step's time goes; keep nothing of it.")
@@ -124,6 +133,7 @@ def train(
     device: str,
     processes: int,
     threads: int | None,
+    loggers: tuple[str, ...],
     dry_run: bool,
     profile: bool,
 ) -> None:
@@ -134,6 +144,7 @@ def train(
     \b
     Example: facegan train dcgan --data faces --run runs/a --budget 10min
     Example: facegan train dcgan --data faces --run runs/b --from runs/a
+    Example: facegan train dcgan --data faces --run runs/a --log tensorboard --log wandb
     Example: facegan train dcgan --data faces --run runs/c --mix portraits --set data.mix=[0.3]
     """
     from facegan.recipe import Recipe
@@ -171,6 +182,7 @@ def train(
             threads=threads,
             mix=mix,
             start_from=start_from,
+            loggers=[] if "none" in loggers else list(loggers) or None,
             reporter=make_reporter(),
         )
     )
