@@ -593,10 +593,11 @@ case(
     "another --run folder",
 )
 case(
-    "run-of-another-budget",
-    f"{TRAIN} run --budget 1kimg",
-    "training.budget: 192img → 1kimg",
-    "another --run folder",
+    "run-of-a-smaller-budget",
+    f"{TRAIN} run --budget 100img",
+    "192img",
+    "100img is less",
+    "another run folder",
 )
 case(
     "run-of-another-dataset",

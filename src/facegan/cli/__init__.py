@@ -22,6 +22,7 @@ from facegan.cli.recipes import recipes
 from facegan.cli.study import study
 from facegan.errors import FaceganError, printable
 from facegan.loggers import LOGGERS
+from facegan.runs.extension import SCHEDULES, Schedules
 from facegan.version import __version__
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -111,6 +112,13 @@ cli.add_command(recipes)
     "--threads", type=int, help="Of the processor, for each process.  [default: all cores]"
 )
 @click.option(
+    "--extend",
+    type=click.Choice(SCHEDULES),
+    default="keep",
+    show_default=True,
+    help="With a larger budget than before, schedules keep their length or are stretched.",
+)
+@click.option(
     "--log",
     "loggers",
     multiple=True,
@@ -133,13 +141,15 @@ def train(
     device: str,
     processes: int,
     threads: int | None,
+    extend: Schedules,
     loggers: tuple[str, ...],
     dry_run: bool,
     profile: bool,
 ) -> None:
     """Train RECIPE (a name from 'facegan recipes', or a TOML file).
 
-    The same command again goes on where an interrupted run was saved.
+    The same command again goes on where an interrupted run was saved; with a larger budget, it
+    goes on beyond the end.
 
     \b
     Example: facegan train dcgan --data faces --run runs/a --budget 10min
@@ -182,6 +192,7 @@ def train(
             threads=threads,
             mix=mix,
             start_from=start_from,
+            extend=extend,
             loggers=[] if "none" in loggers else list(loggers) or None,
             reporter=make_reporter(),
         )

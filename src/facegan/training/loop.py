@@ -25,6 +25,7 @@ from facegan.runs.best import keep_best
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.diagnosis import Diagnosis
 from facegan.runs.directory import RunDirectory
+from facegan.runs.extension import Length
 from facegan.training.finite import require_finite_weights
 from facegan.training.probe import Probe
 from facegan.training.reporter import Reporter
@@ -50,7 +51,8 @@ class Loop:
         probe: looks at the two players at each snapshot; None in all processes but the main
             one.
         measure: measures the averaged generator; None in all processes but the main one.
-        evaluations: how often it does so, evenly over the run.
+        evaluations: how often it does so, evenly over the run as it was begun.
+        length: of the run; as long as the trainer's schedules by default.
     """
 
     trainer: Trainer
@@ -62,6 +64,8 @@ class Loop:
     probe: Probe | None = None
     measure: Measure | None = None
     evaluations: int = 0
+    length: Length | None = None
+    _total: int = field(init=False)
     _begun_at: float = field(init=False)
     _diagnosis: Diagnosis = field(init=False)
 
@@ -70,21 +74,24 @@ class Loop:
         earlier = self.run.timing.lines()
         self._begun_at = time.perf_counter() - (earlier[-1]["seconds"] if earlier else 0.0)
         # What it finds in these lines was said before.
-        self._diagnosis = Diagnosis(self.trainer.total, self.run.metrics.lines())
+        self.length = self.length or Length.plain(self.trainer.total)
+        self._total = self.length.total
+        self._diagnosis = Diagnosis(self._total, self.run.metrics.lines())
 
     def go_on(self) -> bool:
         """Train to the end of the budget. Returns whether the end was reached."""
         trainer, state = self.trainer, self.trainer.state
         training = trainer.recipe.training
-        ticks = Boundaries(training.ticks, trainer.total)
-        snapshots = Boundaries(training.snapshots, trainer.total)
-        evaluations = Boundaries(self.evaluations, trainer.total)
+        total = self._total
+        ticks = self._boundaries(training.ticks)
+        snapshots = self._boundaries(training.snapshots)
+        evaluations = self._boundaries(self.evaluations)
         main = trainer.execution.main
         if state.images_seen == 0 and main:
             self._sample()
         saved_at = time.perf_counter()
         begun, begun_at = state.images_seen, time.perf_counter()
-        while state.images_seen < trainer.total:
+        while state.images_seen < total:
             before = state.images_seen
             values = trainer.step()
             now = time.perf_counter()
@@ -115,9 +122,13 @@ class Loop:
             if snapshot or stopping or late:
                 saved_at = time.perf_counter()
             begun_at += time.perf_counter() - now  # img/s means training, and nothing else
-            if stopping and state.images_seen < trainer.total:
+            if stopping and state.images_seen < total:
                 return False
         return True
+
+    def _boundaries(self, count: int) -> Boundaries:
+        assert self.length is not None
+        return Boundaries(count, self.length.begun, self.length.total)
 
     def _journal(
         self, values: dict[str, float], speed: float
@@ -190,17 +201,19 @@ class Boundaries:
 
     Args:
         count: how many parts; 0 for no boundary at all.
-        total: images in the run.
+        total: images in the run as it was begun.
+        end: images in the whole run, where it was extended: it goes on in parts of the same size.
     """
 
-    def __init__(self, count: int, total: int) -> None:
+    def __init__(self, count: int, total: int, end: int | None = None) -> None:
         self._count, self._total = count, total
+        self._end = total if end is None else end
 
     def crossed(self, before: int, after: int) -> bool:
         """Whether a boundary lies in (before, after]. The end is always one."""
         if self._count == 0:
             return False
-        return self._part(after) > self._part(before) or after >= self._total > before
+        return self._part(after) > self._part(before) or after >= self._end > before
 
     def _part(self, images: int) -> int:
         return math.floor(images * self._count / self._total)
