@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from pathlib import Path
 
 from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
 from facegan.apps.datasets import open_dataset
-from facegan.device import processes
-from facegan.errors import RunError, nearest
+from facegan.device import processes as joined
+from facegan.errors import DeviceError, RunError, nearest
 from facegan.loggers import Logger, choose
 from facegan.loggers.watching import Logging
 from facegan.recipe import Recipe
@@ -35,7 +36,7 @@ class Outcome:
         finished: whether the budget was spent; otherwise the same call goes on.
         images_seen: images shown to the discriminator so far.
         total: images in the whole run.
-        stopped_by: the signal's name, where one asked the run to stop.
+        stopped_by: the signal's name, where one asked the run to stop; None where a reporter did.
     """
 
     run: Path
@@ -53,6 +54,7 @@ def train(
     budget: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    processes: int = 1,
     mix: Sequence[str | Path] = (),
     start_from: str | Path | None = None,
     extend: Schedules = "keep",
@@ -77,6 +79,8 @@ def train(
         device: `auto`, `cpu`, `cuda`, `mps`.
         threads: of the processor, for each process; all cores by default, and on going on as
             many as the run began with.
+        processes: that share each batch, started on this machine for this run; 1 trains in this
+            process, or joins those that a launcher such as torchrun started.
         mix: further datasets, as many as `recipe.data.mix` has shares, in their order.
         start_from: a run's folder or a generator's file whose tensors the networks begin with,
             wherever names and shapes agree; asked for once, when the run begins.
@@ -99,14 +103,23 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     if budget is not None:
         recipe = recipe.with_budget(budget)
-    pack, others = open_dataset(data), [open_dataset(each) for each in mix]
+    if processes < 1:
+        raise DeviceError(f"{processes} processes cannot train.", "Give 1 or more.")
+    shown = reporter or LineReporter()
+    reporter = Reporters(Logging(choose(loggers), shown.say), shown)
     folder = RunDirectory(run)
+    if processes > 1 and "WORLD_SIZE" not in os.environ:
+        from facegan.apps.processes import train_in_processes
+
+        options = {"device": device, "threads": threads, "extend": extend, "data": str(data)}
+        options |= {"mix": [str(each) for each in mix]}
+        options |= {"start_from": None if start_from is None else str(start_from)}
+        return train_in_processes(processes, recipe, folder, reporter, **options)
+    pack, others = open_dataset(data), [open_dataset(each) for each in mix]
     if threads is None:
         threads = threads_before(folder)
-    with processes(device, threads) as execution:
+    with joined(device, threads) as execution:
         check_batch(recipe, execution)
-        reporter = reporter or LineReporter()
-        reporter = Reporters(Logging(choose(loggers), reporter.say), reporter)
         with folder.locked() if execution.main else nullcontext():
             feed = Feed.of(recipe, pack, execution, others)
             dataset = dataset_identity(pack.card, [other.card for other in others])

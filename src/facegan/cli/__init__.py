@@ -176,10 +176,6 @@ def train(
         return
     if run is None:
         raise click.UsageError("Missing option '--run': the folder to train in.")
-    if processes > 1 and "WORLD_SIZE" not in os.environ:
-        from facegan.cli.processes import run_processes
-
-        sys.exit(run_processes(processes, sys.argv[1:]))
     from facegan.apps.train import train as run_train
     from facegan.cli.terminal.train import make_reporter
 
@@ -190,6 +186,7 @@ def train(
             run,
             device=device,
             threads=threads,
+            processes=processes,
             mix=mix,
             start_from=start_from,
             extend=extend,
