@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from facegan.apps.data import progress_bar
 from facegan.apps.datasets import cache_folder
 from facegan.data.pack import Pack
 from facegan.evaluation.cache import FeatureCache, extract
@@ -30,6 +29,7 @@ from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.pixel_embedding import PixelEmbedding
 from facegan.evaluation.results import ScoreName
 from facegan.evaluation.scores import Scorer
+from facegan.progress import progress_bar
 from facegan.seeding import REAL_CHOICE, random
 from facegan.startup import tune_process
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from facegan.data.writer import PackWriter
+from facegan.training.reporter import Reporter
 
 # PyTorch, which no import above brings in, reads these when it starts. One thread each: the
 # tests' networks are tiny, and the number of threads is a condition of bit-for-bit equality.
@@ -151,7 +152,7 @@ def tiny() -> Callable[..., Any]:
     return make
 
 
-class Watcher:
+class Watcher(Reporter):
     """A reporter that records what it is told and asks the run to stop, as SIGTERM does.
 
     Args:
@@ -163,12 +164,6 @@ class Watcher:
         self.said: list[str] = []
         self.lines: list[dict[str, Any]] = []
         self.steps: list[tuple[int, dict[str, float]]] = []
-
-    def begin(self, *about: Any) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
 
     def step(self, images_seen: int, values: dict[str, float]) -> None:
         self.steps.append((images_seen, values))

@@ -32,6 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "runs",
         "generation",
         "editing training",
+        "loggers",
         "apps",
         "study",
         "report",

@@ -577,6 +577,7 @@ case("run-below-a-file", f"{TRAIN} recipe.toml/run", "recipe.toml", "in the way"
 case("run-where-none-can-be", f"{TRAIN} /proc/facegan", "/proc/facegan", "another", status=1)
 case("run-long-name", f"{TRAIN} {'x' * 300}", "xxx", "name", status=None)
 case("device-absent", f"{TRAIN} new --device cuda", "no CUDA device", "--device cpu")
+case("logger-unknown", f"{TRAIN} new --log tensorbord", "no logger 'tensorbord'", "tensorboard")
 case(
     "run-of-another-recipe",
     f"{TRAIN} run --set training.batch=16 --set method.loss=hinge",
@@ -592,10 +593,11 @@ case(
     "another --run folder",
 )
 case(
-    "run-of-another-budget",
-    f"{TRAIN} run --budget 1kimg",
-    "training.budget: 192img → 1kimg",
-    "another --run folder",
+    "run-of-a-smaller-budget",
+    f"{TRAIN} run --budget 100img",
+    "192img",
+    "100img is less",
+    "another run folder",
 )
 case(
     "run-of-another-dataset",

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from facegan.apps.trained_space import caveat
+from facegan.budget import parse_budget
 from facegan.data.pack import Pack
-from facegan.device import Execution
+from facegan.device import Execution, any_process
 from facegan.errors import RunError
 from facegan.models.file import GeneratorFile
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
+from facegan.runs.extension import (
+    Extension,
+    Length,
+    Schedules,
+    budget_of,
+    extended,
+    rewound,
+)
 from facegan.runs.provenance import provenance
 from facegan.runs.warm_start import WarmStart
 from facegan.training.feed import Feed
-from facegan.training.loop import Reporter
-from facegan.training.plan import Plan, choose_precision, make_plan, plan_evaluations
+from facegan.training.plan import choose_precision, make_plan, plan_evaluations
+from facegan.training.reporter import Reporter
 from facegan.training.state import TrainingState
 from facegan.training.watch import Measure
 
@@ -34,6 +43,7 @@ class Job:
         dataset: what the run says of its data.
         run: the folder.
         reporter: told what happens.
+        extend: what becomes of schedules where a run goes on with a larger budget.
     """
 
     recipe: Recipe
@@ -42,6 +52,7 @@ class Job:
     dataset: dict[str, Any]
     run: RunDirectory
     reporter: Reporter
+    extend: Schedules = "keep"
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,8 @@ class Ready:
 
     state: TrainingState
     execution: Execution
-    plan: Plan
+    length: Length
+    evaluations: int
     measure: Measure | None
 
 
@@ -80,7 +92,7 @@ def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Read
         }
         described = provenance(job.dataset, execution.described(), about, begun_from)
         job.run.begin(recipe, described)
-    return Ready(state, execution, plan, measure)
+    return Ready(state, execution, Length.plain(plan.images), plan.evaluations, measure)
 
 
 def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Ready:
@@ -94,12 +106,68 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
             "Leave --from out to go on, or give another --run folder to begin.",
         )
     execution = _as_before(before["execution"], execution, job.reporter)
-    images, evaluations = before["plan"]["images"], before["plan"].get("evaluations", 0)
-    plan = Plan(int(images), None, int(evaluations))
+    evaluations = int(before["plan"].get("evaluations", 0))
+    longer = _longer(job, execution, before)
     state = TrainingState(job.recipe, feed.spec, execution, feed.label_rows())
     _resume(run, state, execution, job.reporter)
-    unfinished = plan.evaluations and state.images_seen < plan.images
-    return Ready(state, execution, plan, _monitor(job, execution) if unfinished else None)
+    before = rewound(before, state.images_seen)
+    if longer is not None:
+        longer = replace(longer, images_seen=state.images_seen)
+        before = extended(before, longer)
+    any_process(False, execution)  # all have read what the main process now writes
+    if execution.main:
+        budget = budget_of(before, run.recipe().training.budget)
+        run.rewrite(run.recipe().with_budget(budget), before)
+        if longer is not None:
+            job.reporter.say(longer.said())
+    length = Length.of(before)
+    unfinished = evaluations and state.images_seen < length.total
+    measure = _monitor(job, execution) if unfinished else None
+    return Ready(state, execution, length, evaluations, measure)
+
+
+def _longer(job: Job, execution: Execution, before: dict[str, Any]) -> Extension | None:
+    """What another budget than the run's comes to; None where it is the same.
+
+    Raises:
+        RunError: where it is a smaller one.
+    """
+    recipe, total = job.recipe, int(before["plan"]["images"])
+    old = budget_of(before, job.run.recipe().training.budget)
+    was, wanted = parse_budget(old), parse_budget(recipe.training.budget)
+    if was == wanted:
+        return None
+    spec, feed = job.feed.spec, job.feed
+    if was.seconds is not None and wanted.seconds is not None:
+        if wanted.seconds < was.seconds:
+            raise _smaller(job, old, total)
+        # Time is given for the added part alone: what is done is not measured again.
+        more = f"{wanted.seconds - was.seconds:f}s"
+        added = make_plan(_added(recipe, job.extend).with_budget(more), spec, feed, execution)
+        images, speed = total + added.images, added.speed
+    else:
+        plan = make_plan(recipe, spec, feed, execution)
+        images, speed = plan.images, plan.speed
+    if images < total:
+        raise _smaller(job, old, total)
+    if images == total:
+        return None
+    return Extension(0, recipe.training.budget, images, old, total, job.extend, speed)
+
+
+def _added(recipe: Recipe, extend: Schedules) -> Recipe:
+    """What the added part trains: where stages keep their length, the last one."""
+    if extend == "stretch":
+        return recipe
+    return recipe.model_copy(update={"stages": recipe.stages[-1:]})
+
+
+def _smaller(job: Job, budget: str, total: int) -> RunError:
+    return RunError(
+        f"{job.run.path} has a budget of {budget} ({total / 1000:g} kimg), and "
+        f"{job.recipe.training.budget} is less.",
+        f"Give {budget} to go on or more to train longer, or another run folder to begin.",
+    )
 
 
 def _save(job: Job, state: TrainingState) -> None:

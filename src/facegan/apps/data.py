@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from facegan import portraits
@@ -20,8 +16,7 @@ from facegan.data.show import contact_sheet
 from facegan.errors import DataError
 from facegan.files import write_bytes
 from facegan.generation.png import png_bytes
-
-_PLAIN_EVERY = 5.0  # seconds
+from facegan.progress import progress_bar
 
 
 def import_pack(
@@ -106,35 +101,6 @@ def _crop(text: int | str) -> int | Literal["full"]:
     if text.isascii() and text.isdigit():
         return int(text)
     raise DataError(f"crop is {text!r}.", "Allowed: full, or a number of pixels such as 152.")
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then elsewhere; both on standard error."""
-    if not sys.stderr.isatty():
-        yield _plain_progress(what)
-        return
-    columns = (
-        TextColumn(what),
-        BarColumn(bar_width=32),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _plain_progress(what: str) -> Callable[[int, int], None]:
-    last = time.monotonic()
-
-    def report(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _PLAIN_EVERY:
-            last = time.monotonic()
-            print(f"{what} {done:,} of {total:,}", file=sys.stderr, flush=True)
-
-    return report
 
 
 def _print_outcome(pack: Pack) -> None:

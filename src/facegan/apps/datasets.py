@@ -37,7 +37,7 @@ def open_dataset(name_or_path: str | Path) -> Pack:
     if count < 2:
         raise DataError(f"{name_or_path}: {count} portraits are too few.", "Ask for 2 or more.")
     from facegan import portraits
-    from facegan.apps.data import progress_bar
+    from facegan.progress import progress_bar
 
     path = cache_folder() / f"portraits-v{portraits.VERSION}-{count}-{resolution}"
     if not path.exists():

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from facegan.apps.data import progress_bar
 from facegan.apps.datasets import open_dataset
 from facegan.apps.trained_space import ANOTHER, caveat, flattering
 from facegan.data.importer import import_images
@@ -31,6 +30,7 @@ from facegan.files import cache_folder, new_folder
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.png import png_bytes
 from facegan.models.store import find_source
+from facegan.progress import progress_bar
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.directory import RunDirectory
 from facegan.seeding import REAL_CHOICE, random

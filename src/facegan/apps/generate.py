@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from facegan.apps.data import progress_bar
 from facegan.data.grid import grid as lay_out
 from facegan.device import Precision
 from facegan.errors import FaceganError
 from facegan.generation.background import in_background
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.png import save_png
+from facegan.progress import progress_bar
 
 # Each file is forced to the disk on its own. Most of that is waiting, and disks take several
 # files in the time of one.

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from facegan.apps.data import progress_bar
 from facegan.apps.datasets import open_dataset
 from facegan.data.importer import DROPPED
 from facegan.data.pack import Pack
@@ -18,6 +17,7 @@ from facegan.data.writer import PackWriter
 from facegan.device import choose_device
 from facegan.errors import DataError, storage
 from facegan.evaluation.attributes import FEWEST, AttributeReader
+from facegan.progress import progress_bar
 
 _BATCH = 64
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from facegan.apps.data import progress_bar
 from facegan.apps.trained_space import caveat
 from facegan.data.pack import Pack
 from facegan.data.pixels import Pixels
@@ -18,6 +17,7 @@ from facegan.evaluation.wording import ratio, told
 from facegan.files import cache_folder
 from facegan.generation.samples import pictures
 from facegan.networks.interfaces import Generator
+from facegan.progress import progress_bar
 from facegan.recipe import Recipe
 from facegan.runs.best import Best
 from facegan.training.watch import Measured
@@ -56,7 +56,8 @@ class Monitor:
         evaluation = self._judge.judge(images, said, training=True).evaluation
         evaluation = evaluation.model_copy(update={"caveat": self._caveat})
         line = evaluation.line(images_seen)
-        return Measured(line, _best(evaluation, images_seen), in_a_line(evaluation))
+        best, said = _best(evaluation, images_seen), in_a_line(evaluation)
+        return Measured(line, best, said, _scores(evaluation))
 
 
 def enough_for(pack: Pack) -> bool:
@@ -75,6 +76,12 @@ def in_a_line(evaluation: Evaluation) -> str:
         words.append(f"coverage {space.scores['coverage'].generated.value:.2f}")
     words.append(f"{space.extractor}, n {evaluation.n_fake:,}")
     return "; ".join(words)
+
+
+def _scores(evaluation: Evaluation) -> dict[str, float]:
+    """Of the generated pictures, by name."""
+    found = evaluation.features[0].scores
+    return {f"evaluation/{name}": score.generated.value for name, score in found.items()}
 
 
 def _best(evaluation: Evaluation, images_seen: int) -> Best:

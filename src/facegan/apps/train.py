@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -9,14 +10,19 @@ from pathlib import Path
 
 from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
 from facegan.apps.datasets import open_dataset
-from facegan.device import processes
+from facegan.device import processes as joined
+from facegan.errors import DeviceError, RunError, nearest
+from facegan.loggers import Logger, choose
+from facegan.loggers.watching import Logging
 from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
+from facegan.runs.extension import SCHEDULES, Schedules
 from facegan.runs.provenance import dataset_identity
 from facegan.training.feed import Feed
-from facegan.training.loop import Loop, Reporter
+from facegan.training.loop import Loop
 from facegan.training.plan import check_batch
 from facegan.training.probe import Probe
+from facegan.training.reporter import LineReporter, Reporter, Reporters
 from facegan.training.signals import stop_on_signals
 from facegan.training.step import Trainer
 
@@ -30,7 +36,7 @@ class Outcome:
         finished: whether the budget was spent; otherwise the same call goes on.
         images_seen: images shown to the discriminator so far.
         total: images in the whole run.
-        stopped_by: the signal's name, where one asked the run to stop.
+        stopped_by: the signal's name, where one asked the run to stop; None where a reporter did.
     """
 
     run: Path
@@ -48,62 +54,87 @@ def train(
     budget: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    processes: int = 1,
     mix: Sequence[str | Path] = (),
     start_from: str | Path | None = None,
+    extend: Schedules = "keep",
+    loggers: Sequence[str | Logger] | None = None,
     reporter: Reporter | None = None,
 ) -> Outcome:
     """Train, or go on training, until the budget is spent.
 
     A folder that already holds a run of the same recipe and dataset is continued from its
-    last whole checkpoint, and ends with the same weights as if it had never stopped.
+    last whole checkpoint, and ends with the same weights as if it had never stopped. With a
+    larger budget than before it goes on beyond its end, and its provenance says so. Schedules
+    that are constant from there on, or kept, then give bit for bit what the larger budget would
+    have given at once: see `extend`.
 
     Args:
         recipe: a Recipe, a shipped recipe's name, or a TOML file.
         data: a pack's folder, or `portraits`.
         run: the run's folder.
-        budget: replaces the recipe's: `200kimg`, `10min`, `2h`.
+        budget: replaces the recipe's: `200kimg`, `10min`, `2h`. Of a run that goes on, it may be
+            larger than before, not smaller. More time is turned into images anew, for the part
+            that is added.
         device: `auto`, `cpu`, `cuda`, `mps`.
         threads: of the processor, for each process; all cores by default, and on going on as
             many as the run began with.
+        processes: that share each batch, started on this machine for this run; 1 trains in this
+            process, or joins those that a launcher such as torchrun started.
         mix: further datasets, as many as `recipe.data.mix` has shares, in their order.
         start_from: a run's folder or a generator's file whose tensors the networks begin with,
             wherever names and shapes agree; asked for once, when the run begins.
-        reporter: told what happens; prints plain lines by default.
+        extend: where the budget is larger than before. `keep`: schedules and stages keep the length
+            that they had in images, and stay at their last values after it. `stretch`: from here
+            on they run over the whole, longer run, so that rates which had fallen rise again.
+        loggers: where curves and sample grids go besides the run's folder: names of
+            `facegan.loggers.LOGGERS`, or objects; by default TensorBoard where it is installed.
+        reporter: told what happens, and may stop the run; prints plain lines by default.
 
     Raises:
-        RecipeError, DataError, RunError: for what cannot be used.
+        RecipeError, DataError, RunError: for what cannot be used; a logger that is not
+            installed is one of it.
         DeviceError: for a device, or a number of processes or threads, that is not there.
         TrainingError: if the numbers diverge.
         StorageError: if the disk is full or not writable.
     """
+    if extend not in SCHEDULES:
+        raise RunError(f"extend is {extend!r}.", nearest(str(extend), SCHEDULES))
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     if budget is not None:
         recipe = recipe.with_budget(budget)
-    pack, others = open_dataset(data), [open_dataset(each) for each in mix]
+    if processes < 1:
+        raise DeviceError(f"{processes} processes cannot train.", "Give 1 or more.")
+    shown = reporter or LineReporter()
+    reporter = Reporters(Logging(choose(loggers), shown.say), shown)
     folder = RunDirectory(run)
+    if processes > 1 and "WORLD_SIZE" not in os.environ:
+        from facegan.apps.processes import train_in_processes
+
+        options = {"device": device, "threads": threads, "extend": extend, "data": str(data)}
+        options |= {"mix": [str(each) for each in mix]}
+        options |= {"start_from": None if start_from is None else str(start_from)}
+        return train_in_processes(processes, recipe, folder, reporter, **options)
+    pack, others = open_dataset(data), [open_dataset(each) for each in mix]
     if threads is None:
         threads = threads_before(folder)
-    with processes(device, threads) as execution:
+    with joined(device, threads) as execution:
         check_batch(recipe, execution)
-        if reporter is None:
-            from facegan.cli.terminal.train import LineReporter
-
-            reporter = LineReporter()
         with folder.locked() if execution.main else nullcontext():
             feed = Feed.of(recipe, pack, execution, others)
             dataset = dataset_identity(pack.card, [other.card for other in others])
-            job = Job(recipe, pack, feed, dataset, folder, reporter)
+            job = Job(recipe, pack, feed, dataset, folder, reporter, extend)
             ready = go_on(job, execution, start_from) if folder.started else None
             return _train(job, ready or begin(job, execution, start_from))
 
 
 def _train(job: Job, ready: Ready) -> Outcome:
     recipe, run, reporter, state = job.recipe, job.run, job.reporter, ready.state
-    trainer = Trainer(recipe, state, job.feed, ready.execution, ready.plan.images)
+    trainer = Trainer(recipe, state, job.feed, ready.execution, ready.length.schedules)
     probe = None
     if ready.execution.main:
         probe = Probe(job.pack, job.feed.spec, job.feed.pixels, ready.execution)
-    with stop_on_signals() as stop, _watching(reporter, recipe, run, trainer):
+    with stop_on_signals() as stop, _watching(reporter, recipe, run, trainer, ready.length.total):
         finished = Loop(
             trainer,
             run,
@@ -113,20 +144,21 @@ def _train(job: Job, ready: Ready) -> Outcome:
             stop,
             probe,
             ready.measure,
-            ready.plan.evaluations,
+            ready.evaluations,
+            ready.length,
         ).go_on()
-    return Outcome(run.path, finished, state.images_seen, ready.plan.images, stop.signal)
+    return Outcome(run.path, finished, state.images_seen, ready.length.total, stop.signal)
 
 
 @contextmanager
 def _watching(
-    reporter: Reporter, recipe: Recipe, run: RunDirectory, trainer: Trainer
+    reporter: Reporter, recipe: Recipe, run: RunDirectory, trainer: Trainer, total: int
 ) -> Iterator[None]:
     """Let a reporter with a live display open and close it."""
     if not trainer.execution.main:
         yield
         return
-    reporter.begin(recipe, run, trainer.total, trainer.state.images_seen, trainer.execution)
+    reporter.begin(recipe, run, total, trainer.state.images_seen, trainer.execution)
     try:
         yield
     finally:

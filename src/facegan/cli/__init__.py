@@ -21,6 +21,8 @@ from facegan.cli.models import models
 from facegan.cli.recipes import recipes
 from facegan.cli.study import study
 from facegan.errors import FaceganError, printable
+from facegan.loggers import LOGGERS
+from facegan.runs.extension import SCHEDULES, Schedules
 from facegan.version import __version__
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -110,6 +112,21 @@ cli.add_command(recipes)
     "--threads", type=int, help="Of the processor, for each process.  [default: all cores]"
 )
 @click.option(
+    "--extend",
+    type=click.Choice(SCHEDULES),
+    default="keep",
+    show_default=True,
+    help="With a larger budget than before, schedules keep their length or are stretched.",
+)
+@click.option(
+    "--log",
+    "loggers",
+    multiple=True,
+    metavar="TRACKER",
+    help=f"Send curves and sample grids to {', '.join(LOGGERS)}, or none.  "
+    "[default: tensorboard, where installed]",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Print recipe, sizes, memory and time; train nothing."
 )
 @click.option("--profile", is_flag=True, help="Print where a step's time goes; keep nothing of it.")
@@ -124,16 +141,20 @@ def train(
     device: str,
     processes: int,
     threads: int | None,
+    extend: Schedules,
+    loggers: tuple[str, ...],
     dry_run: bool,
     profile: bool,
 ) -> None:
     """Train RECIPE (a name from 'facegan recipes', or a TOML file).
 
-    The same command again goes on where an interrupted run was saved.
+    The same command again goes on where an interrupted run was saved; with a larger budget, it
+    goes on beyond the end.
 
     \b
     Example: facegan train dcgan --data faces --run runs/a --budget 10min
     Example: facegan train dcgan --data faces --run runs/b --from runs/a
+    Example: facegan train dcgan --data faces --run runs/a --log tensorboard --log wandb
     Example: facegan train dcgan --data faces --run runs/c --mix portraits --set data.mix=[0.3]
     """
     from facegan.recipe import Recipe
@@ -155,10 +176,6 @@ def train(
         return
     if run is None:
         raise click.UsageError("Missing option '--run': the folder to train in.")
-    if processes > 1 and "WORLD_SIZE" not in os.environ:
-        from facegan.cli.processes import run_processes
-
-        sys.exit(run_processes(processes, sys.argv[1:]))
     from facegan.apps.train import train as run_train
     from facegan.cli.terminal.train import make_reporter
 
@@ -169,8 +186,11 @@ def train(
             run,
             device=device,
             threads=threads,
+            processes=processes,
             mix=mix,
             start_from=start_from,
+            extend=extend,
+            loggers=[] if "none" in loggers else list(loggers) or None,
             reporter=make_reporter(),
         )
     )

@@ -15,7 +15,7 @@ from facegan.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
     from facegan.apps.train import Outcome
-    from facegan.training.loop import Reporter
+    from facegan.training.reporter import Reporter
 
 RECIPE = "portraits-demo"
 _GRID = 8

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from facegan.apps.data import progress_bar
 from facegan.data.writer import PackWriter
 from facegan.errors import DataError
 from facegan.files import sha256
 from facegan.generation.background import in_background
 from facegan.generation.generator import OpenGenerator
+from facegan.progress import progress_bar
 
 # Groups of pictures that may wait for the disk.
 _WAITING = 4

@@ -56,7 +56,7 @@ def compare(runs: Sequence[str | Path], out: str | Path, *, real: bool = True) -
         RunError: where no run was begun, or its recipe or provenance cannot be read.
         StorageError: if the page cannot be written.
     """
-    from facegan.apps.data import progress_bar
+    from facegan.progress import progress_bar
     from facegan.report.comparison_page import comparison_page
 
     folders = [Path(run).resolve() for run in runs]

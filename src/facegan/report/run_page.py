@@ -33,7 +33,7 @@ def run_page(reading: Reading, real: bool = True) -> str:
         real: whether real faces, and the names of real people, may be in it.
     """
     found = tracks(reading.evaluations)
-    stages = _stages(reading.recipe, reading.total)
+    stages = _stages(reading.recipe, reading.length.schedules, reading.total)
     frames = filmstrip(reading.run.samples)
     starts = [stage.begin for stage in stages[1:]]
     plots = journal_plots(reading.ticks, reading.probes, reading.timing, reading.total, starts)
@@ -258,8 +258,9 @@ class _Stage:
         return f"{kimg(self.begin)} to {kimg(self.end)} kimg"
 
 
-def _stages(recipe: Recipe, total: int) -> list[_Stage]:
-    bounds = [*(round(total * start) for start in stage_starts(recipe.stages)), total]
+def _stages(recipe: Recipe, schedules: int, total: int) -> list[_Stage]:
+    """The stages, which divide the images over which schedules run; the last goes on to the end."""
+    bounds = [*(round(schedules * start) for start in stage_starts(recipe.stages)), total]
     stages = []
     for stage, (begin, end) in zip(recipe.stages, pairwise(bounds), strict=True):
         values = stage.model_dump(mode="json")
@@ -286,6 +287,7 @@ def made_with(reading: Reading) -> list[tuple[str, str]]:
     rows += reading.execution.items()
     if warm := part(provenance, "warm_start"):
         rows.append(("began_with", f"{warm.get('source')} (SHA-256 {warm.get('sha256')})"))
+    rows += [("longer", each.said()) for each in reading.extensions]
     return [
         (str(key).replace("_", " "), "not known" if value is None else str(value))
         for key, value in rows
@@ -304,6 +306,7 @@ def commands_of(reading: Reading) -> list[Command]:
         whole(reading.execution.get("world")),
         full[-1] if full else None,
         part(reading.provenance, "warm_start").get("source"),
+        reading.extensions,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
 from facegan.evaluation.results import Evaluation
 from facegan.recipe import Recipe, difference, recipe_names
+from facegan.runs.extension import Extension
 
 # Beyond this many --set, or characters in one, the recipe's own file is easier to read.
 _MOST_SETTINGS = 12
@@ -40,6 +41,7 @@ def commands(
     processes: int = 1,
     measured: Evaluation | None = None,
     start_from: str | None = None,
+    extended: Sequence[Extension] = (),
 ) -> list[Command]:
     """What to type to make the datasets (where drawn), the same run, scores and pictures.
 
@@ -53,6 +55,7 @@ def commands(
         processes: that shared each batch.
         measured: an evaluation of the trained generator, to measure the same again.
         start_from: the model whose weights the run began with, as it was given.
+        extended: each time that it was given a larger budget.
     """
     found, packs = [], []
     for each, name in zip([dataset, *mixed_in(dataset)], _names(dataset), strict=True):
@@ -68,10 +71,15 @@ def commands(
     parts += [f"--mix {other}" for other in packs[1:]]
     if start_from is not None:
         parts.append(f"--from {shlex.quote(start_from)}")
-    parts += ["--run", shlex.quote(again), f"--budget {images / 1000:.15g}kimg"]
-    if processes > 1:
-        parts.append(f"--processes {processes}")
-    found.append(Command("Train the same run again, in a new folder", " ".join(parts)))
+    parts += ["--run", shlex.quote(again)]
+    shared = [f"--processes {processes}"] if processes > 1 else []
+    first = extended[0].images_before if extended else images
+    line = " ".join([*parts, _budget(first), *shared])
+    found.append(Command("Train the same run again, in a new folder", line))
+    for each in extended:
+        longer = [_budget(each.images), f"--extend {each.schedules}"]
+        at = f"Train it for longer, as this run was at {each.images_seen / 1000:g} kimg"
+        found.append(Command(at, " ".join([*parts, *longer, *shared])))
     if measured is not None:
         found.append(Command("Measure it the same way", _measure(measured, run, pack)))
     found.append(
@@ -81,6 +89,10 @@ def commands(
         )
     )
     return found
+
+
+def _budget(images: int) -> str:
+    return f"--budget {images / 1000:.15g}kimg"
 
 
 def mixed_in(dataset: dict[str, Any]) -> list[dict[str, Any]]:

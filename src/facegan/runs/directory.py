@@ -75,15 +75,24 @@ class RunDirectory:
         write_json(self.provenance_file, provenance)
         write_text(self.recipe_file, recipe.to_toml())
 
+    def rewrite(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
+        """Write what changed as the run goes on. The provenance alone decides what the run is."""
+        if provenance != self.provenance():
+            write_json(self.provenance_file, provenance)
+        if recipe != self.recipe():
+            write_text(self.recipe_file, recipe.to_toml())
+
     def check_same(self, recipe: Recipe, dataset: Mapping[str, Any]) -> None:
         """Refuse to go on with another recipe or another dataset, showing the difference.
+
+        The budget may be another one: see `facegan.runs.extension`.
 
         Args:
             recipe: to go on with.
             dataset: what `facegan.runs.provenance.dataset_identity` says of the data.
         """
         changes = difference(self.recipe(), recipe)
-        if changes:
+        if any(not change.startswith("training.budget:") for change in changes):
             raise RunError(
                 f"{self.path} was begun with another recipe:\n  " + "\n  ".join(changes),
                 "Give the same recipe and settings to go on, or another --run folder to begin.",

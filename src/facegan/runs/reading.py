@@ -17,6 +17,7 @@ from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.best import Best, read_best
 from facegan.runs.directory import RunDirectory
+from facegan.runs.extension import Extension, Length, extensions
 from facegan.runs.journal import Journal
 
 if TYPE_CHECKING:
@@ -93,6 +94,17 @@ class Reading:
     def execution(self) -> dict[str, Any]:
         """Device, precision, threads, processes."""
         return part(self.provenance, "execution")
+
+    @property
+    def extensions(self) -> list[Extension]:
+        """Each time that it was given a larger budget."""
+        return extensions(self.provenance)
+
+    @property
+    def length(self) -> Length:
+        """How long it is, and its schedules are."""
+        length = Length.plain(self.total)
+        return Length.of(self.provenance) if self.extensions else length
 
     @property
     def finished(self) -> bool:

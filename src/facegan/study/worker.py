@@ -76,6 +76,7 @@ def _performed(trial: TrialFolder, spec: TrialSpec) -> TrialResult | None:
             trial.pretraining,
             device=spec.device,
             threads=spec.threads,
+            loggers=(),
         )
         if not first.finished:
             return None
@@ -87,6 +88,7 @@ def _performed(trial: TrialFolder, spec: TrialSpec) -> TrialResult | None:
         start_from=trial.pretraining if spec.pretraining is not None else None,
         device=spec.device,
         threads=spec.threads,
+        loggers=(),
     )
     if not outcome.finished:
         return None

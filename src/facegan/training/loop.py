@@ -10,51 +10,31 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from facegan.data.grid import grid
 from facegan.data.pixels import Pixels
-from facegan.device import Execution, any_process
+from facegan.device import any_process
 from facegan.generation.png import save_png
 from facegan.generation.samples import pictures
 from facegan.models.file import GeneratorFile
-from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.best import keep_best
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.diagnosis import Diagnosis
 from facegan.runs.directory import RunDirectory
+from facegan.runs.extension import Length
 from facegan.training.finite import require_finite_weights
 from facegan.training.probe import Probe
+from facegan.training.reporter import Reporter
 from facegan.training.step import Trainer
 from facegan.training.watch import Measure
 
 GRID_SEEDS = range(64)
 # Beside the snapshots, which follow the budget, so that a crash in a long run costs little.
 _CHECKPOINT_SECONDS = 600.0
-
-
-class Reporter(Protocol):
-    """Whoever watches a run. Only the main process has one that is called."""
-
-    def begin(
-        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
-    ) -> None:
-        """Before the first step."""
-
-    def end(self) -> None:
-        """After the last step, whatever ended it."""
-
-    def step(self, images_seen: int, values: dict[str, float]) -> None:
-        """After every step."""
-
-    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """After every line of the journal."""
-
-    def say(self, message: str) -> None:
-        """Something worth a sentence."""
 
 
 @dataclass
@@ -71,7 +51,8 @@ class Loop:
         probe: looks at the two players at each snapshot; None in all processes but the main
             one.
         measure: measures the averaged generator; None in all processes but the main one.
-        evaluations: how often it does so, evenly over the run.
+        evaluations: how often it does so, evenly over the run as it was begun.
+        length: of the run; as long as the trainer's schedules by default.
     """
 
     trainer: Trainer
@@ -83,6 +64,8 @@ class Loop:
     probe: Probe | None = None
     measure: Measure | None = None
     evaluations: int = 0
+    length: Length | None = None
+    _total: int = field(init=False)
     _begun_at: float = field(init=False)
     _diagnosis: Diagnosis = field(init=False)
 
@@ -91,21 +74,24 @@ class Loop:
         earlier = self.run.timing.lines()
         self._begun_at = time.perf_counter() - (earlier[-1]["seconds"] if earlier else 0.0)
         # What it finds in these lines was said before.
-        self._diagnosis = Diagnosis(self.trainer.total, self.run.metrics.lines())
+        self.length = self.length or Length.plain(self.trainer.total)
+        self._total = self.length.total
+        self._diagnosis = Diagnosis(self._total, self.run.metrics.lines())
 
     def go_on(self) -> bool:
         """Train to the end of the budget. Returns whether the end was reached."""
         trainer, state = self.trainer, self.trainer.state
         training = trainer.recipe.training
-        ticks = Boundaries(training.ticks, trainer.total)
-        snapshots = Boundaries(training.snapshots, trainer.total)
-        evaluations = Boundaries(self.evaluations, trainer.total)
+        total = self._total
+        ticks = self._boundaries(training.ticks)
+        snapshots = self._boundaries(training.snapshots)
+        evaluations = self._boundaries(self.evaluations)
         main = trainer.execution.main
         if state.images_seen == 0 and main:
             self._sample()
         saved_at = time.perf_counter()
         begun, begun_at = state.images_seen, time.perf_counter()
-        while state.images_seen < trainer.total:
+        while state.images_seen < total:
             before = state.images_seen
             values = trainer.step()
             now = time.perf_counter()
@@ -114,7 +100,8 @@ class Loop:
             tick = ticks.crossed(before, state.images_seen)
             snapshot = snapshots.crossed(before, state.images_seen)
             evaluation = evaluations.crossed(before, state.images_seen)
-            stopping = any_process(self.stop(), trainer.execution)
+            wanted = self.stop() or (main and self.reporter.should_stop())
+            stopping = any_process(wanted, trainer.execution)
             late = any_process(now - saved_at > _CHECKPOINT_SECONDS, trainer.execution)
             if tick or snapshot or evaluation or stopping or late:
                 values |= trainer.look()
@@ -135,9 +122,13 @@ class Loop:
             if snapshot or stopping or late:
                 saved_at = time.perf_counter()
             begun_at += time.perf_counter() - now  # img/s means training, and nothing else
-            if stopping and state.images_seen < trainer.total:
+            if stopping and state.images_seen < total:
                 return False
         return True
+
+    def _boundaries(self, count: int) -> Boundaries:
+        assert self.length is not None
+        return Boundaries(count, self.length.begun, self.length.total)
 
     def _journal(
         self, values: dict[str, float], speed: float
@@ -159,8 +150,10 @@ class Loop:
 
     def _look(self, images: np.ndarray) -> None:
         if self.probe is not None:
+            images_seen = self.trainer.state.images_seen
             found = self.probe.measure(self.trainer.state, images)
-            self._enter({"images_seen": self.trainer.state.images_seen} | found)
+            self._enter({"images_seen": images_seen} | found)
+            self.reporter.measured(images_seen, found)
 
     def _sample(self) -> np.ndarray:
         """Write the sample grid; its pictures, uint8 [64, H, W, C]."""
@@ -168,7 +161,9 @@ class Loop:
         images = np.concatenate(list(pictures(state.average, self.pixels, GRID_SEEDS)))
         name = f"{folder_name(state.images_seen)}.png"
         about = {"recipe": self.trainer.recipe.name, "kimg": f"{state.images_seen / 1000:g}"}
-        save_png(self.run.samples / name, grid(images), seeds=GRID_SEEDS, model=about)
+        sheet = grid(images)
+        save_png(self.run.samples / name, sheet, seeds=GRID_SEEDS, model=about)
+        self.reporter.samples(state.images_seen, sheet)
         return images
 
     def _measure(self) -> None:
@@ -178,6 +173,7 @@ class Loop:
         state = self.trainer.state
         found = self.measure(state.average, state.images_seen)
         self._enter(found.line)
+        self.reporter.measured(state.images_seen, found.scores)
         kept = keep_best(self.run, found.best, self._generator())
         best = ", the best so far" if kept else ""
         self.reporter.say(f"{state.images_seen / 1000:g} kimg: {found.said}{best}")
@@ -205,17 +201,19 @@ class Boundaries:
 
     Args:
         count: how many parts; 0 for no boundary at all.
-        total: images in the run.
+        total: images in the run as it was begun.
+        end: images in the whole run, where it was extended: it goes on in parts of the same size.
     """
 
-    def __init__(self, count: int, total: int) -> None:
+    def __init__(self, count: int, total: int, end: int | None = None) -> None:
         self._count, self._total = count, total
+        self._end = total if end is None else end
 
     def crossed(self, before: int, after: int) -> bool:
         """Whether a boundary lies in (before, after]. The end is always one."""
         if self._count == 0:
             return False
-        return self._part(after) > self._part(before) or after >= self._total > before
+        return self._part(after) > self._part(before) or after >= self._end > before
 
     def _part(self, images: int) -> int:
         return math.floor(images * self._count / self._total)

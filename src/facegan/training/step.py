@@ -39,7 +39,7 @@ class Trainer:
         state: what changes.
         feed: the real images.
         execution: where and how.
-        total: images in the whole run, for schedules.
+        total: images over which schedules run; after them they stay at their last values.
         looks_every: steps after which their values are looked at; as the device asks by default.
     """
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -15,68 +13,15 @@ from facegan.apps.recipes import DEFAULT_RESOLUTION, Forecast, Listed
 from facegan.device import Execution
 from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
-from facegan.training.loop import Reporter
+from facegan.training.reporter import LineReporter, Reporter, clock, in_brief, summary
 
 
 def make_reporter() -> Reporter:
-    """The one that fits where the output goes, with TensorBoard beside it where installed."""
-    shown: Reporter = LiveReporter() if sys.stderr.isatty() else LineReporter()
-    if importlib.util.find_spec("tensorboard") is not None:
-        return Both(shown, TensorBoardReporter())
-    return shown
+    """The one that fits where the output goes."""
+    return LiveReporter() if sys.stderr.isatty() else LineReporter()
 
 
-def summary(
-    recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
-) -> str:
-    """The line before the first step."""
-    how = f"{execution.device.type}, {execution.precision}"
-    if execution.channels_last:
-        how += ", channels_last"
-    if execution.world > 1:
-        how += f", {execution.world} processes"
-    begun = f"{images_seen / 1000:g} of " if images_seen else ""
-    return f"{recipe.name} → {run.path}: {begun}{total / 1000:g} kimg on {how}"
-
-
-class LineReporter:
-    """One line for each tick, for files and pipes.
-
-    Args:
-        stream: where to; standard error by default, which keeps standard output for results.
-    """
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream
-        self._total = 0
-
-    def begin(
-        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
-    ) -> None:
-        """Print what is about to run."""
-        self._total = total
-        self.say(summary(recipe, run, total, images_seen, execution))
-
-    def end(self) -> None:
-        """Nothing to close."""
-
-    def step(self, images_seen: int, values: dict[str, float]) -> None:
-        """Nothing: ticks are enough."""
-
-    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """Print the line of the journal."""
-        seen, speed = line["images_seen"], timing["img_per_s"]
-        left = (self._total - seen) / speed if speed > 0 else 0.0
-        self.say(
-            f"{seen / 1000:9.3f} kimg  {speed:6.1f} img/s  {_duration(left)} left  {_brief(line)}"
-        )
-
-    def say(self, message: str) -> None:
-        """Print."""
-        print(message, file=self._stream or sys.stderr, flush=True)
-
-
-class LiveReporter:
+class LiveReporter(Reporter):
     """A progress bar with the latest values under it."""
 
     def __init__(self) -> None:
@@ -118,85 +63,12 @@ class LiveReporter:
             completed=images_seen,
             kimg=f"{images_seen / 1000:.1f}/{(task.total or 0) / 1000:g} kimg",
             speed=speed,
-            values=_brief(values),
+            values=in_brief(values),
         )
-
-    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """Nothing: every step is shown."""
 
     def say(self, message: str) -> None:
         """Print above the bar."""
         self._console.print(message, highlight=False, markup=False)
-
-
-class TensorBoardReporter:
-    """Event files in the run's folder `tensorboard`, keyed by images seen."""
-
-    def __init__(self) -> None:
-        self._writer: Any = None
-        self._place = ("", 0)
-
-    def begin(
-        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
-    ) -> None:
-        """Note where to write: a run that is finished already gets no further file."""
-        self._place = (str(run.path / "tensorboard"), images_seen + 1)
-
-    def end(self) -> None:
-        """Close the event file."""
-        if self._writer is not None:
-            self._writer.close()
-
-    def step(self, images_seen: int, values: dict[str, float]) -> None:
-        """Nothing: ticks are enough."""
-
-    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """One point on every curve, hiding what an interrupted part wrote beyond it."""
-        if self._writer is None:
-            from torch.utils.tensorboard.writer import SummaryWriter
-
-            folder, from_here = self._place
-            self._writer = SummaryWriter(folder, purge_step=from_here)
-        for name, value in (line | timing).items():
-            if name != "images_seen":
-                self._writer.add_scalar(name, value, line["images_seen"])
-
-    def say(self, message: str) -> None:
-        """Nothing."""
-
-
-class Both:
-    """Two reporters as one."""
-
-    def __init__(self, *reporters: Reporter) -> None:
-        self._reporters = reporters
-
-    def begin(
-        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
-    ) -> None:
-        """Pass on."""
-        for reporter in self._reporters:
-            reporter.begin(recipe, run, total, images_seen, execution)
-
-    def end(self) -> None:
-        """Pass on."""
-        for reporter in self._reporters:
-            reporter.end()
-
-    def step(self, images_seen: int, values: dict[str, float]) -> None:
-        """Pass on."""
-        for reporter in self._reporters:
-            reporter.step(images_seen, values)
-
-    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """Pass on."""
-        for reporter in self._reporters:
-            reporter.tick(line, timing)
-
-    def say(self, message: str) -> None:
-        """Pass on."""
-        for reporter in self._reporters:
-            reporter.say(message)
 
 
 def print_recipes(listed: list[Listed], resolution: int) -> None:
@@ -259,28 +131,6 @@ def print_forecast(forecast: Forecast) -> None:
     table.add_row("computes on", how)
     table.add_row("peak memory", f"{forecast.memory / 2**20:,.0f} MiB (measured over a few steps)")
     table.add_row("speed", f"{forecast.img_per_s:.0f} img/s (measured over a few steps)")
-    length = f"{forecast.images / 1000:g} kimg in {_duration(forecast.seconds)}"
+    length = f"{forecast.images / 1000:g} kimg in {clock(forecast.seconds)}"
     table.add_row("would train", f"{length}, plus {forecast.recipe.training.snapshots} snapshots")
     Console().print(table)
-
-
-# Journal names → what fits on a line.
-_BRIEF = {
-    "discriminator/adversarial": "loss D",
-    "generator/adversarial": "G",
-    "discriminator/penalty": "penalty",
-    "logits_real": "logits real",
-    "logits_fake": "fake",
-    "discriminator/gradient_norm": "|∇| D",
-    "generator/gradient_norm": "G",
-}
-
-
-def _brief(values: dict[str, Any]) -> str:
-    return "  ".join(f"{short} {values[k]:.3g}" for k, short in _BRIEF.items() if k in values)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

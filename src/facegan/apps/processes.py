@@ -1,0 +1,327 @@
+"""Training shared by several processes of this machine, started and watched from one.
+
+`train(…, processes=N)` starts `python -m facegan.apps.processes` N times, connected as torchrun
+would connect them, and is told by the main one what happens, line by line. So reporters, loggers
+and errors are those of whoever called, in a script, a notebook or the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from facegan import errors
+from facegan.errors import FaceganError, TrainingError
+from facegan.training.reporter import Reporter
+from facegan.training.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from facegan.apps.train import Outcome
+    from facegan.device import Execution
+    from facegan.recipe import Recipe
+    from facegan.runs.directory import RunDirectory
+
+# Those that were asked to stop are saving; those that wait for a dead one never end.
+_GRACE_SECONDS = 30.0
+
+
+def train_in_processes(
+    count: int, recipe: Recipe, run: RunDirectory, reporter: Reporter, **options: Any
+) -> Outcome:
+    """Train in `count` processes, and pass on what the main one tells.
+
+    Ctrl-C and SIGTERM, and a reporter that wants to stop, ask all of them to save and leave. They
+    do so too when this process dies.
+
+    Args:
+        count: how many.
+        recipe: what to train.
+        run: the run's folder.
+        reporter: told what happens, in this process.
+        **options: of `facegan.train`, as plain values.
+
+    Raises:
+        FaceganError: what the main one raised.
+        TrainingError: where one of them died.
+    """
+    job = {**options, "run": str(run.path), "recipe": recipe.to_toml()}
+    with stop_on_signals() as stop:
+        group = _Group(count, json.dumps(job), stop)
+        told = _Told(recipe, run, reporter, group.ask_to_stop)
+        try:
+            for line in group.events:
+                told.take(json.loads(line))
+            statuses = group.wait()
+        finally:
+            group.kill()
+            told.end()
+        if told.error is not None:
+            raise told.error
+        if told.outcome is None or any(statuses):
+            _explain(stop.signal, statuses)
+        outcome = told.outcome
+    assert outcome is not None
+    outcome["run"] = Path(outcome["run"])
+    # What they were told by this process is not what this process was told.
+    outcome["stopped_by"] = stop.signal
+    from facegan.apps.train import Outcome
+
+    return Outcome(**outcome)
+
+
+def _explain(stopped_by: str | None, statuses: list[int]) -> None:
+    """Raise for processes that did not say how they ended."""
+    if stopped_by == "SIGINT":
+        raise KeyboardInterrupt  # before any of them listened
+    if stopped_by is not None:
+        raise SystemExit(128 + signal.Signals[stopped_by])
+    shown = ", ".join(map(str, statuses))
+    raise TrainingError(
+        f"Of {len(statuses)} processes that shared each batch, not all came to the end "
+        f"(their exit statuses: {shown}).",
+        "What was saved before stays: run the same again to go on from there.",
+    )
+
+
+class _Group:
+    """Connected processes; a thread ends them all when one fails or somebody asks.
+
+    Args:
+        count: how many.
+        job: what each reads from its standard input.
+        stop: whether a signal asked them to stop.
+    """
+
+    def __init__(self, count: int, job: str, stop: Callable[[], bool]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        environment = {
+            "OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // count, 1)),
+            **os.environ,
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "WORLD_SIZE": str(count),
+        }
+        self._stop, self._asked = stop, False
+        self._running: list[subprocess.Popen[str]] = []
+        try:
+            for rank in range(count):
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "facegan.apps.processes"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE if rank == 0 else None,
+                    encoding="utf-8",
+                    env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                    # Ctrl-C is for this process, which tells them.
+                    start_new_session=True,
+                )
+                self._running.append(process)
+                assert process.stdin is not None
+                process.stdin.write(job + "\n")
+                process.stdin.flush()
+        except BaseException:
+            self.kill()
+            raise
+        self._guard = threading.Thread(target=self._watch, daemon=True)
+        self._guard.start()
+
+    @property
+    def events(self) -> IO[str]:
+        """What the main process tells, in lines of JSON, until it ends."""
+        events = self._running[0].stdout
+        assert events is not None
+        return events
+
+    def ask_to_stop(self) -> None:
+        """Let them save and leave."""
+        self._asked = True
+
+    def wait(self) -> list[int]:
+        """Their exit statuses, once all have ended."""
+        self._guard.join()
+        return [process.wait() for process in self._running]
+
+    def kill(self) -> None:
+        """End what is left."""
+        for process in self._running:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _watch(self) -> None:
+        told, deadline = False, None
+        while any(process.poll() is None for process in self._running):
+            if not told and (self._asked or self._stop()):
+                told = True
+                for process in self._running:
+                    process.send_signal(signal.SIGTERM)
+            if deadline is None and any(process.poll() for process in self._running):
+                deadline = time.monotonic() + _GRACE_SECONDS
+            if deadline is not None and time.monotonic() > deadline:
+                for process in self._running:
+                    process.kill()
+            time.sleep(0.05)
+
+
+class _Told:
+    """What the main process tells, as calls of a reporter."""
+
+    def __init__(
+        self, recipe: Recipe, run: RunDirectory, reporter: Reporter, stop: Callable[[], None]
+    ) -> None:
+        self._recipe, self._run, self._reporter, self._stop = recipe, run, reporter, stop
+        self._begun = False
+        self.outcome: dict[str, Any] | None = None
+        self.error: FaceganError | None = None
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Pass one event on."""
+        kind, about = event["event"], event["about"]
+        if kind == "begin":
+            self._begin(*about)
+        elif kind == "samples":
+            self._reporter.samples(about[0], self._grid(about[0]))
+        elif kind == "error":
+            self.error = getattr(errors, about[0], FaceganError)(*about[1:])
+        elif kind == "outcome":
+            self.outcome = about[0]
+        else:
+            getattr(self._reporter, kind)(*about)
+        if kind == "step" and self._reporter.should_stop():
+            self._stop()
+
+    def _begin(self, total: int, images_seen: int, described: dict[str, Any]) -> None:
+        import torch
+
+        from facegan.device import Execution
+
+        execution = Execution(**{**described, "device": torch.device(described["device"])})
+        self._begun = True
+        self._reporter.begin(self._recipe, self._run, total, images_seen, execution)
+
+    def _grid(self, images_seen: int) -> np.ndarray:
+        """The grid that the main process has just written."""
+        import numpy as np
+        from PIL import Image
+
+        from facegan.runs.checkpoint import folder_name
+
+        with Image.open(self._run.samples / f"{folder_name(images_seen)}.png") as picture:
+            grid = np.asarray(picture)
+        return grid if grid.ndim == 3 else grid[:, :, None]
+
+    def end(self) -> None:
+        """As the main process ended, whatever ended it."""
+        if self._begun:
+            self._begun = False
+            self._reporter.end()
+
+
+class _Teller(Reporter):
+    """Tells the process that started this one. Its `end` is the end of the lines."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def tell(self, event: str, *about: Any) -> None:
+        """One line; where nobody listens any more, this process is about to be asked to stop."""
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps({"event": event, "about": about}), file=self._stream, flush=True)
+
+    def begin(
+        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+    ) -> None:
+        """Tell."""
+        described = {**vars(execution), "device": str(execution.device)}
+        self.tell("begin", total, images_seen, described)
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        """Tell."""
+        self.tell("step", images_seen, values)
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """Tell."""
+        self.tell("tick", line, timing)
+
+    def measured(self, images_seen: int, values: dict[str, float]) -> None:
+        """Tell."""
+        self.tell("measured", images_seen, values)
+
+    def samples(self, images_seen: int, grid: np.ndarray) -> None:
+        """Tell that there is one: its file is in the run's folder."""
+        self.tell("samples", images_seen)
+
+    def say(self, message: str) -> None:
+        """Tell."""
+        self.tell("say", message)
+
+
+def _end_with_parent() -> None:
+    """Save and leave when the process that holds our standard input is gone."""
+
+    def wait() -> None:
+        # Not through sys.stdin, whose lock a thread must not hold when the interpreter ends.
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main() -> int:
+    """Be one of the processes: the job comes on standard input, events go to standard output."""
+    job = json.loads(_first_line())
+    _end_with_parent()
+    # Whatever else is printed must not stand between the events.
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    main_one = os.environ["RANK"] == "0"
+    teller = _Teller(events)
+    from facegan.apps.train import train
+    from facegan.recipe import Recipe
+
+    recipe = Recipe.parse(job.pop("recipe"))
+    try:
+        outcome = train(recipe, reporter=teller if main_one else Reporter(), loggers=(), **job)
+    except FaceganError as error:
+        if main_one:
+            teller.tell("error", type(error).__name__, error.message, error.hint)
+        return error.exit_code
+    except Exception:
+        # The main one has said what is wrong; the others only lost their connection.
+        if main_one:
+            raise
+        return 1
+    if main_one:
+        teller.tell("outcome", {**vars(outcome), "run": str(outcome.run)})
+    return 0
+
+
+def _first_line() -> str:
+    """Of standard input, byte by byte: what follows it belongs to the thread that waits."""
+    found = b""
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        found += byte
+    return found.decode()
+
+
+if __name__ == "__main__":
+    from facegan.startup import tune_process
+
+    tune_process()
+    sys.exit(main())
