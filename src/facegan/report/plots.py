@@ -149,7 +149,7 @@ def _note(plot: Plot) -> str:
     if plot.wanted:
         said.append(f"{plot.wanted.capitalize()} is better.")
     if any(line.band for line in plot.lines):
-        said.append("Bands: 95 % intervals.")
+        said.append("Bands: 95\N{NO-BREAK SPACE}% intervals.")
     axes = (("the vertical axis", plot.log), ("the horizontal axis", plot.log_x))
     if logarithmic := [axis for axis, log in axes if log]:
         said.append(f"Logarithmic: {listed(logarithmic)}.")
