@@ -52,6 +52,15 @@ _LATEX = {
     "³": "$^3$",
     "\n": " ",
 }
+# In the place of Jinja's braces, which LaTeX has for its own.
+_LATEX_MARKS = {
+    "block_start_string": "<%",
+    "block_end_string": "%>",
+    "variable_start_string": "<<",
+    "variable_end_string": ">>",
+    "comment_start_string": "<#",
+    "comment_end_string": "#>",
+}
 
 
 def render(package: str, template: str, **values: Any) -> str:
@@ -59,8 +68,8 @@ def render(package: str, template: str, **values: Any) -> str:
 
     Args:
         package: its full name.
-        template: the file; its ending tells the language: `.html`, `.md` or `.tex`. In `.tex`,
-            `<< >>` and `<% %>` stand for Jinja's braces, which LaTeX has for its own.
+        template: the file; its ending tells the language: `.html`, `.md` or `.tex`, the last
+            with `<< >>` and `<% %>` for Jinja's braces.
         values: what it names. Every one is escaped that is not `Markup`.
 
     Raises:
@@ -70,9 +79,7 @@ def render(package: str, template: str, **values: Any) -> str:
 
     ending = PurePath(template).suffix
     text = _ESCAPES[ending]
-    marks = ("<%", "%>", "<<", ">>", "<#", "#>") if ending == ".tex" else ()
-    names = ("block_start_string", "block_end_string", "variable_start_string")
-    names += ("variable_end_string", "comment_start_string", "comment_end_string")
+    marks: dict[str, Any] = _LATEX_MARKS if ending == ".tex" else {}
     environment = Environment(
         loader=PackageLoader(package, "templates"),
         # Jinja itself escapes for HTML alone; what is `Markup` by then it leaves as it is.
@@ -82,7 +89,7 @@ def render(package: str, template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=ending != ".html",
-        **dict(zip(names, marks, strict=False)),  # type: ignore[arg-type]
+        **marks,
     )
     environment.filters |= {"block": block, "code": code, "yaml": yaml, "comment": comment}
     return environment.get_template(template).render(**values)

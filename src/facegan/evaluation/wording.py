@@ -184,7 +184,7 @@ def settings(values: dict[str, Any]) -> str:
         if isinstance(value, dict):
             text = f"({settings(value)})"
         elif isinstance(value, list):
-            text = " ".join(map(str, value))
+            text = " ".join(map(str, value)) or "none"
         else:
             text = str(value)
         words.append(f"{key.replace('_', ' ')} {text}")

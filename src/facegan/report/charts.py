@@ -66,8 +66,7 @@ _TICKS = (
     _Series(
         "gradient_norms",
         "Gradient norms",
-        "How hard each loss pulls at its network, on a logarithmic scale. Spikes are a sign of "
-        "instability.",
+        "How hard each loss pulls at its network. Spikes are a sign of instability.",
         (
             ("discriminator/gradient_norm", "discriminator"),
             ("generator/gradient_norm", "generator"),
@@ -245,24 +244,24 @@ def _lines(
 def _score_plot(series: list[list[tuple[float, Measure]]], track: Track, total: int) -> Plot:
     titles = [found[0][1].title for found in series]
     names = " ".join(found[0][1].name for found in series)
-    less = series[0][0][1].wanted == "less"
+    wanted = series[0][0][1].wanted
     pairs = [
         _lines("generated", found, colour, ("real pictures", 0))
         if len(series) == 1
         else _lines(title, found, colour, (f"{title}, real pictures", colour))
         for colour, (title, found) in enumerate(zip(titles, series, strict=True), 1)
     ]
-    log = less and min(y for line, _ in pairs for _, *band in line.band for y in band) > 0
+    log = (
+        wanted == "less" and min(y for line, _ in pairs for _, *band in line.band for y in band) > 0
+    )
     # A floor that cannot be told from zero has no place on a logarithmic scale.
     below = log and any(measure.ratio == NO_RATIO for found in series for _, measure in found)
-    note = (
-        f"Of {track.last.evaluation.n_fake:,} pictures, in the space of {track.instrument.name}. "
-        f"{'Less' if less else 'More'} is better. Bands: 95 % intervals; "
-        + ("real pictures score about 0." if below else "broken lines: what real pictures score.")
-        + (" The scale is logarithmic." if log else "")
-    )
+    floor = "Real pictures score about 0." if below else "Broken lines: what real pictures score."
+    pictures, space = f"{track.last.evaluation.n_fake:,} pictures", track.instrument.name
+    note = f"Of {pictures}, in the space of {space}. {floor}"
     lines = [line for pair in pairs for line in (pair[:1] if below else pair)]
-    return Plot(names, _heading(listed(titles)), note, lines, total / 1000, log=log, zero=not log)
+    title, end = _heading(listed(titles)), total / 1000
+    return Plot(names, title, note, lines, end, log=log, zero=not log, wanted=wanted)
 
 
 def _heading(title: str) -> str:
@@ -283,14 +282,9 @@ def overlays(group: Group, readings: Sequence[Reading]) -> list[Plot]:
     second, unit = time_unit(max(readings[entry.run].seconds for entry in chosen))
     lengths = [entry.track.last.images_seen for entry in chosen]
     log_x = max(lengths) > _MUCH_LONGER * max(min(lengths), 1)
-    more = (
-        f" The first {len(chosen)} of {len(group.entries)} runs."
-        if group.entries[len(chosen) :]
-        else ""
-    )
-    scale = (
-        " Images on a logarithmic scale: the runs are of very different length." if log_x else ""
-    )
+    note = "The runs are of very different length." if log_x else ""
+    if len(group.entries) > len(chosen):
+        note += f" The first {len(chosen)} of {len(group.entries)} runs."
 
     def after(run: int, images: int) -> float:
         return seconds_at(readings[run].timing, images) / second
@@ -299,7 +293,7 @@ def overlays(group: Group, readings: Sequence[Reading]) -> list[Plot]:
     for name in ("fd", "recall", "coverage"):
         if any(column.name == name for column in group.columns):
             plot = _overlay(name, "images", chosen, lambda _, images: images / 1000)
-            plots.append(replace(plot, log_x=log_x, note=plot.note + scale + more))
+            plots.append(replace(plot, log_x=log_x, note=note.strip()))
             if timed:
                 plots.append(replace(_overlay(name, "time", chosen, after), unit=unit))
     return plots
@@ -321,24 +315,23 @@ def _overlay(
 ) -> Plot:
     lines: list[Line] = []
     floors: list[Line] = []
-    title, less = "", True
+    title, wanted = "", "less"
     for entry in entries:
         if found := _over(entry.track, name, partial(place, entry.run)):
-            title, less = found[0][1].title, found[0][1].wanted == "less"
+            title, wanted = found[0][1].title, found[0][1].wanted
             colour, dash = style(entry.run)
             line, floor = _lines(entry.label, found, colour, ("real pictures", 0))
             band = line.band if len(entries) <= _MOST_BANDS else ()
             lines.append(replace(line, dash=dash, band=band))
             floors.append(floor)
-    log = less and all(y > 0 for line in lines for _, y in line.points)
+    log = wanted == "less" and all(y > 0 for line in lines for _, y in line.points)
     level = _level(floors)
     if level is not None and (level.points[0][1] > 0 or not log):
         lines.append(level)
-    note = f"{'Less' if less else 'More'} is better."
-    note += " Bands: 95 % intervals." if any(line.band for line in lines) else ""
-    note += " On a logarithmic scale." if log else ""
     heading = f"{_heading(title)} against {against}"
-    return Plot(f"{name} {against}", heading, note, lines, log=log, zero=not log, size="wide")
+    return Plot(
+        f"{name} {against}", heading, "", lines, log=log, zero=not log, size="wide", wanted=wanted
+    )
 
 
 def _level(floors: Sequence[Line]) -> Line | None:

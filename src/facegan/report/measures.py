@@ -217,9 +217,16 @@ def _scores(space: FeatureScores) -> Iterator[Measure]:
     name: ScoreName
     for name in (name for name in SCORE_TITLES if name in space.scores):
         score = space.scores[name]
-        both = in_unit(name, score.generated), in_unit(name, score.real)
-        title, better = score_title(name, space.extractor), wanted(name)
-        yield Measure(name, title, better, *map(told, both), ratio(score.ratio), both)
+        generated, real = in_unit(name, score.generated), in_unit(name, score.real)
+        yield Measure(
+            name,
+            score_title(name, space.extractor),
+            wanted(name),
+            told(generated),
+            told(real),
+            ratio(score.ratio),
+            (generated, real),
+        )
 
 
 def _faces(faces: Faces) -> Measure:

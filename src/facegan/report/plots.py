@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup, escape
 
-from facegan.evaluation.wording import brief
+from facegan.evaluation.wording import brief, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +86,7 @@ class Plot:
     Attributes:
         name: in code.
         title: above it.
-        note: how to read it.
+        note: how to read it, without what follows from the rest.
         lines: at least one, each with at least one point that is no NaN.
         end: where the horizontal axis ends at least.
         unit: of the horizontal axis.
@@ -95,6 +95,7 @@ class Plot:
         zero: whether the axis reaches down to zero.
         marks: positions on the horizontal axis to mark.
         size: of the drawing.
+        wanted: `less` or `more`, where one is better.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Plot:
     zero: bool = False
     marks: Sequence[float] = ()
     size: Literal["small", "wide"] = "small"
+    wanted: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,21 @@ def drawn(plots: Sequence[Plot], prefix: str) -> list[Chart]:
         prefix: begins the ids in the drawings; another for each call on one page.
     """
     return [
-        Chart(plot.name, plot.title, plot.note, _legend(plot), _svg(plot, f"{prefix}{number}-"))
+        Chart(plot.name, plot.title, _note(plot), _legend(plot), _svg(plot, f"{prefix}{number}-"))
         for number, plot in enumerate(plots)
     ]
+
+
+def _note(plot: Plot) -> str:
+    said = [plot.note]
+    if plot.wanted:
+        said.append(f"{plot.wanted.capitalize()} is better.")
+    if any(line.band for line in plot.lines):
+        said.append("Bands: 95\N{NO-BREAK SPACE}% intervals.")
+    axes = (("the vertical axis", plot.log), ("the horizontal axis", plot.log_x))
+    if logarithmic := [axis for axis, log in axes if log]:
+        said.append(f"Logarithmic: {listed(logarithmic)}.")
+    return " ".join(filter(None, said))
 
 
 def _legend(plot: Plot) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from facegan.evaluation.wording import brief, listed, score_title
+from facegan.evaluation.wording import brief, score_title
 from facegan.report.plots import Chart, Line, Plot, Points, drawn, time_unit
 from facegan.report.study_scores import Shown
 from facegan.study.claims import Axis, FasterTo
@@ -63,27 +63,23 @@ def _plot(
         lines.append(Line(f"{brief(fd)}, to reach", level, 0, "dashed", thin=True))
     measure = results.plan.measure
     title = score_title("fd", measure.curve_extractor)
-    note = (
-        f"{title} of {measure.curve_n:,} pictures in the space of {measure.curve_extractor}; less "
-        "is better. "
-        + ("Thin: each seed; thick: " if singles else "")
-        + ("the median of those that finished." if singles else "One seed of each method.")
+    seeds = (
+        "Thin: each seed; thick: the median of those that finished."
+        if singles
+        else "One seed of each method."
     )
-    scales = [
-        f"the {name} axis" for name, used in (("vertical", log), ("horizontal", log_x)) if used
-    ]
-    if scales:
-        note += f" Logarithmic: {listed(scales)}."
+    pictures, space = f"{measure.curve_n:,} pictures", measure.curve_extractor
     return Plot(
         f"fd {axis}",
         f"{title} against {'images' if axis == 'kimg' else 'machine time'}",
-        note,
+        f"{title} of {pictures} in the space of {space}. {seeds}",
         lines,
         unit=unit,
         log=log,
         log_x=log_x,
         zero=not log,
         size="wide",
+        wanted="less",
     )
 
 
