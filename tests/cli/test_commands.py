@@ -411,6 +411,24 @@ def test_interrupted_and_continued(
     assert [path.name for path in run.rglob("*.part")] == []
 
 
+def test_a_larger_budget_goes_on_beyond_the_end(
+    home: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    assert call(*train("longer"), "--budget", "64img", "--log", "none").status == 0
+    words = (*train("longer"), "--budget", "128img", "--extend", "stretch", "--log", "none")
+    ended = call(*words)
+    assert ended.status == 0, ended.err
+    assert ended.out == "Done: 0.128 kimg in longer.\n"
+    assert "0.064 → 0.128 kimg; schedules are stretched" in ended.err
+    again = call(*words)
+    assert again.out == ended.out
+    assert "Extended" not in again.err
+    (done,) = json.loads(Path("longer/provenance.json").read_text("utf-8"))["extensions"]
+    assert (done["images_seen"], done["images"], done["schedules"]) == (64, 128, "stretch")
+    assert not Path("longer/tensorboard").exists()
+
+
 def test_two_processes_stop_and_go_on(
     home: Path, start: Any, held: Any, wait: Any, command: Any
 ) -> None:

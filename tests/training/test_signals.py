@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from facegan.apps.train import train
+from facegan.runs.checkpoint import latest
+from facegan.training.reporter import Reporter, Reporters
 from facegan.training.signals import stop_on_signals
 
 
@@ -40,3 +45,30 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
     thread.start()
     thread.join()
     assert found == [(False, signal.getsignal(signal.SIGINT))]
+
+
+class Stopping(Reporter):
+    """Wants to stop after so many images."""
+
+    def __init__(self, at: int) -> None:
+        self.seen, self.at = 0, at
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        self.seen = images_seen
+
+    def should_stop(self) -> bool:
+        return self.seen >= self.at
+
+
+def test_a_reporter_stops_a_run_which_is_saved_and_goes_on(
+    tiny: Any, watcher: Any, bytes_of: Any, pack_path: Path, tmp_path: Path
+) -> None:
+    recipe = tiny("gan")
+    part = train(recipe, pack_path, tmp_path / "run", reporter=Reporters(watcher(), Stopping(88)))
+    assert (part.finished, part.images_seen, part.stopped_by) == (False, 88, None)
+    kept = latest(tmp_path / "run/checkpoints")
+    assert kept is not None
+    assert kept.images_seen == 88
+    assert train(recipe, pack_path, tmp_path / "run", reporter=Reporter()).finished
+    train(recipe, pack_path, tmp_path / "whole", reporter=watcher())
+    assert bytes_of(tmp_path / "run") == bytes_of(tmp_path / "whole")

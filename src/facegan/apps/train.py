@@ -111,9 +111,14 @@ def train(
     if processes > 1 and "WORLD_SIZE" not in os.environ:
         from facegan.apps.processes import train_in_processes
 
-        options = {"device": device, "threads": threads, "extend": extend, "data": str(data)}
-        options |= {"mix": [str(each) for each in mix]}
-        options |= {"start_from": None if start_from is None else str(start_from)}
+        options = {
+            "data": str(data),
+            "device": device,
+            "threads": threads,
+            "mix": [str(each) for each in mix],
+            "start_from": None if start_from is None else str(start_from),
+            "extend": extend,
+        }
         return train_in_processes(processes, recipe, folder, reporter, **options)
     pack, others = open_dataset(data), [open_dataset(each) for each in mix]
     if threads is None:

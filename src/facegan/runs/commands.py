@@ -76,10 +76,10 @@ def commands(
     first = extended[0].images_before if extended else images
     line = " ".join([*parts, _budget(first), *shared])
     found.append(Command("Train the same run again, in a new folder", line))
-    for each in extended:
-        longer = [_budget(each.images), f"--extend {each.schedules}"]
-        at = f"Train it for longer, as this run was at {each.images_seen / 1000:g} kimg"
-        found.append(Command(at, " ".join([*parts, *longer, *shared])))
+    for longer in extended:
+        more = [_budget(longer.images), f"--extend {longer.schedules}"]
+        at = f"Train it for longer, as this run was at {longer.images_seen / 1000:g} kimg"
+        found.append(Command(at, " ".join([*parts, *more, *shared])))
     if measured is not None:
         found.append(Command("Measure it the same way", _measure(measured, run, pack)))
     found.append(
