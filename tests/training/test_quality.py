@@ -1,7 +1,7 @@
 """After a fixed number of images, two recipes are at least as good as they have been.
 
 Drawn portraits of 32 pixels, narrow networks, 24 kimg. Measured when this was written, over three
-seeds, with AVX512-BF16 and held to AVX2: `dcgan` FD 2,924 to 3,176, `ignm-cpu` 2,315 to 2,338. An
+seeds, with AVX512-BF16 and held to AVX2: `dcgan` FD 2,924 to 3,176, `ignm-cpu` 2,045 to 2,338. An
 untrained generator has 3,670, one after 2 kimg 4,300, real pictures 318.
 """
 
