@@ -81,10 +81,10 @@ def cases() -> Iterator[tuple[str, Recipe]]:
     yield "dcgan-against-votes", recipe.override("method.loss=relativistic_average")
 
 
-# This objective needs no logit, whose weight then gets no gradient.
+# This method needs no logit, whose weight then gets no gradient.
 RECONSTRUCTION = "reconstruction"
 SGD_CODE = (
-    "{objective='reconstruction', generator={kind='sgd', lr=0.01},"
+    "{method={kind='reconstruction'}, generator={kind='sgd', lr=0.01},"
     " discriminator={kind='sgd', lr=0.01}}"
 )
 # A recipe of this name has its discriminator normalised.
@@ -108,7 +108,8 @@ def trained(recipe: Recipe, pack: Pack, execution: Execution) -> dict[str, Tenso
             for player in ("discriminator", "generator"):
                 for name, p in state.network(player).named_parameters():
                     if p.grad is None:
-                        assert state.stage.objective == RECONSTRUCTION
+                        assert state.stage.method is not None
+                        assert state.stage.method.kind == RECONSTRUCTION
                         assert name.startswith(("heads.logit", "heads.project", "heads.embed"))
                         continue
                     found[f"gradient.{player}.{name}"] = p.grad.clone()

@@ -7,8 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from facegan.evaluation.wording import duration, kimg, settings
-from facegan.optimizers import stage_starts
-from facegan.recipe import Recipe
+from facegan.recipe import Recipe, stage_starts
 from facegan.report.agreement import agreement_table
 from facegan.report.charts import journal_plots
 from facegan.report.filmstrip import filmstrip, shown_width
