@@ -71,6 +71,11 @@ def cases() -> Iterator[tuple[str, Recipe]]:
         yield f"{name}-average", average
         for case, setting in AUGMENTED.items():
             yield f"{name}-conditional-{case}", recipe.override(*CONDITIONAL, setting)
+        # At the papers' weight of 10, SGD with batch statistics magnifies last digits.
+        consistency = "{kind='consistency', weight=0.5}"
+        listed = f"[{{kind='lecam'}}, {consistency}, {{kind='path_length', every=2}}]"
+        yield f"{name}-regularised", recipe.override(f"method.regularisers={listed}")
+        yield f"{name}-features", recipe.override("method.kind=feature_matching")
         code = ("discriminator.heads={code=6}", "data.labels=all")
         yield f"{name}-{RECONSTRUCTION}", recipe.override(*code, f"stages=[{SGD_CODE}]")
         yield f"{name}-{SPECTRAL}", recipe.override(f"name={SPECTRAL}", "method.loss=hinge")

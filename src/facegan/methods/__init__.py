@@ -5,6 +5,7 @@ device, `backward`, a schedule or a file: the trainer owns those, and asks no me
 it is. To add one: a file here or of your own that registers its section.
 """
 
+from facegan.methods import consistency, feature_matching, lecam, path_length
 from facegan.methods.adversarial import AdversarialConfig, AdversarialMethod
 from facegan.methods.method import METHODS, Method, MethodConfig, Needs
 from facegan.methods.reconstruction import ReconstructionConfig, ReconstructionMethod
@@ -27,4 +28,8 @@ __all__ = [
     "Regulariser",
     "Terms",
     "Update",
+    "consistency",
+    "feature_matching",
+    "lecam",
+    "path_length",
 ]
