@@ -10,7 +10,7 @@ the tests that go through the list. A registry stands beside the base class of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from facegan.errors import FaceganError, UnknownKindError, nearest
@@ -66,6 +66,10 @@ class Registry(Mapping[str, T]):
             )
         self._entries[name] = thing
         return thing
+
+    def named(self, name: str) -> Callable[[T], T]:
+        """A decorator that registers what it stands before, under this name."""
+        return lambda thing: self.add(name, thing)
 
     def remove(self, name: str) -> None:
         """Take a thing out again; of no use but to tests."""
@@ -170,11 +174,12 @@ def unknown_kind(
         name: the name.
         allowed: the names that are registered.
     """
-    hint = (
-        f"{nearest(name, allowed)} If {name!r} comes with a plug-in, load the plug-in first: "
-        "import it, or facegan.load_plugin."
+    known = nearest(name, allowed) if len(allowed) else "None is registered."
+    return UnknownKindError(
+        message,
+        f"{known} If {name!r} comes with a plug-in, load that first: import it, or "
+        "facegan.load_plugin.",
     )
-    return UnknownKindError(message, hint)
 
 
 def _origin(thing: Any) -> object:

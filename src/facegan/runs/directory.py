@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import RecipeError, RunError
+from facegan.errors import RecipeError, RunError, UnknownKindError
 from facegan.files import held, read_json, remove_parts, write_json, write_text
 from facegan.recipe import Recipe, difference
 from facegan.runs.journal import Journal
@@ -51,6 +51,8 @@ class RunDirectory:
         """The recipe that the run was begun with."""
         try:
             return Recipe.load(self.require().recipe_file)
+        except UnknownKindError:
+            raise  # nothing is wrong with the run: a plug-in is not loaded
         except RecipeError as error:
             raise RunError(
                 error.message,
