@@ -97,6 +97,7 @@ def test_its_command_trains(
         run.recipe()
     assert repr(new) in caught.value.message
     assert "plug-in" in caught.value.hint
+    assert f"{example}.py" in caught.value.hint
     assert not isinstance(caught.value, RunError)
 
 
@@ -157,6 +158,9 @@ def test_a_model_says_which_kind_it_lacks_and_how_to_load_it(
     assert lacking.returncode == 2
     assert "generator.kind is 'ladder'" in lacking.stderr
     assert "--plugin" in lacking.stderr
+    assert "network.py" in lacking.stderr
+    file = next((run / "checkpoints").glob("*/generator.safetensors"))
+    assert "network.py" in facegan("generate", file, "--out", out).stderr
     assert not out.exists()
     assert facegan(*make, **{VARIABLE: str(plugin)}).returncode == 0
     assert len(list(out.glob("*.png"))) == 2

@@ -19,13 +19,20 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from facegan.errors import FaceganError
+from facegan.errors import FaceganError, UnknownKindError
+from facegan.registry import modules_of
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 GROUP, VARIABLE = "facegan.plugins", "FACEGAN_PLUGINS"
+_PREFIX = "facegan_plugin_"
 
 
 def load_plugin(name: str | Path) -> ModuleType:
@@ -55,11 +62,39 @@ def load_plugin(name: str | Path) -> ModuleType:
     return module
 
 
+def needed(section: BaseModel) -> list[str]:
+    """The plug-ins that a recipe's kinds come from, as a person would look for them: modules by
+    their name, files by the last part of their path.
+    """
+    outside = [
+        name
+        for name in modules_of(section)
+        if name != "facegan" and not name.startswith("facegan.")
+    ]
+    return sorted(
+        Path(str(sys.modules[name].__file__)).name if _is_file(name) else name for name in outside
+    )
+
+
+def with_plugins(error: UnknownKindError, plugins: Sequence[str]) -> UnknownKindError:
+    """The error for a recipe whose plug-ins were noted beside it when it was in use."""
+    if not plugins:
+        return error
+    noted = f"It was made with {', '.join(plugins)}."
+    return UnknownKindError(error.message, f"{error.hint} {noted}")
+
+
 def load_noted() -> None:
     """Load the plug-ins that `FACEGAN_PLUGINS` names."""
     for name in os.environ.get(VARIABLE, "").split(os.pathsep):
         if name:
             load_plugin(name)
+
+
+def _is_file(module: str) -> bool:
+    """Whether a module was loaded from a file that no import finds."""
+    known = module == "__main__" or module.startswith(_PREFIX)
+    return known and getattr(sys.modules.get(module), "__file__", None) is not None
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -68,11 +103,11 @@ def _from_file(path: Path) -> ModuleType:
             return module
     if not path.is_file():
         raise FaceganError(f"There is no plug-in {path}.", "Give the path of a Python file.")
-    name = f"facegan_plugin_{path.stem}"
+    name = f"{_PREFIX}{path.stem}"
     number = 1
     while name in sys.modules:
         number += 1
-        name = f"facegan_plugin_{path.stem}_{number}"
+        name = f"{_PREFIX}{path.stem}_{number}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # as for any .py file
     assert spec.loader is not None

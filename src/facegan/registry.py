@@ -182,6 +182,21 @@ def unknown_kind(
     )
 
 
+def modules_of(section: BaseModel) -> set[str]:
+    """The modules in which a section, those inside it, and what they name were written."""
+    found = {type(section).__module__}
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        for each in field.metadata:
+            if isinstance(each, Registry) and isinstance(value, str):
+                thing = each[value]
+                found.add((thing[0] if isinstance(thing, tuple) else thing).__module__)
+        for item in value if isinstance(value, tuple) else (value,):
+            if hasattr(type(item), "model_fields"):
+                found |= modules_of(item)
+    return found
+
+
 def _origin(thing: Any) -> object:
     """Where a class or function was written, the same for two loads of one file; else itself."""
     if not hasattr(thing, "__qualname__"):
