@@ -26,7 +26,7 @@ from facegan.methods import METHODS, AdversarialConfig, MethodConfig
 from facegan.networks import DISCRIMINATORS, GENERATORS, DiscriminatorConfig, GeneratorConfig
 from facegan.optimizers import Positive
 from facegan.recipe.explain import explain
-from facegan.recipe.stages import Stage
+from facegan.recipe.stages import Stage, as_today
 from facegan.schedule import PositiveSchedule, ShareSchedule, value_at
 from facegan.shipped import Shipped
 
@@ -196,7 +196,7 @@ class Recipe(Config):
     @classmethod
     def from_values(cls, values: Mapping[str, Any], origin: str = "the recipe") -> Recipe:
         """Build from nested dicts and lists, refusing what is unknown or out of range."""
-        values = _as_today(values)
+        values = as_today(values)
         try:
             return cls.model_validate_json(json.dumps(values, default=str))
         except ValidationError as error:
@@ -256,27 +256,6 @@ def recipe_names() -> list[str]:
 def shipped_text(name: str) -> str:
     """The TOML of a shipped recipe, comments included."""
     return _RECIPES.text(name)
-
-
-def _as_today(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A recipe's values, with what earlier versions wrote said as it is said today.
-
-    A stage had an `objective`: `game`, the recipe's method, or `reconstruction`.
-    """
-    stages = values.get("stages")
-    if not isinstance(stages, list):
-        return values
-    methods = {"game": {}, "reconstruction": {"method": {"kind": "reconstruction"}}}
-    return {
-        **values,
-        "stages": [
-            {key: value for key, value in stage.items() if key != "objective"}
-            | methods[stage["objective"]]
-            if isinstance(stage, dict) and stage.get("objective") in methods
-            else stage
-            for stage in stages
-        ],
-    }
 
 
 def _toml_value(text: str) -> Any:

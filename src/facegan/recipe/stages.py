@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from itertools import accumulate
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -60,3 +61,24 @@ def stage_at(stages: tuple[Stage, ...], progress: float) -> tuple[int, float]:
     index = bisect_right(starts, progress) - 1
     part = stages[index].share / sum(stage.share for stage in stages)
     return index, min((progress - starts[index]) / part, 1.0)
+
+
+def as_today(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recipe's values, with what earlier versions wrote said as it is said today.
+
+    A stage had an `objective`: `game`, the recipe's method, or `reconstruction`.
+    """
+    stages = values.get("stages")
+    if not isinstance(stages, list):
+        return values
+    methods = {"game": {}, "reconstruction": {"method": {"kind": "reconstruction"}}}
+    return {
+        **values,
+        "stages": [
+            {key: value for key, value in stage.items() if key != "objective"}
+            | methods[stage["objective"]]
+            if isinstance(stage, dict) and stage.get("objective") in methods
+            else stage
+            for stage in stages
+        ],
+    }
