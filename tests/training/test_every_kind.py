@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import TINY, TINY_METHODS, TINY_PENALTIES, TINY_REGULARISERS, no_entry
+from conftest import (
+    TINY,
+    TINY_METHODS,
+    TINY_PENALTIES,
+    TINY_REGULARISERS,
+    TINY_TRANSFORMS,
+    no_entry,
+)
+from facegan.augment import TRANSFORMS
 from facegan.losses.adversarial import ADVERSARIAL
 from facegan.losses.penalties import PENALTIES
 from facegan.methods import METHODS, REGULARISERS
@@ -22,6 +30,7 @@ TABLES: dict[str, tuple[Mapping[str, Any], Mapping[str, tuple[str, ...]]]] = {
     "TINY_METHODS": (METHODS, TINY_METHODS),
     "TINY_PENALTIES": (PENALTIES, TINY_PENALTIES),
     "TINY_REGULARISERS": (REGULARISERS, TINY_REGULARISERS),
+    "TINY_TRANSFORMS": (TRANSFORMS, TINY_TRANSFORMS),
 }
 CASES = {
     f"{table}-{kind}": settings
