@@ -28,6 +28,8 @@ from facegan.plugins import VARIABLE, load_plugin
 from facegan.recipe import Recipe
 from facegan.registry import Registry
 from facegan.runs.directory import RunDirectory
+from facegan.study import worker
+from facegan.study.execution import ENVIRONMENT
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "plugins"
 REGISTRIES: dict[str, Registry[Any]] = {
@@ -202,6 +204,17 @@ def test_a_plugin_that_fails_says_so_and_leaves_nothing(tmp_path: Path) -> None:
         assert "ZeroDivisionError" in caught.value.message
     assert not [name for name in sys.modules if name.startswith("facegan_plugin_broken")]
     assert os.environ[VARIABLE] == ""
+
+
+def test_a_studys_trial_loads_what_the_study_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process finds the names in the environment, before it looks for the trial."""
+    monkeypatch.setenv(VARIABLE, str(EXAMPLES / "loss.py"))
+    monkeypatch.setattr(sys, "argv", ["worker", str(tmp_path / "absent")])
+    assert "squared_hinge" not in ADVERSARIAL
+    assert worker.main() == ENVIRONMENT
+    assert "squared_hinge" in ADVERSARIAL
 
 
 def test_sections_and_losses_are_passed_as_objects() -> None:

@@ -75,16 +75,6 @@ class Registry(Mapping[str, T]):
         """Take a thing out again; of no use but to tests."""
         del self._entries[name]
 
-    def find(self, name: str) -> T:
-        """The thing of this name.
-
-        Raises:
-            UnknownKindError: there is none.
-        """
-        if name not in self._entries:
-            raise unknown_kind(f"There is no {self.what} {name!r}.", name, self)
-        return self._entries[name]
-
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic_core import PydanticCustomError, core_schema
 

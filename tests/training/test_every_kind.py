@@ -92,3 +92,27 @@ def test_a_regularisers_loss_is_journalled_under_its_name(
     added = {name for name in found if name.endswith(f"/{kind}")}
     assert 1 <= len(added) <= 2
     assert found["discriminator/adversarial"] == plain["discriminator/adversarial"]
+
+
+def test_each_stage_minimises_what_its_method_says(tiny: Make, trainer_of: Make) -> None:
+    """Also with another number of the discriminator's updates; the recipe's method elsewhere."""
+    stages = (
+        "stages=[{method={kind='feature_matching'}}, "
+        "{method={kind='adversarial', loss='hinge', n_critic=2}}, {}]"
+    )
+    trainer = trainer_of(tiny("gan", stages, "method.penalty.kind=r1"))
+    found: list[tuple[int, int, bool, bool]] = []
+    while trainer.state.images_seen < trainer.total:
+        before = trainer.state.images_seen
+        values = trainer.step()
+        found.append(
+            (
+                trainer.state.stage_index,
+                trainer.state.images_seen - before,
+                "generator/feature_matching" in values,
+                "discriminator/penalty" in values,
+            )
+        )
+    assert (
+        found == [(0, 8, True, False)] * 8 + [(1, 16, False, False)] * 4 + [(2, 8, False, True)] * 8
+    )
