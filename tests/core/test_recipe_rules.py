@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from facegan.errors import RecipeError
+from facegan.evaluation.wording import settings
 from facegan.methods import AdversarialConfig, ReconstructionConfig
 from facegan.methods.adversarial import Auxiliary
 from facegan.recipe import Recipe, Stage
@@ -197,3 +198,10 @@ def test_kinds_that_are_not_there_are_refused_with_help(
         Recipe.load("gan").override(setting)
     assert place in caught.value.message
     assert offered in caught.value.hint
+
+
+def test_a_listed_table_is_written_as_a_table_is() -> None:
+    recipe = Recipe.load("gan").override("method.regularisers=[{kind='lecam', weight=0.5}]")
+    written = settings(recipe.values()["method"])
+    assert "regularisers (lecam, weight 0.5, every 1, decay 0.99)" in written
+    assert "{" not in written
