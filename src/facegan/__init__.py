@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from facegan.data.importer import import_images as import_images
     from facegan.data.pack import Pack as Pack
     from facegan.errors import FaceganError as FaceganError
+    from facegan.plugins import load_plugin as load_plugin
     from facegan.recipe import Recipe as Recipe
     from facegan.report.pages import compare as compare
     from facegan.report.pages import report as report
@@ -35,6 +36,7 @@ _PUBLIC = {
     "evaluate": "facegan.apps.evaluate",
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",
+    "load_plugin": "facegan.plugins",
     "report": "facegan.report.pages",
     "train": "facegan.apps.train",
 }

@@ -37,6 +37,10 @@ class RecipeError(FaceganError):
     """A recipe, or an override of one, that cannot be read or makes no sense."""
 
 
+class UnknownKindError(RecipeError):
+    """A name that no registered kind has; perhaps one of a plug-in that is not loaded."""
+
+
 class DataError(FaceganError):
     """A source of images, a pack or a labels table that cannot be used."""
 

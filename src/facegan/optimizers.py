@@ -1,9 +1,7 @@
-"""Optimizers as recipe sections, and the stages that a run goes through."""
+"""Optimizers as recipe sections."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 import torch
@@ -111,53 +109,3 @@ def _first(optimizer: Adam | Sgd | RmsProp) -> dict[str, Any]:
 
 
 Optimizer = Annotated[Adam | Sgd | RmsProp, Field(discriminator="kind")]
-
-
-class Stage(Config):
-    """A part of the run with its own optimizers and rates, and its own players.
-
-    Attributes:
-        share: how much of the budget this stage takes, relative to the other stages.
-        generator: its optimizer.
-        discriminator: its optimizer.
-        train: which networks learn; the others stay as they are.
-        objective: what they learn: the recipe's `game`, or `reconstruction` of real images
-            by the generator with the discriminator's trunk as encoder (IGNM 4.3), for which
-            `discriminator.heads.code` must be the generator's latent size.
-        freeze_discriminator: how many of its blocks stay as they are, counted from the image;
-            its heads always learn (FreezeD: Mo, Cho & Shin 2020, arXiv:2002.10964).
-        freeze_generator: how many of its blocks do, counted from the latent.
-    """
-
-    share: Positive = 1.0
-    objective: Literal["game", "reconstruction"] = "game"
-    freeze_discriminator: Annotated[int, Field(ge=0)] = 0
-    freeze_generator: Annotated[int, Field(ge=0)] = 0
-    generator: Optimizer = Adam(kind="adam")
-    discriminator: Optimizer = Adam(kind="adam")
-    train: Annotated[tuple[Player, ...], Field(min_length=1, max_length=2)] = (
-        "discriminator",
-        "generator",
-    )
-
-
-def stage_starts(stages: tuple[Stage, ...]) -> list[float]:
-    """Where in the run each stage begins, as progress in [0, 1); the first at 0."""
-    whole = sum(stage.share for stage in stages)
-    return list(accumulate((stage.share / whole for stage in stages[:-1]), initial=0.0))
-
-
-def stage_at(stages: tuple[Stage, ...], progress: float) -> tuple[int, float]:
-    """Which stage a run is in, and how far through it.
-
-    Args:
-        stages: the stages in order.
-        progress: of the whole run, in [0, 1].
-
-    Returns:
-        The stage's index, and the progress within it, in [0, 1].
-    """
-    starts = stage_starts(stages)
-    index = bisect_right(starts, progress) - 1
-    part = stages[index].share / sum(stage.share for stage in stages)
-    return index, min((progress - starts[index]) / part, 1.0)

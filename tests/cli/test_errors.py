@@ -190,6 +190,15 @@ shown("word-pixels", "data.range=sigmoid", "data.range = 'sigmoid'", "symmetric,
 shown("kind-network", "generator.kind=dcgna", "generator.kind is 'dcgna'", "mean 'dcgan'", "mlp")
 shown("kind-optimizer", "stages.*.*.kind=adan", "kind is 'adan'", "mean 'adam'", "rmsprop")
 shown("kind-penalty", "method.penalty.kind=r3", "method.penalty.kind is 'r3'", "mean 'r2'")
+shown(
+    "kind-of-plugin",
+    "method.regularisers=[{kind='drift'}]",
+    "method.regularisers.0.kind is 'drift'",
+    "lecam",
+    "--plugin",
+)
+case("plugin-absent", "recipes show gan --plugin own.py", "own.py", "path of a Python file")
+case("plugin-unknown", "recipes show gan --plugin own_kinds", "'own_kinds'", "ending in .py")
 shown("kind-missing", "method.penalty.gamma=2", "method.penalty does not say which kind", "Add")
 shown("override-without-value", "training.batch", "'training.batch'", "a.b=value")
 shown("override-without-key", "=3", "'=3'", "a.b=value")

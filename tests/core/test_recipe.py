@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +231,16 @@ def test_with_budget_changes_the_budget_alone() -> None:
     ]
     with pytest.raises(RecipeError, match="not a budget"):
         Recipe.load("gan").with_budget("7")
+
+
+def test_the_commands_in_the_documentation_name_recipes_that_can_be() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    typed = re.findall(r"^facegan train (.*)$", text.replace("\\\n", " "), re.MULTILINE)
+    commands = [shlex.split(line, comments=True) for line in typed]
+    assert len(commands) >= 5
+    kinds = set()
+    for name, *words in commands:
+        settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+        method = Recipe.load(name).override(*settings).method
+        kinds |= {method.kind, *(each.kind for each in method.regularisers)}
+    assert {"consistency", "lecam", "path_length", "feature_matching"} <= kinds

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from facegan.errors import RecipeError
-from facegan.recipe import Recipe
+from facegan.evaluation.wording import settings
+from facegan.methods import AdversarialConfig, ReconstructionConfig
+from facegan.methods.adversarial import Auxiliary
+from facegan.recipe import Recipe, Stage
+from facegan.recipe.recipe import Training
 
 AUXILIARY = "method.auxiliary={}"
 HEAD = "discriminator.heads.auxiliary=true"
 ADAPTIVE = "augment={probability={kind='adaptive'}, flip=true}"
 HELD_OUT = "augment={probability={kind='adaptive', heuristic='held_out'}, flip=true}"
 PRETRAIN = "stages=[{objective='reconstruction'}, {}]"
+
+
+# As recipes of earlier versions have it; and as it is written now.
+PRETRAIN_NOW = "stages=[{method={kind='reconstruction'}}, {}]"
 
 
 def ramp(start: float, end: float) -> str:
@@ -73,6 +83,30 @@ def test_what_the_hint_says_helps(settings: tuple[str, ...]) -> None:
     Recipe.load("gan").override(*helped)
 
 
+def fields(recipe: Recipe) -> dict[str, Any]:
+    """Its sections, as Python code would hand them to `Recipe`."""
+    return {name: getattr(recipe, name) for name in Recipe.model_fields}
+
+
+def test_parts_are_checked_however_a_recipe_is_made() -> None:
+    recipe = Recipe.load("gan")
+    assert Recipe(**fields(recipe)) == recipe
+    auxiliary = AdversarialConfig(auxiliary=Auxiliary())
+    for wrong in (
+        {"method": auxiliary},
+        {"method": {"kind": "adversarial", "auxiliary": {}}},
+        {"stages": (Stage(), Stage(method=ReconstructionConfig()))},
+        {"stages": (Stage(method=auxiliary),)},
+        {"training": {"budget": "soon"}},
+    ):
+        for make in (lambda values: Recipe(**values), Recipe.model_validate):
+            with pytest.raises(RecipeError) as caught:
+                make(fields(recipe) | wrong)
+            assert caught.value.hint
+    with pytest.raises(RecipeError, match="budget"):
+        Training(budget="7")
+
+
 @pytest.mark.parametrize("settings", ALLOWED, ids=" ".join)
 def test_parts_that_fit_are_accepted(settings: tuple[str, ...]) -> None:
     recipe = Recipe.load("gan").override(*settings)
@@ -105,3 +139,69 @@ def test_shares_of_a_batch_are_at_most_all_of_it(mix: str, place: str) -> None:
 def test_shares_that_leave_room(mix: str) -> None:
     recipe = Recipe.load("gan").override(f"data.mix={mix}")
     assert Recipe.parse(recipe.to_toml()) == recipe
+
+
+def test_objectives_of_earlier_recipes_are_read_as_methods() -> None:
+    code = "discriminator.heads.code=128"
+    old, now = (Recipe.load("gan").override(code, way) for way in (PRETRAIN, PRETRAIN_NOW))
+    assert old == now
+    assert [stage.method for stage in old.stages] == [ReconstructionConfig(), None]
+    assert [old.method_in(stage).kind for stage in old.stages] == ["reconstruction", "adversarial"]
+    assert "objective" not in now.to_toml()
+    plain = "stages=[{objective='game'}]"
+    assert Recipe.load("gan").override(plain) == Recipe.load("gan")
+
+
+@pytest.mark.parametrize("critic", [1, 3])
+def test_a_stage_takes_the_recipes_n_critic_where_its_method_names_none(critic: int) -> None:
+    settings = ("discriminator.heads.code=128", PRETRAIN, f"method.n_critic={critic}")
+    recipe = Recipe.load("gan").override(*settings)
+    assert [recipe.n_critic_in(stage) for stage in recipe.stages] == [critic, critic]
+    other = recipe.override("stages.0.method.n_critic=2")
+    assert [other.n_critic_in(stage) for stage in other.stages] == [2, critic]
+
+
+def test_stars_in_a_stage_are_its_players() -> None:
+    """Also where it has a method of its own."""
+    settings = ("discriminator.heads.code=128", PRETRAIN_NOW)
+    recipe = Recipe.load("gan").override(*settings).override("stages.*.*.lr=1e-5")
+    assert {stage.generator.lr for stage in recipe.stages} == {1e-5}
+    assert {stage.discriminator.lr for stage in recipe.stages} == {1e-5}
+    assert recipe.stages[0].method == ReconstructionConfig()
+
+
+def test_a_regulariser_is_listed_once() -> None:
+    twice = "method.regularisers=[{kind='lecam'}, {kind='path_length'}, {kind='lecam', weight=1}]"
+    with pytest.raises(RecipeError) as caught:
+        Recipe.load("gan").override(twice)
+    assert "method.regularisers" in caught.value.message
+    assert "lecam" in caught.value.hint
+    assert "path_length" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("setting", "place", "offered"),
+    [
+        ("method.regularisers=[{kind='lekam'}]", "method.regularisers.0.kind", "lecam"),
+        ("method.regularisers=[{kind='lecam', wait=1}]", "method.regularisers.0.wait", "weight"),
+        ("method.regularisers=[{weight=1}]", "method.regularisers.0", "path_length"),
+        ("method.kind=adversary", "method.kind", "adversarial"),
+        ("stages.0.method={kind='feature'}", "stages.0.method.kind", "feature_matching"),
+        ("stages.0.method={kind='reconstruction', n_critics=2}", "n_critics", "n_critic"),
+        ("method=3", "method", "table"),
+    ],
+)
+def test_kinds_that_are_not_there_are_refused_with_help(
+    setting: str, place: str, offered: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.load("gan").override(setting)
+    assert place in caught.value.message
+    assert offered in caught.value.hint
+
+
+def test_a_listed_table_is_written_as_a_table_is() -> None:
+    recipe = Recipe.load("gan").override("method.regularisers=[{kind='lecam', weight=0.5}]")
+    written = settings(recipe.values()["method"])
+    assert "regularisers (lecam, weight 0.5, every 1, decay 0.99)" in written
+    assert "{" not in written

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from facegan.optimizers import Stage, stage_at
+from facegan.recipe import Stage, stage_at
 from facegan.schedule import Cosine, Linear, bounds, value_at
 
 progress = st.floats(0, 1)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from facegan.errors import DataError, FaceganError
-from facegan.evaluation.extractors import EXTRACTOR_NAMES, efflite, open_extractor
+from facegan.evaluation.extractors import EXTRACTORS, efflite, open_extractor
 from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.extractors.weights import fold_batch_norm, read_verified
 
@@ -109,7 +109,7 @@ def test_what_is_no_picture_is_refused(small: Extractor, wrong: np.ndarray) -> N
 def test_unknown_names_get_the_nearest(name: str) -> None:
     with pytest.raises(FaceganError, match="no extractor") as caught:
         open_extractor(name)
-    assert all(known in caught.value.hint for known in EXTRACTOR_NAMES)
+    assert all(known in caught.value.hint for known in EXTRACTORS)
     if name == "eflite0":
         assert "Did you mean 'efflite0'?" in caught.value.hint
 

@@ -1,4 +1,4 @@
-"""What holds for every network; a new one is covered by its line in `DISCRIMINATORS`."""
+"""What holds for every network; a new one is covered by its entries in TINY and SUPPORTED."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LATENT = Latent(size=5)
 CASES = [
     pytest.param(kind, ImageSpec(resolution, channels), id=f"{kind}-{resolution}-{channels}")
     for kind in DISCRIMINATORS
-    for resolution in SUPPORTED[kind]
+    for resolution in SUPPORTED.get(kind, ())
     for channels in (1, 3)
 ]
 
@@ -55,6 +55,15 @@ def build(kind: str, spec: ImageSpec, range_: str = "symmetric") -> tuple[Genera
 
 def latents(n: int = 4) -> torch.Tensor:
     return torch.randn(n, LATENT.size, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("kind", [*GENERATORS, *DISCRIMINATORS])
+def test_every_network_has_its_entries(kind: str) -> None:
+    for name, table in (("TINY", TINY), ("SUPPORTED", SUPPORTED)):
+        assert kind in table, (
+            f"{kind!r} is registered and has no entry in this file's {name}: give it one (small "
+            "options, resolutions), and all tests here cover it."
+        )
 
 
 @pytest.mark.parametrize(("kind", "spec"), CASES)

@@ -53,6 +53,11 @@ CASES |= {
         "training.ema_half_life={kind='cosine', start=0, end=0.1, finish=0.6}",
         "training.ema_rampup=1",
     ),
+    "mlp-remembers": (
+        "gan",
+        "method.n_critic=2",
+        "method.regularisers=[{kind='lecam'}, {kind='consistency'}, {kind='path_length', every=3}]",
+    ),
     "dcgan-critic": ("dcgan", "method.n_critic=2"),
     "dcgan-bf16": ("dcgan", "training.precision=bf16"),
     "dcgan-stages": ("dcgan", STAGES),

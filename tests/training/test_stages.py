@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from facegan.apps.train import train
-from facegan.optimizers import Stage
+from facegan.recipe import Stage
 from facegan.runs.directory import RunDirectory
 from facegan.training.loop import Boundaries
 

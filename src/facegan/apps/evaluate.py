@@ -23,6 +23,7 @@ from facegan.evaluation.attributes import FEWEST as FEWEST_PIXELS
 from facegan.evaluation.attributes import AttributeReader
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.extractors import open_extractor
+from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.judge import ALL_SCORES, Judge, Judgement
 from facegan.evaluation.real import DEFAULT_N, FEWEST, Reference, choose_real, most_measurable
 from facegan.evaluation.results import Agreement, Evaluation
@@ -45,7 +46,7 @@ def evaluate(
     n: int | None = None,
     n_real: int | None = None,
     reference: Reference = "train",
-    extractors: Sequence[str] = DEFAULT_EXTRACTORS,
+    extractors: Sequence[str | Extractor] = DEFAULT_EXTRACTORS,
     seed: int = 0,
     copying: bool | None = None,
     faces: bool | None = None,
@@ -65,8 +66,9 @@ def evaluate(
         reference: the split of `data` that the reference comes from: `train`, `holdout`,
             `all`.
         extractors: the feature spaces: `efflite0`, `efflite0@64`, `faces`, `inception`, or a
-            TOML file that describes another. Where a generator's discriminator looked through
-            the network of all of these, `faces` is added if the extra `faces` is installed.
+            TOML file that describes another, one of a plug-in, or an extractor itself. Where a
+            generator's discriminator looked through the network of all of these, `faces` is
+            added if the extra `faces` is installed.
         seed: the first seed of the generated pictures, and of all that is drawn by chance.
         copying: whether to look for copies of training pictures; by default where `data` has
             held-out ones, without which nothing can be said.
@@ -80,16 +82,16 @@ def evaluate(
     """
     if not extractors:
         raise FaceganError("No extractor was given.", "Name one: efflite0.")
-    if len(set(extractors)) < len(extractors):
-        raise FaceganError(f"An extractor is named twice: {', '.join(extractors)}.")
+    names = [each if isinstance(each, str) else each.name for each in extractors]
+    if len(set(names)) < len(names):
+        raise FaceganError(f"An extractor is named twice: {', '.join(names)}.")
     pack = open_dataset(data)
     where = choose_device(device)
-    opened = [open_extractor(name, where) for name in extractors]
+    opened = [open_extractor(each, where) for each in extractors]
     generated = _open_source(source, pack, best, device)
     recipe = None if generated.generator is None else generated.generator.loaded.recipe
-    extractors = list(extractors)
-    if recipe is not None and flattering(recipe, extractors) == extractors and _faces_installed():
-        extractors.append(ANOTHER)
+    if recipe is not None and flattering(recipe, names) == names and _faces_installed():
+        names.append(ANOTHER)
         opened.append(open_extractor(ANOTHER, where))
     if n is None and generated.available is not None:
         n = min(DEFAULT_N, generated.available, most_measurable(pack, reference))
@@ -111,7 +113,7 @@ def evaluate(
     )
     if recipe is not None:
         beside = {
-            "caveat": caveat(recipe, extractors),
+            "caveat": caveat(recipe, names),
             "agreement": _agreement(generated, images, seeds, pack, where),
         }
         judgement = replace(judgement, evaluation=judgement.evaluation.model_copy(update=beside))

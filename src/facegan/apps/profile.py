@@ -14,7 +14,7 @@ from facegan.device import Execution, processes, synchronise
 from facegan.recipe import Recipe
 from facegan.training.augmenting import ADAPTS_EVERY
 from facegan.training.feed import Feed
-from facegan.training.plan import check_batch, choose_precision, penalty_round
+from facegan.training.plan import check_batch, choose_precision, round_of
 from facegan.training.speed.operators import Kind, Operator, Recorder
 from facegan.training.speed.roofline import Ceilings, measure_ceilings
 from facegan.training.state import TrainingState
@@ -161,9 +161,10 @@ def profile(
 
 def _round(recipe: Recipe) -> int:
     """The steps after which the costs of a step repeat."""
-    length = penalty_round(recipe)
+    stage = recipe.stages[0]
+    length = round_of(recipe, stage)
     if recipe.augment is not None and isinstance(recipe.augment.probability, Adaptive):
-        adapting = ADAPTS_EVERY // math.gcd(ADAPTS_EVERY, recipe.method.n_critic)
+        adapting = ADAPTS_EVERY // math.gcd(ADAPTS_EVERY, recipe.n_critic_in(stage))
         length = math.lcm(length, adapting)
     return max(length, 2)
 

@@ -34,5 +34,6 @@ generated faces are tilted, pale or blurred.
 from facegan.augment.adaptive import Adaptive
 from facegan.augment.config import AugmentConfig
 from facegan.augment.pipeline import Augmentation
+from facegan.augment.transform import TRANSFORMS, Transform
 
-__all__ = ["Adaptive", "AugmentConfig", "Augmentation"]
+__all__ = ["TRANSFORMS", "Adaptive", "AugmentConfig", "Augmentation", "Transform"]

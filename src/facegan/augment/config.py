@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from facegan.augment.adaptive import Adaptive
 from facegan.augment.pipeline import Augmentation
+from facegan.augment.transform import TRANSFORMS, Transform
 from facegan.config import Config
 from facegan.data.pixels import Pixels
 from facegan.schedule import Cosine, Linear, bounds
@@ -57,6 +58,7 @@ class AugmentConfig(Config):
             centre is anywhere in the image, so that a part of it may lie outside.
         noise: standard deviation of normal noise, at most this share of the range from black to
             white; each image has its own.
+        transforms: further ones, of plug-ins, in this order and after all others.
     """
 
     probability: Probability = 0.5
@@ -70,6 +72,7 @@ class AugmentConfig(Config):
     saturation: Annotated[float, _up_to(3.0)] = 0.0
     cutout: Annotated[float, _up_to(0.75)] = 0.0
     noise: Annotated[float, _up_to(0.5)] = 0.0
+    transforms: tuple[Annotated[Transform, TRANSFORMS], ...] = ()
 
     def build(self, pixels: Pixels) -> Augmentation:
         """The transforms for images in this pixel range."""

@@ -24,7 +24,7 @@ class Augmentation:
 
     In this order: resampled (scale, rotation, fraction), coloured, noise added, mirrored and
     shifted, a square cut out. Colour and noise come first, so that what is missing is always
-    the same grey.
+    the same grey. Transforms of plug-ins come last.
 
     Args:
         config: which transforms, and how strong. Its probability is not looked at.
@@ -32,15 +32,14 @@ class Augmentation:
     """
 
     def __init__(self, config: AugmentConfig, pixels: Pixels) -> None:
-        self._config = config
+        self._config, self._pixels = config, pixels
         black, white = pixels.to_model(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1))
         self._middle, self._span = (black + white) / 2, white - black
         self._resamples = bool(config.fraction or config.scale or config.rotation)
         self._colours = bool(config.brightness or config.contrast or config.saturation)
         self._moves = bool(config.flip or config.shift)
-        self._does_nothing = not (
-            self._resamples or self._colours or self._moves or config.cutout or config.noise
-        )
+        own = self._resamples or self._colours or self._moves or config.cutout or config.noise
+        self._does_nothing = not (own or config.transforms)
 
     def __call__(self, images: Tensor, random: Random, probability: float) -> Tensor:
         """Decide for each image and each transform, with this probability, and apply.
@@ -60,6 +59,8 @@ class Augmentation:
         with torch.autocast(images.device.type, enabled=False):
             wide = images.to(torch.promote_types(images.dtype, torch.float32)).contiguous()
             changed = self._changed(wide, random, probability)
+            for transform in self._config.transforms:
+                changed = transform(changed, random, probability, self._pixels)
         if changed.stride() == images.stride():
             return changed
         return torch.empty_like(images, dtype=changed.dtype).copy_(changed)

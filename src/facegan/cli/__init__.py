@@ -20,8 +20,9 @@ from facegan.cli.group import Commands
 from facegan.cli.models import models
 from facegan.cli.recipes import recipes
 from facegan.cli.study import study
-from facegan.errors import FaceganError, printable
+from facegan.errors import FaceganError, UnknownKindError, printable
 from facegan.loggers import LOGGERS
+from facegan.plugins import load_noted
 from facegan.runs.extension import SCHEDULES, Schedules
 from facegan.version import __version__
 
@@ -271,6 +272,7 @@ def main() -> None:
 def _run() -> int:
     """Run the command line; returns the exit status."""
     try:
+        load_noted()
         # Outside its standalone mode, click returns the status of --help and --version.
         return cli(prog_name="facegan", standalone_mode=False) or 0
     except click.ClickException as error:
@@ -281,6 +283,8 @@ def _run() -> int:
             click.echo(printable(f"error: {error.message}"), err=True)
             if error.hint:
                 click.echo(printable(error.hint), err=True)
+            if isinstance(error, UnknownKindError):
+                click.echo("On the command line: --plugin FILE.py, or a module's name.", err=True)
         return error.exit_code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -7,8 +7,34 @@ import click
 from facegan.errors import nearest
 
 
+def _load(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
+    from facegan.plugins import load_plugin
+
+    for name in names:
+        load_plugin(name)
+
+
 class Commands(click.Group):
-    """A group that keeps its commands in their order and names the nearest to a wrong one."""
+    """A group that keeps its commands in their order and names the nearest to a wrong one.
+
+    Each of its commands takes `--plugin`, whose plug-ins are loaded before anything is done.
+    """
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, with the option that all of them have."""
+        if not isinstance(cmd, click.Group) or cmd.invoke_without_command:
+            cmd.params.append(
+                click.Option(
+                    ["--plugin"],
+                    multiple=True,
+                    metavar="FILE.py|MODULE",
+                    is_eager=True,
+                    expose_value=False,
+                    callback=_load,
+                    help="Load networks, losses, methods, … of your own first.",
+                )
+            )
+        super().add_command(cmd, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of a first journey, not of the alphabet."""

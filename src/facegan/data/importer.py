@@ -48,7 +48,7 @@ _Decoded = tuple[int, Picture | Unusable]
 
 
 def import_images(
-    source: Path | str,
+    source: Path | str | Source,
     pack: Path | str,
     *,
     resolution: int = 64,
@@ -69,7 +69,7 @@ def import_images(
     Args:
         source: a folder tree, a zip, or a tar (plain, gzip, bzip2, xz). The layouts of LFW,
             CelebA and NVlabs' dataset_tool are recognised; their identities, official splits
-            and labels are used.
+            and labels are used. Or a `Source`, such as a plug-in's.
         pack: the folder to make.
         resolution: height and width of the result in pixels, 4 to 1024.
         crop: "full" for the largest centred square, or the side in pixels of a centred square

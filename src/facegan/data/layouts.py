@@ -64,6 +64,9 @@ def recognise(source: Source, paths: Sequence[str]) -> Layout:
     Raises:
         DataError: the source describes itself, and wrongly.
     """
+    own = source.layout(paths)
+    if own is not None:
+        return own
     described = _nvlabs(source)
     if described is not None:
         return described

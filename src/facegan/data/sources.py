@@ -11,12 +11,16 @@ import os
 import re
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from facegan.data.unusable import Unusable
 from facegan.errors import DataError
+
+if TYPE_CHECKING:
+    from facegan.data.layouts import Layout
 
 MAX_FILE_BYTES = 256 << 20
 # An archive that grows more than this much, beyond the floor, is a decompression bomb:
@@ -77,6 +81,15 @@ class Source(ABC):
         Raises:
             DataError: the source as a whole is damaged, encrypted or a decompression bomb.
         """
+
+    def layout(self, paths: Sequence[str]) -> Layout | None:
+        """What this kind of source tells of its pictures (who, which split, which labels), for
+        a source that knows; None by default, and the layout is recognised by names and files.
+
+        Args:
+            paths: of the members that can be used.
+        """
+        return None
 
     def _describes_better(self, path: str) -> bool:
         """Whether `path` is a dataset.json nearer to the top than the one known."""

@@ -184,7 +184,8 @@ def settings(values: dict[str, Any]) -> str:
         if isinstance(value, dict):
             text = f"({settings(value)})"
         elif isinstance(value, list):
-            text = " ".join(map(str, value)) or "none"
+            items = (f"({settings(v)})" if isinstance(v, dict) else str(v) for v in value)
+            text = " ".join(items) or "none"
         else:
             text = str(value)
         words.append(f"{key.replace('_', ' ')} {text}")

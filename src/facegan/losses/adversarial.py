@@ -4,34 +4,38 @@ Each is a pair: what the discriminator minimises and what the generator minimise
 (real_logits [N], fake_logits [N]) and return [N]; losses that need only one of the two
 ignore the other. Several logits of each image, [N, H], are as many games side by side: [N, H].
 Logits are before the sigmoid: with σ the sigmoid, log σ(x) = −softplus(−x)
-and log(1 − σ(x)) = −softplus(x), which never overflow. Where a loss needs a mean over the
-batch, it is that of the whole batch, over all processes.
+and log(1 − σ(x)) = −softplus(x), which never overflow. A loss against the batch's mean logits is
+given these as well: who knows of several processes takes the mean over all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from facegan.networks.layers.processes import mean_over_processes
+from facegan.registry import Registry
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+# (real_logits, fake_logits) → losses; with `averaged`, (…, mean of real, mean of fake) → losses.
+Loss = Callable[..., Tensor]
 
 
 class Adversarial(NamedTuple):
     """A discriminator's loss and the generator's answer to it.
 
     Attributes:
-        relativistic: whether the generator's loss needs the logits of real images.
+        relativistic: whether the generator's loss needs the logits of real images. Then only
+            differences of logits mean something, and 0 is no border between real and generated.
+        averaged: whether both functions take two more tensors, the means over the whole batch
+            of the real and of the generated images' logits, [] (of votes [H]).
     """
 
     discriminator: Loss
     generator: Loss
     relativistic: bool = False
+    averaged: bool = False
 
 
 def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -84,37 +88,38 @@ def _relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
     return softplus(real - fake)
 
 
-def _relativistic_average_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+def _relativistic_average_discriminator(
+    real: Tensor, fake: Tensor, mean_real: Tensor, mean_fake: Tensor
+) -> Tensor:
     """−log σ(D(x) − E D(G(z))) − log(1 − σ(D(G(z)) − E D(x))): each logit against the mean of
     the other kind (Jolicoeur-Martineau 2018, RaSGAN).
     """
-    mean_real, mean_fake = mean_over_processes(torch.stack([real.mean(0), fake.mean(0)]))
     return softplus(mean_fake - real) + softplus(fake - mean_real)
 
 
-def _relativistic_average_generator(real: Tensor, fake: Tensor) -> Tensor:
+def _relativistic_average_generator(
+    real: Tensor, fake: Tensor, mean_real: Tensor, mean_fake: Tensor
+) -> Tensor:
     """−log σ(D(G(z)) − E D(x)) − log(1 − σ(D(x) − E D(G(z)))): the roles exchanged."""
-    return _relativistic_average_discriminator(fake, real)
+    return _relativistic_average_discriminator(fake, real, mean_fake, mean_real)
 
 
-AdversarialName = Literal[
-    "minimax",
-    "non_saturating",
-    "least_squares",
-    "hinge",
-    "wasserstein",
-    "relativistic",
-    "relativistic_average",
-]
-
-ADVERSARIAL: dict[AdversarialName, Adversarial] = {
-    "minimax": Adversarial(_cross_entropy, _minimax_generator),
-    "non_saturating": Adversarial(_cross_entropy, _non_saturating_generator),
-    "least_squares": Adversarial(_least_squares_discriminator, _least_squares_generator),
-    "hinge": Adversarial(_hinge_discriminator, _wasserstein_generator),
-    "wasserstein": Adversarial(_wasserstein_discriminator, _wasserstein_generator),
-    "relativistic": Adversarial(_relativistic_discriminator, _relativistic_generator, True),
-    "relativistic_average": Adversarial(
-        _relativistic_average_discriminator, _relativistic_average_generator, True
-    ),
-}
+ADVERSARIAL = Registry[Adversarial](
+    "adversarial loss",
+    {
+        "minimax": Adversarial(_cross_entropy, _minimax_generator),
+        "non_saturating": Adversarial(_cross_entropy, _non_saturating_generator),
+        "least_squares": Adversarial(_least_squares_discriminator, _least_squares_generator),
+        "hinge": Adversarial(_hinge_discriminator, _wasserstein_generator),
+        "wasserstein": Adversarial(_wasserstein_discriminator, _wasserstein_generator),
+        "relativistic": Adversarial(
+            _relativistic_discriminator, _relativistic_generator, relativistic=True
+        ),
+        "relativistic_average": Adversarial(
+            _relativistic_average_discriminator,
+            _relativistic_average_generator,
+            relativistic=True,
+            averaged=True,
+        ),
+    },
+)

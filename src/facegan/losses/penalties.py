@@ -7,6 +7,7 @@ logits that it has already computed. How a slope is found is the penalty's `esti
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from torch import Tensor
 from facegan.config import Config
 from facegan.device import sent
 from facegan.losses.slopes import Critic, Estimate, Exact, Judged
+from facegan.registry import Kinds
 from facegan.schedule import PositiveSchedule, constant
 from facegan.seeding import Random
 
@@ -24,7 +26,33 @@ from facegan.seeding import Random
 Every = Annotated[int, Field(ge=1, le=1000)]
 
 
-class _ZeroCentred(Config):
+class Penalty(Config, ABC):
+    """What is added to the discriminator's loss at given images: `method.penalty` in a recipe.
+
+    Attributes:
+        kind: its name in recipes, a Literal.
+        every: on each k-th update of the discriminator, k times as strong.
+    """
+
+    kind: str
+    every: Every = 1
+
+    @abstractmethod
+    def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
+        """One value for each image, [N].
+
+        Args:
+            critic: images [N, C, H, W] → logits [N].
+            real: real images, as the discriminator saw them, with its logits.
+            fake: generated ones.
+            random: further random numbers of this update.
+        """
+
+
+PENALTIES = Kinds[Penalty]("penalty")
+
+
+class _ZeroCentred(Penalty):
     """γ/2 · ‖∇D‖², from the first update on.
 
     Attributes:
@@ -33,16 +61,15 @@ class _ZeroCentred(Config):
         every: on each k-th update of the discriminator, k times as strong.
     """
 
-    kind: str
     gamma: PositiveSchedule = 1.0
     estimate: Estimate = Exact(kind="exact")
-    every: Every = 1
 
     def _on(self, critic: Critic, judged: Judged, random: Random) -> Tensor:
         squared = self.estimate.squared_norm(critic, judged, random)
         return constant(self.gamma) / 2 * squared
 
 
+@PENALTIES.register
 class R1(_ZeroCentred):
     """γ/2 · ‖∇D(x)‖² on real images (Mescheder, Geiger & Nowozin 2018, equation 9)."""
 
@@ -53,6 +80,7 @@ class R1(_ZeroCentred):
         return self._on(critic, real, random)
 
 
+@PENALTIES.register
 class R2(_ZeroCentred):
     """γ/2 · ‖∇D(G(z))‖² on generated images: R2 of the same paper."""
 
@@ -63,6 +91,7 @@ class R2(_ZeroCentred):
         return self._on(critic, fake, random)
 
 
+@PENALTIES.register
 class R1R2(_ZeroCentred):
     """γ/2 · ‖∇D‖² on real and on generated images, as R3GAN has it (Huang et al. 2024)."""
 
@@ -73,7 +102,8 @@ class R1R2(_ZeroCentred):
         return self._on(critic, real, random) + self._on(critic, fake, random)
 
 
-class GradientPenalty(Config):
+@PENALTIES.register
+class GradientPenalty(Penalty):
     """λ · (‖∇D(x̂)‖ − 1)² between real and generated (Gulrajani et al. 2017, equation 3).
 
     Attributes:
@@ -85,7 +115,6 @@ class GradientPenalty(Config):
     kind: Literal["gradient_penalty"]
     weight: PositiveSchedule = 10.0
     estimate: Estimate = Exact(kind="exact")
-    every: Every = 1
 
     def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
         """Penalty [N], at x̂ = εx + (1 − ε)G(z) with ε uniform on [0, 1] for each sample."""
@@ -93,6 +122,3 @@ class GradientPenalty(Config):
         between = epsilon * real.images + (1 - epsilon) * fake.images.detach()
         distance = self.estimate.distance_from_one(critic, between, random)
         return constant(self.weight) * distance
-
-
-Penalty = Annotated[R1 | R2 | R1R2 | GradientPenalty, Field(discriminator="kind")]

@@ -1,6 +1,6 @@
 """The adversarial game: a loss from `ADVERSARIAL`, and what may be added to it.
 
-At most one gradient penalty, and the supervision of labels that D predicts.
+A gradient penalty on D, the supervision of labels that D predicts, and regularisers of either.
 
 Where D gives several logits for each image, votes, each vote plays the game by itself, and the
 losses are averaged over them. Signals and penalties are of their mean, D's logit.
@@ -8,21 +8,27 @@ losses are averaged over them. Signals and penalties are of their mean, D's logi
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from facegan.config import Config
 from facegan.data.spec import Label
-from facegan.losses.adversarial import ADVERSARIAL, AdversarialName, Loss
+from facegan.errors import RecipeError
+from facegan.losses.adversarial import ADVERSARIAL, Adversarial, Loss
 from facegan.losses.auxiliary import classification, regression
-from facegan.losses.penalties import Penalty
+from facegan.losses.penalties import PENALTIES, Penalty
 from facegan.losses.slopes import Judged
+from facegan.methods.method import METHODS, MethodConfig, Needs
+from facegan.methods.regulariser import REGULARISERS, Regulariser, Update
 from facegan.methods.terms import Batch, Networks, Terms
-from facegan.networks.interfaces import Discriminator
+from facegan.networks.interfaces import Discriminator, DiscriminatorConfig, GeneratorConfig
 from facegan.networks.layers.heads import Assessment
+from facegan.networks.layers.processes import mean_over_processes
+from facegan.optimizers import Player
 from facegan.schedule import NonNegativeSchedule, constant
 
 
@@ -56,8 +62,8 @@ class Auxiliary(Config):
         return found
 
 
-class AdversarialConfig(Config):
-    """Options of the adversarial game.
+class Game(MethodConfig):
+    """What every kind of adversarial game may have.
 
     Attributes:
         loss: a name in `ADVERSARIAL`.
@@ -65,13 +71,51 @@ class AdversarialConfig(Config):
         n_critic: discriminator updates for each generator update.
         auxiliary: supervision by the labels, which the discriminator must then predict
             (`discriminator.heads.auxiliary`); or none.
+        regularisers: what else either player minimises, each kind at most once.
     """
 
-    kind: Literal["adversarial"] = "adversarial"
-    loss: AdversarialName = "non_saturating"
-    penalty: Penalty | None = None
+    loss: Annotated[str, ADVERSARIAL] = "non_saturating"
+    penalty: Annotated[Penalty, PENALTIES] | None = None
     n_critic: Annotated[int, Field(ge=1, le=100)] = 1
     auxiliary: Auxiliary | None = None
+    regularisers: tuple[Annotated[Regulariser, REGULARISERS], ...] = ()
+
+    @field_validator("regularisers")
+    @classmethod
+    def _each_once(cls, listed: tuple[Regulariser, ...]) -> tuple[Regulariser, ...]:
+        kinds = [each.kind for each in listed]
+        twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is listed more than once; each kind once")
+        return listed
+
+    @property
+    def centred(self) -> bool:
+        """See `MethodConfig.centred`: not with a loss of differences of logits."""
+        return not ADVERSARIAL[self.loss].relativistic
+
+    def round(self, n_critic: int) -> int:
+        """See `MethodConfig.round`."""
+        every = 1 if self.penalty is None else self.penalty.every
+        return math.lcm(
+            every // math.gcd(every, n_critic), *(each.every for each in self.regularisers)
+        )
+
+    def check(self, generator: GeneratorConfig, discriminator: DiscriminatorConfig) -> None:
+        """See `MethodConfig.check`: labels that D must predict need a head that does."""
+        if self.auxiliary is not None and not discriminator.heads.auxiliary:
+            raise RecipeError(
+                "method.auxiliary needs a discriminator that predicts labels, and this one "
+                "does not.",
+                "Set discriminator.heads.auxiliary=true, or leave method.auxiliary out.",
+            )
+
+
+@METHODS.register
+class AdversarialConfig(Game):
+    """Options of the adversarial game."""
+
+    kind: Literal["adversarial"] = "adversarial"
 
     def build(self) -> AdversarialMethod:
         """The method with these options."""
@@ -85,10 +129,13 @@ class AdversarialMethod:
         config: with a number in the place of every schedule.
     """
 
-    def __init__(self, config: AdversarialConfig) -> None:
+    needs = Needs()
+
+    def __init__(self, config: Game) -> None:
         self._loss = ADVERSARIAL[config.loss]
         self._penalty = config.penalty
         self._auxiliary = config.auxiliary
+        self._regularisers = config.regularisers
 
     def discriminator_terms(self, networks: Networks, batch: Batch) -> Terms:
         """What the discriminator minimises on real images and detached generated ones.
@@ -105,7 +152,8 @@ class AdversarialMethod:
         of_real = _assess(critic, real_images, labels, predicts)
         of_fake = _assess(critic, fake_images, labels)
         real, fake = of_real.logits.float(), of_fake.logits.float()
-        terms = Terms({"adversarial": _played(self._loss.discriminator, of_real, of_fake)})
+        played = _played(self._loss, self._loss.discriminator, of_real, of_fake)
+        terms = Terms({"adversarial": played})
         penalty = self._penalty
         if penalty is not None and batch.update % penalty.every == 0:
             terms.losses["penalty"] = penalty(
@@ -117,6 +165,8 @@ class AdversarialMethod:
             terms.weights["penalty"] = penalty.every
         if self._auxiliary is not None:
             self._supervise(terms, self._auxiliary, of_real, batch, critic)
+        shown = Judged(fake_images, fake), Judged(real_images, real)
+        self._regularise("discriminator", terms, networks, batch, *shown)
         terms.signals = {"logits_real": real.detach(), "logits_fake": fake.detach()}
         terms.signals["sign_real"] = real.detach().sign()
         if batch.held_out is not None:
@@ -129,16 +179,43 @@ class AdversarialMethod:
         """What the generator minimises on images that are still attached to it."""
         critic, labels = networks.discriminator, batch.labels
         predicts = self._auxiliary is not None
-        of_fake = _assess(critic, batch.augment(batch.fake), labels, predicts)
-        of_real = of_fake
+        fake_images = batch.augment(batch.fake)
+        of_fake = _assess(critic, fake_images, labels, predicts)
+        of_real, real = of_fake, None
         if self._loss.relativistic:
             with torch.no_grad():
-                of_real = _assess(critic, batch.augment(batch.real), labels)
-        terms = Terms({"adversarial": _played(self._loss.generator, of_real, of_fake)})
+                real_images = batch.augment(batch.real)
+                of_real = _assess(critic, real_images, labels)
+                real = Judged(real_images, of_real.logits.float())
+        terms = Terms({"adversarial": _played(self._loss, self._loss.generator, of_real, of_fake)})
         if self._auxiliary is not None:
             share = constant(self._auxiliary.generator)
             self._supervise(terms, self._auxiliary, of_fake, batch, critic, share)
+        fake = Judged(fake_images, of_fake.logits.float())
+        self._regularise("generator", terms, networks, batch, fake, real)
         return terms
+
+    def _regularise(
+        self,
+        player: Player,
+        terms: Terms,
+        networks: Networks,
+        batch: Batch,
+        fake: Judged,
+        real: Judged | None,
+    ) -> None:
+        """Add what the regularisers ask of a player in this update."""
+        number = batch.update if player == "discriminator" else batch.step
+        for each in self._regularisers:
+            if number % each.every:
+                continue
+            memory = batch.memory.setdefault(each.kind, {})
+            update = Update(networks, batch, fake, real, memory)
+            on_d = player == "discriminator"
+            loss = each.discriminator_loss(update) if on_d else each.generator_loss(update)
+            if loss is not None:
+                terms.losses[each.kind] = loss
+                terms.weights[each.kind] = constant(each.weight) * each.every
 
     @staticmethod
     def _supervise(
@@ -165,7 +242,11 @@ def _assess(
     return Assessment(critic(images, labels))
 
 
-def _played(loss: Loss, real: Assessment, fake: Assessment) -> Tensor:
-    """The loss of each image [N]: the mean over its votes, where there are any."""
-    found = loss(real.judgements.float(), fake.judgements.float())
+def _played(pair: Adversarial, loss: Loss, real: Assessment, fake: Assessment) -> Tensor:
+    """A player's loss of each image [N]: the mean over its votes, where there are any."""
+    logits = real.judgements.float(), fake.judgements.float()
+    means: tuple[Tensor, ...] = ()
+    if pair.averaged:
+        means = tuple(mean_over_processes(torch.stack([one.mean(0) for one in logits])))
+    found = loss(*logits, *means)
     return found if real.votes is None else found.mean(1)

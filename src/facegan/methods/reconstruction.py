@@ -7,12 +7,37 @@ enter the game pretrained.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
+from facegan.errors import RecipeError
+from facegan.methods.method import METHODS, MethodConfig, Needs
 from facegan.methods.terms import Batch, Networks, Terms
-from facegan.networks.interfaces import Generator
+from facegan.networks.interfaces import DiscriminatorConfig, Generator, GeneratorConfig
 from facegan.networks.layers.processes import mean_over_processes
+
+
+@METHODS.register
+class ReconstructionConfig(MethodConfig):
+    """Options of reconstruction: none. `discriminator.heads.code` is the latent's size."""
+
+    kind: Literal["reconstruction"] = "reconstruction"
+
+    def build(self) -> ReconstructionMethod:
+        """The method."""
+        return ReconstructionMethod()
+
+    def check(self, generator: GeneratorConfig, discriminator: DiscriminatorConfig) -> None:
+        """See `MethodConfig.check`: codes take the place of latents."""
+        size, code = generator.latent.size, discriminator.heads.code
+        if code != size:
+            raise RecipeError(
+                f"Reconstruction needs codes as long as latents, and they are {code} and {size} "
+                "numbers long.",
+                f"Set discriminator.heads.code={size}.",
+            )
 
 
 class ReconstructionMethod:
@@ -22,6 +47,8 @@ class ReconstructionMethod:
     over the batch, so that what G learns of codes it knows of latents. (In evaluation terms: a
     batch normalisation without weights, kept out of the networks.)
     """
+
+    needs = Needs(generated=False, augmentation=False)
 
     def discriminator_terms(self, networks: Networks, batch: Batch) -> Terms:
         """What the encoder minimises."""

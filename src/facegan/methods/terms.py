@@ -24,6 +24,10 @@ def unchanged(images: Tensor) -> Tensor:
     return images
 
 
+# Who remembers → name → tensor; in the checkpoint, and so the same after a resumption.
+Memory = dict[str, dict[str, Tensor]]
+
+
 @dataclass(frozen=True)
 class Batch:
     """What one update sees.
@@ -31,13 +35,15 @@ class Batch:
     Attributes:
         real: images [N, C, H, W] in the recipe's range.
         fake: G(z) [N, C, H, W]: detached for the discriminator's update, attached to the
-            generator for the generator's.
+            generator for the generator's; none (N = 0) for a method that does not need them.
         labels: float [N, L] belonging to `real`, and asked of `fake`; None without labels.
         random: further random numbers for this step (interpolations, noise).
         update: how many updates of the discriminator came before this one, in the whole run.
         augment: changes images at random, before the discriminator sees them.
         held_out: real images [M, C, H, W] that are never trained on, where augmentation asks
             how far the discriminator has overfitted; and their labels.
+        step: how many updates of the generator came before.
+        memory: what methods remember from step to step. Replace tensors, never change them.
     """
 
     real: Tensor
@@ -47,6 +53,8 @@ class Batch:
     update: int
     augment: Callable[[Tensor], Tensor] = unchanged
     held_out: tuple[Tensor, Tensor | None] | None = None
+    step: int = 0
+    memory: Memory = field(default_factory=dict)
 
 
 @dataclass

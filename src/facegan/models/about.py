@@ -38,6 +38,8 @@ class About:
         images_seen: how many images the discriminator had been shown.
         dataset: name, licence, source and fingerprint of the training data.
         card: of a model, what `facegan.models.card.Card` reads; None for other generators.
+        plugins: names of the plug-ins that its recipe's kinds come from. Nobody loads them for
+            this; it is said where a kind is missing.
     """
 
     version: str
@@ -47,6 +49,7 @@ class About:
     images_seen: int
     dataset: dict[str, Any]
     card: dict[str, Any] | None = None
+    plugins: tuple[str, ...] = ()
 
     @property
     def recipe_name(self) -> str:
@@ -104,6 +107,7 @@ def _about(said: dict[str, Any]) -> About:
         images_seen=said["images_seen"],
         dataset=dict(said["dataset"]),
         card=said.get("card"),
+        plugins=tuple(one_line(each) for each in said.get("plugins", ())),
     )
     recipe = tomllib.loads(about.recipe)
     # TOML has ways of its own to write what a terminal obeys.

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facegan.data.pixels import Pixels
+from facegan.errors import UnknownKindError
 from facegan.files import read_safetensors, write_bytes
 from facegan.models.about import FORMAT, KEY, WRONG, changed, read_about
+from facegan.plugins import needed, with_plugins
 from facegan.recipe import Recipe
 from facegan.version import __version__
 
@@ -65,6 +67,9 @@ class GeneratorFile:
             "images_seen": self.images_seen,
             "dataset": self.dataset,
         }
+        plugins = needed(self.recipe)
+        if plugins:
+            about["plugins"] = plugins
         if card is not None:
             about["card"] = dict(card)
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.generator.state_dict().items()}
@@ -95,6 +100,9 @@ class GeneratorFile:
         tensors, _ = read_safetensors(path)
         try:
             recipe = Recipe.parse(about.recipe, f"the recipe inside {path}")
+        except UnknownKindError as error:
+            raise with_plugins(error, about.plugins) from error
+        try:
             pixels = Pixels.of(**about.pixels)
             if pixels.range != recipe.data.range:
                 raise ValueError(f"its pixels are {pixels.range}, its recipe {recipe.data.range}")

@@ -13,10 +13,19 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
-from facegan.networks.interfaces import Discriminator, Generator, Latent, Width, output_activation
+from facegan.networks.interfaces import (
+    DISCRIMINATORS,
+    GENERATORS,
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    Latent,
+    Width,
+    output_activation,
+)
 from facegan.networks.kernels.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
 from facegan.networks.layers.heads import Heads, HeadsConfig
 from facegan.networks.layers.initial import dcgan_weights
@@ -27,7 +36,8 @@ from facegan.networks.resolutions import require_resolution
 RESOLUTIONS = (32, 64, 128, 256)
 
 
-class DcganGeneratorConfig(Config):
+@GENERATORS.register
+class DcganGeneratorConfig(GeneratorConfig):
     """Options of the DCGAN generator.
 
     Attributes:
@@ -44,7 +54,8 @@ class DcganGeneratorConfig(Config):
         return DcganGenerator(self, spec, range)
 
 
-class DcganDiscriminatorConfig(Config):
+@DISCRIMINATORS.register
+class DcganDiscriminatorConfig(DiscriminatorConfig):
     """Options of the DCGAN discriminator.
 
     Attributes:

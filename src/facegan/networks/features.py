@@ -46,12 +46,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
 from facegan.networks.backbones import efficientnet_lite as backbone
-from facegan.networks.interfaces import Discriminator, Width
+from facegan.networks.interfaces import (
+    DISCRIMINATORS,
+    Discriminator,
+    DiscriminatorConfig,
+    Width,
+)
 from facegan.networks.kernels.strided import StridedConv2d
 from facegan.networks.layers.heads import Heads, HeadsConfig, Places
 from facegan.networks.layers.mixing import Mixing
@@ -69,7 +73,8 @@ _BLACK_AND_WHITE = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 Side = Annotated[int, Field(ge=32, le=512, multiple_of=backbone.MULTIPLE)]
 
 
-class FeaturesDiscriminatorConfig(Config):
+@DISCRIMINATORS.register
+class FeaturesDiscriminatorConfig(DiscriminatorConfig):
     """Options of the discriminator on frozen features.
 
     Attributes:

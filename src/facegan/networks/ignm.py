@@ -19,11 +19,20 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
-from facegan.networks.interfaces import Discriminator, Generator, Latent, Width, output_activation
+from facegan.networks.interfaces import (
+    DISCRIMINATORS,
+    GENERATORS,
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    Latent,
+    Width,
+    output_activation,
+)
 from facegan.networks.kernels.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
 from facegan.networks.layers.attention import SelfAttention
 from facegan.networks.layers.heads import Heads, HeadsConfig
@@ -42,7 +51,8 @@ _SLOPE = 0.2
 Attention = Literal[0, 8, 16, 32, 64]
 
 
-class IgnmGeneratorConfig(Config):
+@GENERATORS.register
+class IgnmGeneratorConfig(GeneratorConfig):
     """Options of the IGNM generator.
 
     Attributes:
@@ -71,7 +81,8 @@ class IgnmGeneratorConfig(Config):
         return IgnmGenerator(self, spec, range)
 
 
-class IgnmDiscriminatorConfig(Config):
+@DISCRIMINATORS.register
+class IgnmDiscriminatorConfig(DiscriminatorConfig):
     """Options of the IGNM discriminator.
 
     Attributes:

@@ -13,8 +13,9 @@ from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
 from facegan.device import sent
-from facegan.networks.layers.heads import Assessment, Heads
+from facegan.networks.layers.heads import Assessment, Heads, HeadsConfig
 from facegan.networks.layers.labels import LabelEmbedding
+from facegan.registry import Kinds
 from facegan.seeding import Random
 
 Width = Annotated[int, Field(ge=1, le=65536)]
@@ -41,6 +42,42 @@ class Latent(Config):
         if self.distribution == "normal":
             return random.normal(n, self.size)
         return random.uniform(n, self.size, low=-1.0, high=1.0)
+
+
+class GeneratorConfig(Config, ABC):
+    """Options of a generator: `generator` in a recipe. Each network has its own kind.
+
+    Attributes:
+        kind: its name in recipes, a Literal.
+        latent: distribution of z.
+    """
+
+    kind: str
+    latent: Latent = Latent()
+
+    @abstractmethod
+    def build(self, spec: ImageSpec, range: Range) -> Generator:
+        """The network for images of this shape and range. Raises RecipeError if it has none."""
+
+
+class DiscriminatorConfig(Config, ABC):
+    """Options of a discriminator: `discriminator` in a recipe. Any meets any generator.
+
+    Attributes:
+        kind: its name in recipes, a Literal.
+        heads: what it says of its features, besides a logit.
+    """
+
+    kind: str
+    heads: HeadsConfig = HeadsConfig()
+
+    @abstractmethod
+    def build(self, spec: ImageSpec, range: Range) -> Discriminator:
+        """The network for images of this shape and range. Raises RecipeError if it has none."""
+
+
+GENERATORS = Kinds[GeneratorConfig]("generator")
+DISCRIMINATORS = Kinds[DiscriminatorConfig]("discriminator")
 
 
 class Generator(nn.Module, ABC):

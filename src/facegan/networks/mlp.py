@@ -12,12 +12,15 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
 from facegan.networks.interfaces import (
+    DISCRIMINATORS,
+    GENERATORS,
     Discriminator,
+    DiscriminatorConfig,
     Generator,
+    GeneratorConfig,
     Latent,
     Width,
     output_activation,
@@ -25,7 +28,8 @@ from facegan.networks.interfaces import (
 from facegan.networks.layers.heads import Heads, HeadsConfig
 
 
-class MlpGeneratorConfig(Config):
+@GENERATORS.register
+class MlpGeneratorConfig(GeneratorConfig):
     """Options of the fully connected generator.
 
     Attributes:
@@ -42,7 +46,8 @@ class MlpGeneratorConfig(Config):
         return MlpGenerator(self, spec, range)
 
 
-class MlpDiscriminatorConfig(Config):
+@DISCRIMINATORS.register
+class MlpDiscriminatorConfig(DiscriminatorConfig):
     """Options of the fully connected discriminator.
 
     Attributes:

@@ -20,7 +20,17 @@ from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
-from facegan.networks.interfaces import Discriminator, Generator, Latent, Width, output_activation
+from facegan.networks.interfaces import (
+    DISCRIMINATORS,
+    GENERATORS,
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    Latent,
+    Width,
+    output_activation,
+)
 from facegan.networks.layers.heads import Heads, HeadsConfig
 from facegan.networks.layers.resample import Downsample, Upsample
 from facegan.networks.resolutions import require_resolution
@@ -47,7 +57,6 @@ class _Shape(Config):
         expansion: of the bottleneck: its channels over the block's.
     """
 
-    kind: Literal["r3gan"]
     channels: Width = 768
     wide_to: Literal[4, 8, 16, 32] = 32
     group: Width = 16
@@ -70,13 +79,15 @@ class _Shape(Config):
         return widths
 
 
-class R3ganGeneratorConfig(_Shape):
+@GENERATORS.register
+class R3ganGeneratorConfig(_Shape, GeneratorConfig):
     """Options of the R3GAN generator; see `_Shape` for the rest.
 
     Attributes:
         latent: distribution of z; the paper's is 64 normal numbers.
     """
 
+    kind: Literal["r3gan"]
     latent: Latent = Latent(size=64)
 
     def build(self, spec: ImageSpec, range: Range) -> R3ganGenerator:
@@ -84,13 +95,15 @@ class R3ganGeneratorConfig(_Shape):
         return R3ganGenerator(self, spec, range)
 
 
-class R3ganDiscriminatorConfig(_Shape):
+@DISCRIMINATORS.register
+class R3ganDiscriminatorConfig(_Shape, DiscriminatorConfig):
     """Options of the R3GAN discriminator; see `_Shape` for the rest.
 
     Attributes:
         heads: what it says of its features, besides a logit.
     """
 
+    kind: Literal["r3gan"]
     heads: HeadsConfig = HeadsConfig()
 
     def build(self, spec: ImageSpec, range: Range) -> R3ganDiscriminator:

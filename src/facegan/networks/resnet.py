@@ -18,10 +18,18 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
-from facegan.networks.interfaces import Discriminator, Generator, Latent, output_activation
+from facegan.networks.interfaces import (
+    DISCRIMINATORS,
+    GENERATORS,
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    Latent,
+    output_activation,
+)
 from facegan.networks.layers.attention import SelfAttention
 from facegan.networks.layers.heads import Heads, HeadsConfig
 from facegan.networks.layers.norm import BatchNorm2d
@@ -36,7 +44,8 @@ Doublings = Literal[1, 2, 4, 8, 16, 32]
 Attention = Literal[8, 16, 32, 64]
 
 
-class ResnetGeneratorConfig(Config):
+@GENERATORS.register
+class ResnetGeneratorConfig(GeneratorConfig):
     """Options of the residual generator.
 
     Attributes:
@@ -59,7 +68,8 @@ class ResnetGeneratorConfig(Config):
         return ResnetGenerator(self, spec, range)
 
 
-class ResnetDiscriminatorConfig(Config):
+@DISCRIMINATORS.register
+class ResnetDiscriminatorConfig(DiscriminatorConfig):
     """Options of the residual discriminator.
 
     Attributes:

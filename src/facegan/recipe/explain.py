@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from facegan.errors import RecipeError, nearest
+from facegan.registry import UNKNOWN, UNSAID, Kinds, unknown_kind
 
 
 def explain(
@@ -24,12 +25,17 @@ def explain(
     if first["type"] == "extra_forbidden":
         parent, _, key = place.rpartition(".")
         kind = _at(parent, values).get("kind")
-        hint = nearest(key, _siblings(first["loc"], model))
+        hint = nearest(key, _siblings(first["loc"], values, model))
         if kind is not None:
             hint += f""" Another kind has other keys: --set "{parent}={{kind='{kind}', …}}"."""
         return RecipeError(f"Unknown key {place!r} in {origin}.{more}", hint)
     if first["type"] == "missing":
         return RecipeError(f"{origin} lacks {place!r}.{more}", "Add it, or start from a recipe.")
+    if first["type"] == UNKNOWN:
+        got, allowed = str(first["ctx"]["got"]), first["ctx"]["allowed"]
+        table = isinstance(first["input"], Mapping)
+        said = f"{place}.kind is {got!r}" if table else f"{place} = {_short(got)} is not known"
+        return unknown_kind(f"{origin}: {said}.{more}", got, allowed)
     if first["type"] == "union_tag_invalid":
         context = first["ctx"]
         tags = [tag.strip().strip("'") for tag in str(context["expected_tags"]).split(",")]
@@ -37,10 +43,11 @@ def explain(
             f"{origin}: {place}.kind is {context['tag']!r}.{more}",
             nearest(str(context["tag"]), tags),
         )
-    if first["type"] == "union_tag_not_found":
+    if first["type"] in ("union_tag_not_found", UNSAID):
+        kinds = (first.get("ctx") or {}).get("allowed") or _kinds(first["loc"], values, model)
         return RecipeError(
             f"{origin}: {place} does not say which kind it is.{more}",
-            nearest("", _kinds(first["loc"], model)).replace("Allowed:", "Add kind = one of"),
+            nearest("", kinds).replace("Allowed:", "Add kind = one of"),
         )
     return RecipeError(
         f"{origin}: {place} = {_short(first['input'])} is not allowed.{more}", _message(first)
@@ -56,7 +63,7 @@ def _weight(finding: ErrorDetails) -> int:
     if finding["type"] == "extra_forbidden":
         return 0
     table = isinstance(finding["input"], Mapping)
-    if table and finding["type"].startswith("union_tag"):
+    if table and finding["type"] in ("union_tag_invalid", "union_tag_not_found", UNKNOWN, UNSAID):
         return 1
     return 3 if table and finding["type"] == "float_type" else 2
 
@@ -108,50 +115,67 @@ def _at(path: str, values: Any) -> Mapping[str, Any]:
     return here if isinstance(here, Mapping) else {}
 
 
-def _kinds(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+def _kinds(
+    location: tuple[int | str, ...], values: Mapping[str, Any], model: type[BaseModel]
+) -> list[str]:
     """The kinds that a table may have there."""
     return [
         kind
-        for member in _models_within(_walk(location, model))
+        for member in _members(location, values, model)
         for kind in getattr(member.model_fields["kind"].annotation, "__args__", ())
     ]
 
 
-def _siblings(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+def _siblings(
+    location: tuple[int | str, ...], values: Mapping[str, Any], model: type[BaseModel]
+) -> list[str]:
     """The keys allowed beside an unknown one."""
-    parent = _walk(location[:-1], model)
-    if isinstance(parent, type) and issubclass(parent, BaseModel):
-        return list(parent.model_fields)
-    return []
+    members = _members(location[:-1], values, model)
+    return list(members[0].model_fields) if len(members) == 1 else []
 
 
-def _walk(location: tuple[int | str, ...], model: type[BaseModel]) -> Any:
-    """The annotation at pydantic's location, past the names that no model has."""
-    current: Any = model
+def _members(
+    location: tuple[int | str, ...], values: Any, model: type[BaseModel]
+) -> list[type[BaseModel]]:
+    """The sections that may stand at pydantic's location; one, where the values say which."""
+    found: list[type[BaseModel]] = [model]
+    here = values
     for key in location:
-        found = _step(current, key)
-        if found is not None:
-            current = found
-    return current
+        if isinstance(here, Mapping) and key in here:
+            here = here[key]
+            fields = [m.model_fields[str(key)] for m in found if str(key) in m.model_fields]
+            found = [
+                member
+                for field in fields
+                for member in _within(field.annotation, field.metadata, here)
+            ]
+        elif isinstance(here, list) and isinstance(key, int) and key < len(here):
+            here = here[key]
+            found = _of_kind(found, here)
+        else:  # the name of a union's member, which nobody wrote
+            found = [m for m in found if key in _names(m)] or found
+    return found
 
 
-def _step(current: Any, key: int | str) -> Any:
-    """One step down: into a field, a list item, or the union member of that kind."""
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return (
-            current.model_fields[str(key)].annotation if str(key) in current.model_fields else None
-        )
-    models = _models_within(current)
-    for member in models:
-        kind = member.model_fields.get("kind")
-        if kind is not None and key in getattr(kind.annotation, "__args__", ()):
-            return member
-    if isinstance(key, int) or len(models) == 1:
-        return models[0] if models else None
-    return None
-
-
-def _models_within(annotation: Any) -> list[type[BaseModel]]:
+def _within(annotation: Any, metadata: Any, here: Any) -> list[type[BaseModel]]:
+    """The sections that an annotation allows for a value."""
+    for each in metadata:
+        if isinstance(each, Kinds):
+            return _of_kind(list(each.values()), here, each.default)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [m for a in getattr(annotation, "__args__", ()) for m in _models_within(a)]
+    inner = getattr(annotation, "__metadata__", ())
+    return [m for a in getattr(annotation, "__args__", ()) for m in _within(a, inner, here)]
+
+
+def _of_kind(
+    members: list[type[BaseModel]], here: Any, default: str | None = None
+) -> list[type[BaseModel]]:
+    """Those of the kind that a table says; all of them where that is none."""
+    kind = here.get("kind", default) if isinstance(here, Mapping) else None
+    return [member for member in members if kind in _names(member)] or members
+
+
+def _names(member: type[BaseModel]) -> tuple[Any, ...]:
+    field = member.model_fields.get("kind")
+    return () if field is None else getattr(field.annotation, "__args__", ())

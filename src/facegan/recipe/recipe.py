@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from facegan.augment import AugmentConfig
+from facegan.augment import Adaptive, AugmentConfig
 from facegan.budget import parse_budget
 from facegan.config import Config
 from facegan.data.conditions import Wanted
 from facegan.data.pixels import Range
 from facegan.errors import RecipeError
-from facegan.methods.adversarial import AdversarialConfig
-from facegan.networks import DiscriminatorConfig, GeneratorConfig
-from facegan.optimizers import Positive, Stage
+from facegan.methods import METHODS, AdversarialConfig, MethodConfig
+from facegan.networks import DISCRIMINATORS, GENERATORS, DiscriminatorConfig, GeneratorConfig
+from facegan.optimizers import Positive
 from facegan.recipe.explain import explain
-from facegan.recipe.rules import check_parts
+from facegan.recipe.stages import Stage, as_today
 from facegan.schedule import PositiveSchedule, ShareSchedule, value_at
 from facegan.shipped import Shipped
 
@@ -93,6 +93,12 @@ class Training(Config):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
+    @field_validator("budget")
+    @classmethod
+    def _budget(cls, budget: str) -> str:
+        parse_budget(budget)
+        return budget
+
 
 class Evaluation(Config):
     """What is measured while training. It only looks: it changes nothing of what is trained.
@@ -116,6 +122,8 @@ class Evaluation(Config):
 class Recipe(Config):
     """What to train and how. The dataset and the folder of the run are not part of it.
 
+    However it is made, its parts fit one another, or it raises a RecipeError.
+
     Attributes:
         name: short name.
         title: one line for a table.
@@ -123,7 +131,7 @@ class Recipe(Config):
         data: how images enter.
         generator: its network.
         discriminator: its network.
-        method: what the two minimise.
+        method: what the two minimise, in all stages that name no method of their own.
         augment: what happens to images before the discriminator sees them, if anything.
         stages: optimizers, one stage after the other.
         training: the loop.
@@ -134,13 +142,46 @@ class Recipe(Config):
     title: str
     source: str
     data: Data = Data()
-    generator: GeneratorConfig
-    discriminator: DiscriminatorConfig
-    method: AdversarialConfig = AdversarialConfig()
+    generator: Annotated[GeneratorConfig, GENERATORS]
+    discriminator: Annotated[DiscriminatorConfig, DISCRIMINATORS]
+    method: Annotated[MethodConfig, METHODS] = AdversarialConfig()
     augment: AugmentConfig | None = None
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = (Stage(),)
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Recipe:
+        """What no section can see alone: which of a recipe's parts need one another."""
+        methods = [self.method, *(stage.method for stage in self.stages if stage.method)]
+        for method in methods:
+            method.check(self.generator, self.discriminator)
+        if self.discriminator.heads.auxiliary and not self.data.labels:
+            raise RecipeError(
+                "discriminator.heads.auxiliary: there are no labels to predict.",
+                "Name some in data.labels, or all of them: data.labels=all.",
+            )
+        probability = None if self.augment is None else self.augment.probability
+        by_sign = isinstance(probability, Adaptive) and probability.heuristic == "sign"
+        if by_sign and not all(method.centred for method in methods):
+            raise RecipeError(
+                "augment.probability.heuristic is 'sign', but only differences of a relativistic "
+                "loss's logits mean something.",
+                "Set augment.probability.heuristic=held_out.",
+            )
+        return self
+
+    def method_in(self, stage: Stage) -> MethodConfig:
+        """What the players minimise in a stage."""
+        return stage.method or self.method
+
+    def n_critic_in(self, stage: Stage) -> int:
+        """The discriminator's updates for each of the generator's in a stage."""
+        return self.method_in(stage).n_critic or self.method.n_critic or 1
+
+    def step_images(self, stage: Stage) -> int:
+        """Images that one step of a stage shows to the discriminator."""
+        return self.training.batch * self.n_critic_in(stage)
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Recipe:
@@ -155,13 +196,11 @@ class Recipe(Config):
     @classmethod
     def from_values(cls, values: Mapping[str, Any], origin: str = "the recipe") -> Recipe:
         """Build from nested dicts and lists, refusing what is unknown or out of range."""
+        values = as_today(values)
         try:
-            recipe = cls.model_validate_json(json.dumps(values, default=str))
+            return cls.model_validate_json(json.dumps(values, default=str))
         except ValidationError as error:
             raise explain(error, values, cls, origin) from error
-        parse_budget(recipe.training.budget)
-        check_parts(recipe)
-        return recipe
 
     def values(self) -> dict[str, Any]:
         """Every value, defaults included, as nested dicts and lists without None."""
@@ -176,8 +215,8 @@ class Recipe(Config):
 
         Args:
             settings: each `a.b=value`, the value as in TOML (a bare word is a string); list
-                items by number; `*` stands for every key at its level, as in
-                `stages.*.*.lr=1e-4`.
+                items by number; `*` stands for every table at its level (of a stage, for both
+                players' optimizers), as in `stages.*.*.lr=1e-4`.
         """
         values = self.values()
         for setting in settings:
@@ -237,7 +276,10 @@ def _assign(values: Any, path: list[str], value: Any, whole: str) -> None:
             )
         keys: Iterable[Any] = range(len(values)) if key == "*" else [int(key)]
     elif isinstance(values, dict):
-        keys = [k for k, v in values.items() if isinstance(v, dict)] if key == "*" else [key]
+        tables = [k for k, v in values.items() if isinstance(v, dict)]
+        if "method" in tables and "name" not in values:
+            tables.remove("method")  # of a stage, beside its optimizers
+        keys = tables if key == "*" else [key]
     else:
         raise RecipeError(
             f"--set {whole}: {key!r} is inside a single value ({values!r}).",

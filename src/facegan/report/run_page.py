@@ -10,8 +10,7 @@ from typing import Any
 from facegan.documents import render
 from facegan.evaluation.results import Estimate
 from facegan.evaluation.wording import Told, compared, duration, kimg, plain, ratio, settings, told
-from facegan.optimizers import stage_starts
-from facegan.recipe import Recipe
+from facegan.recipe import Recipe, stage_starts
 from facegan.report.charts import journal_plots, score_plots
 from facegan.report.filmstrip import filmstrip, shown_width
 from facegan.report.gallery import gallery, newest_copying

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import RecipeError, RunError
+from facegan.errors import RecipeError, RunError, UnknownKindError
 from facegan.files import held, read_json, remove_parts, write_json, write_text
+from facegan.plugins import needed, with_plugins
 from facegan.recipe import Recipe, difference
 from facegan.runs.journal import Journal
 
@@ -51,6 +52,8 @@ class RunDirectory:
         """The recipe that the run was begun with."""
         try:
             return Recipe.load(self.require().recipe_file)
+        except UnknownKindError as error:  # nothing is wrong with the run
+            raise with_plugins(error, self.provenance().get("plugins", [])) from error
         except RecipeError as error:
             raise RunError(
                 error.message,
@@ -72,7 +75,9 @@ class RunDirectory:
 
     def begin(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
         """Write what identifies the run. The recipe is last: with it, the run has begun."""
-        write_json(self.provenance_file, provenance)
+        plugins = needed(recipe)
+        noted = {"plugins": plugins} if plugins else {}
+        write_json(self.provenance_file, provenance | noted)
         write_text(self.recipe_file, recipe.to_toml())
 
     def rewrite(self, recipe: Recipe, provenance: dict[str, Any]) -> None:

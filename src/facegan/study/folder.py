@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from facegan.errors import RecipeError, RunError
+from facegan.errors import RecipeError, RunError, UnknownKindError
 from facegan.files import held, read_json, remove_parts, write_json, write_text
 from facegan.study.plan import Plan
 from facegan.study.results import Key, Speed, StudyResults, TrialResult
@@ -53,6 +53,8 @@ class StudyFolder:
             )
         try:
             return Plan.load(self.plan_file)
+        except UnknownKindError:
+            raise  # a plug-in is not loaded
         except RecipeError as error:
             raise RunError(error.message, "The study's folder was changed by hand.") from error
 

@@ -204,7 +204,7 @@ class Plan(Config):
             try:
                 method.resolved()
             except RecipeError as error:
-                raise RecipeError(f"methods.{name}: {error.message}", error.hint) from error
+                raise type(error)(f"methods.{name}: {error.message}", error.hint) from error
         for claim in plan.claims:
             test = claim.parsed
             for name in (test.method, test.other):

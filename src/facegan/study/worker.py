@@ -17,6 +17,7 @@ from pathlib import Path
 
 from facegan.errors import FaceganError, RunError, TrainingError
 from facegan.evaluation.results import Evaluation
+from facegan.plugins import load_noted
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
@@ -190,6 +191,7 @@ def main() -> int:
     if os.environ.get(LEASH):
         _leash()
     try:
+        load_noted()
         return 0 if perform(sys.argv[1]) else 143
     except FaceganError as error:
         print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)

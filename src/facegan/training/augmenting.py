@@ -9,7 +9,6 @@ from functools import partial
 from facegan.augment import Adaptive
 from facegan.methods import Batch
 from facegan.recipe import Recipe
-from facegan.schedule import constant, resolve
 from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 
@@ -33,17 +32,20 @@ class Augmenting:
         self._augmentation = None if recipe.augment is None else recipe.augment.build(feed.pixels)
         self._probability: float | None = None  # of this step, where it augments
 
-    def prepare(self, batch: Batch, progress: float, position: int) -> Batch:
-        """A batch that augments its images, at this progress of the run."""
-        config = self._config
-        if config is None or self._augmentation is None:
+    def prepare(self, batch: Batch, probability: float | Adaptive | None, position: int) -> Batch:
+        """A batch that augments its images.
+
+        Args:
+            batch: to be augmented.
+            probability: of this moment, or how it adapts; None without augmentation.
+            position: of the batch in the run, in images.
+        """
+        if self._augmentation is None or probability is None:
             return batch
-        probability = resolve(config, progress)[0].probability
         adaptive = isinstance(probability, Adaptive)
-        if isinstance(probability, Adaptive):
-            self._probability = self._state.augmenting
-        else:
-            self._probability = constant(probability)
+        self._probability = (
+            self._state.augmenting if isinstance(probability, Adaptive) else probability
+        )
         augment = partial(self._augmentation, random=batch.random, probability=self._probability)
         held_out = None
         if adaptive and batch.update % ADAPTS_EVERY == 0:
@@ -71,7 +73,7 @@ class Augmenting:
             after: and after it.
         """
         if self._config is None or self._probability is None:
-            return {}  # reconstruction, for one, augments nothing
+            return {}  # the method of this stage does not want it
         used, self._probability = self._probability, None
         adaptive = self._config.probability
         # Where D does not learn, it does not overfit, and nothing is known of it.

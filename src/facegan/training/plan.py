@@ -16,8 +16,7 @@ from facegan.budget import parse_budget
 from facegan.data.spec import ImageSpec
 from facegan.device import Execution, any_process, from_main, synchronise
 from facegan.errors import DeviceError
-from facegan.optimizers import stage_starts
-from facegan.recipe import Recipe
+from facegan.recipe import Recipe, Stage, stage_starts
 from facegan.training.feed import Feed
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
@@ -102,7 +101,7 @@ def bf16_hardware(execution: Execution) -> bool:
 def make_plan(recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution) -> Plan:
     """Turn the budget into a whole number of steps."""
     budget = parse_budget(recipe.training.budget)
-    step = recipe.training.batch * recipe.method.n_critic
+    step = recipe.training.batch * (recipe.method.n_critic or 1)
     if budget.images is not None:
         return Plan(math.ceil(budget.images / step) * step, None)
     assert budget.seconds is not None
@@ -162,10 +161,10 @@ def measure_speed(
     """
     trainer = _trainer(recipe, spec, feed, execution)
     whole = sum(stage.share for stage in recipe.stages)
-    # Of a lazy penalty, whole rounds: the updates that have one are the slow ones.
-    length = penalty_round(recipe)
     seconds_per_image = 0.0
     for stage, start in zip(recipe.stages, stage_starts(recipe.stages), strict=True):
+        # Of lazy terms, whole rounds: the steps that have one are the slow ones.
+        length = round_of(recipe, stage)
         trainer.state.images_seen = math.ceil(start * trainer.total)
         begin = time.perf_counter()
         _step(trainer)
@@ -185,10 +184,9 @@ def measure_speed(
     return 1.0 / seconds_per_image
 
 
-def penalty_round(recipe: Recipe) -> int:
-    """The steps after which a lazy penalty falls on the same updates of a step again."""
-    every = 1 if recipe.method.penalty is None else recipe.method.penalty.every
-    return every // math.gcd(every, recipe.method.n_critic)
+def round_of(recipe: Recipe, stage: Stage) -> int:
+    """The steps of a stage after which what they cost repeats: lazy terms are in some alone."""
+    return recipe.method_in(stage).round(recipe.n_critic_in(stage))
 
 
 def check_batch(recipe: Recipe, execution: Execution) -> None:

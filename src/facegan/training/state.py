@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from facegan.data.spec import ImageSpec
 from facegan.device import Execution
 from facegan.errors import RunError
-from facegan.methods.terms import Networks
+from facegan.methods.terms import Memory, Networks
 from facegan.networks.blocks import first_blocks
 from facegan.networks.interfaces import Generator
-from facegan.optimizers import PLAYERS, Player, Stage
-from facegan.recipe import Recipe
+from facegan.optimizers import PLAYERS, Player
+from facegan.recipe import Recipe, Stage
 from facegan.seeding import INITIAL_WEIGHTS, torch_seed
 from facegan.training.sums import Sums
 
@@ -34,6 +34,7 @@ class TrainingState:
         images_seen: images shown to the discriminator so far.
         sums: what the journal's next line will average.
         augmenting: the probability of augmentation, where it adapts itself.
+        memory: what methods remember from step to step.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class TrainingState:
         self.images_seen = 0
         self.sums = Sums()
         self.augmenting = 0.0
+        self.memory: Memory = {}
+        self._device = execution.device
         self._stages = recipe.stages
         for stage in recipe.stages:  # at once, and not when the run comes to it
             self._frozen_in(stage)
@@ -128,6 +131,9 @@ class TrainingState:
             for key, value in self.optimizers[player].state.get(parameter, {}).items():
                 if isinstance(value, Tensor):
                     named[f"optimizer.{player}.{name}.{key}"] = value
+        for owner, remembered in self.memory.items():
+            for key, value in remembered.items():
+                named[f"memory.{owner}.{key}"] = value
         return {name: value.detach().cpu().contiguous() for name, value in named.items()}
 
     def extra(self) -> dict[str, Any]:
@@ -145,6 +151,12 @@ class TrainingState:
         self.augmenting = extra["augmenting"]
         if extra["stage"] != self._stage:
             self.enter(extra["stage"])
+        self.memory = {}
+        for name, value in tensors.items():
+            if name.startswith("memory."):
+                _, owner, key = name.split(".", 2)
+                # Not a view into the checkpoint's file, which will be removed.
+                self.memory.setdefault(owner, {})[key] = value.clone().to(self._device)
         for part, module in self._modules().items():
             prefix = f"{part}."
             own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

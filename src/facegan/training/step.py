@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from facegan.device import Execution, average_, sent
-from facegan.methods import Batch, Method, ReconstructionMethod, Terms
+from facegan.methods import Batch, Method, Terms
 from facegan.networks.layers import spectral
-from facegan.optimizers import PLAYERS, Player, stage_at
+from facegan.optimizers import PLAYERS, Player
 from facegan.recipe import Recipe
-from facegan.schedule import constant, resolve
 from facegan.seeding import Random, step_random
 from facegan.training import ema
 from facegan.training.augmenting import Augmenting
 from facegan.training.feed import Feed
 from facegan.training.finite import require_finite
+from facegan.training.moment import Moment
 from facegan.training.state import TrainingState
 
 # Asking a GPU for a step's values means waiting until it has done all that it was given, and then
@@ -61,8 +61,8 @@ class Trainer:
 
     @property
     def step_images(self) -> int:
-        """Images that one step shows to the discriminator."""
-        return self.recipe.training.batch * self.recipe.method.n_critic
+        """Images that one step of the present stage shows to the discriminator."""
+        return self.recipe.step_images(self.state.stage)
 
     def step(self) -> dict[str, float]:
         """Take one step.
@@ -75,31 +75,33 @@ class Trainer:
         """
         state, recipe = self.state, self.recipe
         before = state.images_seen
-        progress = before / self.total
-        stage, within = stage_at(recipe.stages, progress)
-        if stage != state.stage_index:
-            state.enter(stage)
-        method, rates = self._method(progress)
-        rates |= self._set_rates(within)
+        now = Moment.of(recipe, before / self.total)
+        if now.stage != state.stage_index:
+            state.enter(now.stage)
+        for player, options in now.options.items():
+            for group in state.optimizers[player].param_groups:
+                group.update(options)
+        method = now.method.build()
         learning = state.stage.train
         # The generator does not change before its own update, so the images made for the
         # discriminator's last iteration serve it too, with their graph.
         values: dict[str, Tensor] = {}
         with _kept(state.network(player) for player in PLAYERS if player not in learning):
-            for iteration in range(recipe.method.n_critic):
-                last = iteration == recipe.method.n_critic - 1
-                batch = self._batch(progress, graph=last and "generator" in learning)
+            for iteration in range(now.n_critic):
+                last = iteration == now.n_critic - 1
+                batch = self._batch(now, method, graph=last and "generator" in learning)
                 if "discriminator" in learning:
                     values |= self._update("discriminator", method, batch, before)
                 state.images_seen += recipe.training.batch
             if "generator" in learning:
                 values |= self._update("generator", method, batch, before)
-                rates |= self._average(before)
+                self._average(now, before)
         state.sums.add(values, self.execution, before)
         follows = self._augmenting.follows(before, state.images_seen)
         if follows or state.sums.waiting >= self._looks_every:
             self.look()
-        return self._seen | rates | self._augmenting.follow(self._seen, before, state.images_seen)
+        follow = self._augmenting.follow(self._seen, before, state.images_seen)
+        return self._seen | now.values | follow
 
     def look(self) -> dict[str, float]:
         """Wait for the steps taken, and look at their values; before the state is saved.
@@ -115,28 +117,30 @@ class Trainer:
             self._seen = values
         return self._seen
 
-    def _method(self, progress: float) -> tuple[Method, dict[str, float]]:
-        """What this step minimises, and what schedules make of it."""
-        if self.state.stage.objective == "reconstruction":
-            return ReconstructionMethod(), {}
-        config, scheduled = resolve(self.recipe.method, progress)
-        return config.build(), _prefixed("method", scheduled)
-
-    def _batch(self, progress: float, graph: bool) -> Batch:
-        """Real images at the run's position, and as many generated ones."""
+    def _batch(self, now: Moment, method: Method, graph: bool) -> Batch:
+        """Real images at the run's position, and what else the method needs."""
         training, execution = self.recipe.training, self.execution
         position = self.state.images_seen
-        shares = resolve(self.recipe.data, progress)[0].mix
-        real, labels = self.feed.batch(position, training.batch, tuple(map(constant, shares)))
+        real, labels = self.feed.batch(position, training.batch, now.shares)
         real = execution.layout(real)
         random = step_random(training.seed, position, execution.rank, execution.world)
-        batch = Batch(real, real[:0], labels, random, update=position // training.batch)
-        if self.state.stage.objective == "reconstruction":
-            return batch
-        z = self._latents(random, len(real))
-        with execution.autocast(), torch.set_grad_enabled(graph):
-            fake = self.state.networks.generator(z, labels)
-        return self._augmenting.prepare(replace(batch, fake=fake), progress, position)
+        update = position // training.batch
+        batch = Batch(
+            real,
+            real[:0],
+            labels,
+            random,
+            update,
+            step=update // now.n_critic,
+            memory=self.state.memory,
+        )
+        if method.needs.generated:
+            z = self._latents(random, len(real))
+            with execution.autocast(), torch.set_grad_enabled(graph):
+                batch = replace(batch, fake=self.state.networks.generator(z, labels))
+        if method.needs.augmentation:
+            batch = self._augmenting.prepare(batch, now.probability, position)
+        return batch
 
     def _latents(self, random: Random, n: int) -> Tensor:
         return sent(self.state.networks.generator.latent.draw(random, n), self.execution.device)
@@ -177,23 +181,11 @@ class Trainer:
         spectral.follow(network)
         return values
 
-    def _set_rates(self, progress: float) -> dict[str, float]:
-        """Resolve the optimizers' schedules at this point of the stage."""
-        rates: dict[str, float] = {}
-        for player in self.state.stage.train:
-            config, scheduled = resolve(getattr(self.state.stage, player), progress)
-            for group in self.state.optimizers[player].param_groups:
-                group.update(config.options())
-            rates |= _prefixed(player, {"lr": constant(config.lr)} | scheduled)
-        return rates
-
-    def _average(self, before: int) -> dict[str, float]:
+    def _average(self, now: Moment, before: int) -> None:
         """Move the averaged generator."""
-        training, scheduled = resolve(self.recipe.training, before / self.total)
-        half_life = constant(training.ema_half_life)
-        old = ema.decay(self.step_images, before, half_life, training.ema_rampup)
+        rampup = self.recipe.training.ema_rampup
+        old = ema.decay(self.step_images, before, now.half_life, rampup)
         ema.update(self.state.average, self.state.networks.generator, old)
-        return _prefixed("training", scheduled)
 
 
 @contextmanager
@@ -209,7 +201,3 @@ def _kept(frozen: Iterable[nn.Module]) -> Iterator[None]:
 def _values(player: Player, terms: Terms, norm: Tensor) -> dict[str, Tensor]:
     values = {f"{player}/{name}": term for name, term in terms.losses.items()}
     return values | terms.signals | {f"{player}/gradient_norm": norm}
-
-
-def _prefixed(prefix: str, values: dict[str, float]) -> dict[str, float]:
-    return {f"{prefix}/{name}": value for name, value in values.items()}

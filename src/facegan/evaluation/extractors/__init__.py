@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from facegan.errors import FaceganError, nearest
+from facegan.errors import FaceganError
+from facegan.registry import Registry, unknown_kind
 
 if TYPE_CHECKING:
     import torch
 
     from facegan.evaluation.extractors.base import Extractor
 
-# `efflite0@SIDE` and the path of a .toml file are allowed besides.
-EXTRACTOR_NAMES = ("efflite0", "faces", "inception")
+# (what the name has after its @, "" for nothing; device) → extractor
+Opener = Callable[[str, "torch.device | str"], "Extractor"]
+EXTRACTORS = Registry[Opener]("extractor")
 
-_EFFLITE = re.compile(r"efflite0(?:@(?P<side>[0-9]{1,9}))?")
+
+@EXTRACTORS.named("efflite0")
+def _efflite(option: str, device: torch.device | str) -> Extractor:
+    from facegan.evaluation.extractors.efflite import SIDE, EffLite
+
+    if option and not (option.isascii() and option.isdigit() and len(option) <= 9):
+        raise _unknown(f"efflite0@{option}")
+    return EffLite(int(option or SIDE), device)
 
 
-def open_extractor(name: str, device: torch.device | str = "cpu") -> Extractor:
+@EXTRACTORS.named("faces")
+def _faces(option: str, device: torch.device | str) -> Extractor:
+    from facegan.evaluation.extractors.faces import FaceIdentity
+
+    if option:
+        raise _unknown(f"faces@{option}")
+    return FaceIdentity()
+
+
+@EXTRACTORS.named("inception")
+def _inception(option: str, device: torch.device | str) -> Extractor:
+    from facegan.evaluation.extractors.inception import Inception
+
+    if option:
+        raise _unknown(f"inception@{option}")
+    return Inception(device)
+
+
+def open_extractor(name: str | Extractor, device: torch.device | str = "cpu") -> Extractor:
     """Load a feature extractor.
 
     Args:
@@ -29,32 +56,31 @@ def open_extractor(name: str, device: torch.device | str = "cpu") -> Extractor:
               320. `efflite0@64` costs a tenth, for looking at while training;
             - `faces`: dlib's face identity, through the extra `faces`;
             - `inception`: the InceptionV3 of FID, where its weights are on this machine;
+            - another name in `EXTRACTORS`, of a plug-in, with an option of its own after an @;
             - the path of a `.toml` file that describes a network of your own: see
-              `facegan.evaluation.extractors.custom`.
+              `facegan.evaluation.extractors.custom`;
+            - an extractor, which is returned as it is.
         device: where the network runs; `faces` always runs on the CPU.
 
     Raises:
         FaceganError: if there is no such extractor, or what it needs is missing.
     """
+    if not isinstance(name, str):
+        return name
     if name.endswith(".toml"):
         from facegan.evaluation.extractors.custom import open_custom
 
         return open_custom(name, device)
-    match = _EFFLITE.fullmatch(name)
-    if match is not None:
-        from facegan.evaluation.extractors.efflite import SIDE, EffLite
+    kind, at, option = name.partition("@")
+    if kind not in EXTRACTORS or (at and not option):
+        raise _unknown(name)
+    return EXTRACTORS[kind](option, device)
 
-        return EffLite(int(match["side"] or SIDE), device)
-    if name == "faces":
-        from facegan.evaluation.extractors.faces import FaceIdentity
 
-        return FaceIdentity()
-    if name == "inception":
-        from facegan.evaluation.extractors.inception import Inception
-
-        return Inception(device)
-    raise FaceganError(
-        f"There is no extractor {name!r}.",
-        f"{nearest(name, EXTRACTOR_NAMES)} Also efflite0@SIDE, such as efflite0@64, and the path "
-        "of a .toml file that describes an extractor of your own.",
+def _unknown(name: str) -> FaceganError:
+    error = unknown_kind(f"There is no extractor {name!r}.", name, EXTRACTORS)
+    error.hint += (
+        " Also efflite0@SIDE, such as efflite0@64, and the path of a .toml file that describes "
+        "an extractor of your own."
     )
+    return error

@@ -29,7 +29,7 @@ from pydantic import Field, ValidationError
 
 from facegan.config import Config
 from facegan.errors import FaceganError, nearest
-from facegan.evaluation.extractors import EXTRACTOR_NAMES
+from facegan.evaluation.extractors import EXTRACTORS
 from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
 from facegan.evaluation.extractors.weights import fingerprint, read_bytes
@@ -83,7 +83,7 @@ def open_custom(path: Path | str, device: torch.device | str = "cpu") -> Extract
     path = Path(path)
     config = _read(path)
     name = config.name or path.stem
-    if name in (*EXTRACTOR_NAMES, "pixels") or name.startswith("efflite0"):
+    if name in (*EXTRACTORS, "pixels") or name.startswith("efflite0"):
         raise FaceganError(
             f"{path} describes an extractor called {name!r}, which is one of facegan's own.",
             "Give it another: name = '…'.",
