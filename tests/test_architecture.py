@@ -19,7 +19,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "version errors startup documents",
-        "config budget shipped files progress",
+        "config budget shipped files progress plugins",
+        "registry",
         "seeding schedule device",
         "optimizers data",
         "portraits",
