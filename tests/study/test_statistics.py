@@ -27,7 +27,7 @@ from facegan.study.statistics import (
 MARGIN = -math.log1p(-0.05)
 
 
-# What earlier versions computed itself, by the continued fraction of the incomplete beta function: the
+# What earlier versions computed, by the continued fraction of the incomplete beta function: the
 # verdicts of studies that are finished must not move.
 TAILS = {
     (-50, 1): 0.9936346508990272,
