@@ -49,6 +49,7 @@ def study(
     workers: int | None = None,
     device: str = "auto",
     ray: str | None = None,
+    storage: str | None = None,
     retry_failed: bool = False,
     make_watch: MakeWatch | None = None,
 ) -> StudyOutcome:
@@ -64,6 +65,8 @@ def study(
         device: `auto`, `cpu`, `cuda`, `mps`.
         ray: address of a Ray cluster, or `local` to start one here; its nodes perform the
             trials instead of this machine.
+        storage: through which the nodes of a cluster reach the study, such as
+            `s3://bucket/prefix`; by default they have its folder, on a disk that all share.
         retry_failed: perform failed trials again.
         make_watch: makes what is told of the progress; prints plain lines by default.
 
@@ -80,6 +83,11 @@ def study(
         from facegan.cli.terminal.study import LineWatch
 
         make_watch = LineWatch
+    if storage is not None and ray is None:
+        raise FaceganError(
+            f"A storage ({storage}) is for the nodes of a cluster, and there is none.",
+            "Leave it out, or name the cluster as well.",
+        )
     if ray is not None:
         from facegan.study.execution import cluster
 
@@ -91,7 +99,7 @@ def study(
                 specs = _specs(plan, settled)
                 folder.begin(plan, specs)
                 trials = _hand_out(folder, specs, retry_failed)
-                _perform(trials, settled, ray, watch)
+                _perform(trials, settled, ray, storage, watch)
         except BaseException:
             # What went wrong counts more than a page that could not be written.
             with contextlib.suppress(FaceganError):
@@ -237,7 +245,11 @@ def _hand_out(
     return open_ones
 
 
-def _perform(trials: Sequence[Path], settled: Settled, ray: str | None, watch: Watch) -> None:
+def _perform(
+    trials: Sequence[Path], settled: Settled, ray: str | None, storage: str | None, watch: Watch
+) -> None:
+    if not trials:
+        return
     if ray is None:
         local.run(trials, local.slots(settled.workers, settled.gpus), watch, _give_up)
         return
@@ -250,6 +262,7 @@ def _perform(trials: Sequence[Path], settled: Settled, ray: str | None, watch: W
         gpus=1 if settled.gpus else 0,
         watch=watch,
         give_up=_give_up,
+        storage=storage,
     )
 
 
