@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 _GRACE_SECONDS = 30.0
 
@@ -22,15 +23,13 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
     Returns:
         The first process's exit status, or the first failure's.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     threads = max((os.cpu_count() or 1) // count, 1)
+    # They meet in a file: a port that is free now may be another's when they look for it.
+    folder = tempfile.TemporaryDirectory(prefix="facegan-")
     environment = {
         "OMP_NUM_THREADS": str(threads),
         **os.environ,
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "FACEGAN_MEETING": (Path(folder.name) / "meeting").as_uri(),
         "WORLD_SIZE": str(count),
     }
     command = [sys.executable, "-m", "facegan", *arguments]
@@ -50,6 +49,7 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
     finally:
         for process in running:
             process.kill()
+        folder.cleanup()
 
 
 def _wait(running: list[subprocess.Popen[bytes]]) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 
 from facegan.data.grid import grid
 from facegan.data.pixels import Pixels
-from facegan.device import Execution, any_process
+from facegan.device import Execution
 from facegan.generation.png import save_png
 from facegan.generation.samples import pictures
 from facegan.models.file import GeneratorFile
@@ -100,13 +100,16 @@ class Loop:
         ticks = Boundaries(training.ticks, trainer.total)
         snapshots = Boundaries(training.snapshots, trainer.total)
         evaluations = Boundaries(self.evaluations, trainer.total)
-        main = trainer.execution.main
+        main, alone = trainer.execution.main, trainer.execution.world == 1
         if state.images_seen == 0 and main:
             self._sample()
         saved_at = time.perf_counter()
         begun, begun_at = state.images_seen, time.perf_counter()
         while state.images_seen < trainer.total:
             before = state.images_seen
+            if not alone:
+                # What any process asks for, all learn when they exchange the step's values.
+                state.sums.flags, state.sums.raised = self._asked(saved_at), (False, False)
             values = trainer.step()
             now = time.perf_counter()
             if main:
@@ -114,10 +117,12 @@ class Loop:
             tick = ticks.crossed(before, state.images_seen)
             snapshot = snapshots.crossed(before, state.images_seen)
             evaluation = evaluations.crossed(before, state.images_seen)
-            stopping = any_process(self.stop(), trainer.execution)
-            late = any_process(now - saved_at > _CHECKPOINT_SECONDS, trainer.execution)
-            if tick or snapshot or evaluation or stopping or late:
+            if tick or snapshot or evaluation:
                 values |= trainer.look()
+            stopping, late = self._asked(saved_at) if alone else state.sums.raised
+            if stopping or late:
+                values |= trainer.look()
+            if tick or snapshot or evaluation or stopping or late:
                 now = time.perf_counter()
             if tick:
                 line, timing = self._journal(values, (state.images_seen - begun) / (now - begun_at))
@@ -138,6 +143,10 @@ class Loop:
             if stopping and state.images_seen < trainer.total:
                 return False
         return True
+
+    def _asked(self, saved_at: float) -> tuple[bool, bool]:
+        """Whether to stop, and whether it is long since the last checkpoint."""
+        return self.stop(), time.perf_counter() - saved_at > _CHECKPOINT_SECONDS
 
     def _journal(
         self, values: dict[str, float], speed: float

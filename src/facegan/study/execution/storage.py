@@ -8,6 +8,7 @@ or not at all, so a node may be lost at any moment.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import secrets
 import shutil
@@ -166,7 +167,7 @@ class Store:
             path, target = pack.path / name, f"datasets/{pack.fingerprint}/{name}"
             if path.exists() and not self._exists(target):
                 with path.open("rb") as file, self._reached():
-                    self._write(target, lambda to, file=file: shutil.copyfileobj(file, to, _PIECE))
+                    self._write(target, functools.partial(shutil.copyfileobj, file, length=_PIECE))
 
     def dataset(self, fingerprint: str) -> Path | None:
         """On a node: a dataset that is not where the study has it, fetched once and kept."""
