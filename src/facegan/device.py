@@ -133,6 +133,8 @@ def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execut
         threads: of the processor for this process; PyTorch's own choice by default.
 
     Raises:
+        DeviceError: for a device or threads that are not there, or where the processes cannot
+            meet.
         ConnectionLost: another process is gone.
     """
     if threads is not None:
@@ -150,16 +152,28 @@ def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execut
         yield Execution(device)
         return
     with _connections(world):
-        rank = int(os.environ["RANK"])
-        # By default they meet at MASTER_ADDR and MASTER_PORT.
-        meeting = os.environ.get(MEETING)
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=world)
+        _meet(world, "nccl" if device.type == "cuda" else "gloo")
         try:
             yield Execution(device, rank=dist.get_rank(), world=world)
             dist.barrier()  # nobody leaves while another still sends
         finally:
             dist.destroy_process_group()
+
+
+def _meet(world: int, backend: str) -> None:
+    """Connect this process with the others."""
+    # By default they meet at MASTER_ADDR and MASTER_PORT.
+    meeting = os.environ.get(MEETING)
+    try:
+        rank = int(os.environ["RANK"])
+        dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=world)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise DeviceError(
+            f"WORLD_SIZE is {world}, but the processes cannot meet: {reason}",
+            "Give each its RANK, and all the MASTER_ADDR of one machine and a MASTER_PORT that "
+            "is free there; torchrun does so. For one process, unset WORLD_SIZE.",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -68,8 +68,17 @@ def test_a_trial_goes_to_a_node_and_comes_back(
         # Nothing is sent without a new checkpoint.
         (there / "log.txt").write_text("one more line")
         keep(False)
+        # Another trial on this node leaves it alone, and removes what a killed one left.
+        (there.parent / "killed").mkdir()
+        (there.parent / "killed.lock").write_text("")
+        with store.opened(mine, state) as (another, _):
+            assert there.exists()
+            assert {path.name for path in there.parent.iterdir() if path.is_dir()} == {
+                there.name,
+                another.name,
+            }
     # The node is gone; what it sent last is there.
-    assert not there.exists()
+    assert not list(there.parent.iterdir())
     store.collect(mine, state)
     assert content(mine) == content(trial(tmp_path / "expected", 5))
     with pytest.raises(StorageError):

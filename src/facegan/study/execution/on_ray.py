@@ -71,7 +71,7 @@ def run(
             full disk; the others have saved.
         RunError: the process that speaks for the study was lost.
     """
-    folders = [folder.resolve() for folder in trials]
+    folders = [folder.absolute() for folder in trials]
     packs = _packs(folders)
     datasets = {name: pack.fingerprint for name, pack in packs.items()}
     with connected(address) as ray:
@@ -229,7 +229,7 @@ class _Dispatcher:
         try:
             outcome = self._outcome(trial, task)
         finally:
-            self._collect(folder.resolve(), state)
+            self._collect(folder.absolute(), state)
         _, where = self._places.pop(trial, ("", "a node"))
         if outcome.kind == "result":
             self._watch.ended(folder)
@@ -288,7 +288,7 @@ class _Dispatcher:
             _, late = self._ray.wait(tasks, num_returns=len(tasks), timeout=1.5 * GRACE)
             for task, (trial, state) in self._tasks.items():
                 folder = self._trials[trial]
-                self._collect(folder.resolve(), state)
+                self._collect(folder.absolute(), state)
                 if task in late:
                     self._watch.said(f"{folder} did not end in time: {reached(folder)} counts.")
                 if (folder / "result.json").exists():

@@ -142,24 +142,18 @@ class Store:
     @contextlib.contextmanager
     def opened(self, trial: Path, state: str) -> Iterator[tuple[Path, Keep]]:
         """On a node: the folder to perform the trial in, which is sent after each checkpoint."""
-        with storage(cache_folder()):
-            cache_folder().mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix="trial-", dir=cache_folder()))
-        sent = wholes(folder)
-
-        def keep(ended: bool) -> None:
-            nonlocal sent
-            now = wholes(folder)
-            if ended or now != sent:
-                self.send(folder, state)
-                sent = now
-
-        try:
+        with _scratch() as folder:
             self._fetch(state, folder)
             sent = wholes(folder)
+
+            def keep(ended: bool) -> None:
+                nonlocal sent
+                now = wholes(folder)
+                if ended or now != sent:
+                    self.send(folder, state)
+                    sent = now
+
             yield folder, keep
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def add_dataset(self, pack: Pack) -> None:
         """Let nodes have a dataset that one of them does not find."""
@@ -253,6 +247,28 @@ class Store:
 
 
 Place = SharedFolder | Store
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder in the cache, removed at the end; what killed processes left is removed now."""
+    from filelock import FileLock, Timeout
+
+    folders = cache_folder() / "trials"
+    with storage(folders):
+        folders.mkdir(parents=True, exist_ok=True)
+    for old in folders.glob("*.lock"):
+        with contextlib.suppress(Timeout, OSError), FileLock(old, timeout=0):
+            shutil.rmtree(old.with_suffix(""), ignore_errors=True)
+            old.unlink()
+    folder = folders / f"{socket.gethostname().partition('.')[0]}-{secrets.token_hex(6)}"
+    with FileLock(folder.with_suffix(".lock")) as lock:
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def folder_of(trial: Path) -> str:
