@@ -44,17 +44,20 @@ def lose(rank: str, *words: str) -> None:
 
 def late(recipe: str, pack: str, run: str) -> None:
     """The second process learns from the first that it must stop, and is told after that."""
-    go_on = Loop.go_on
+    go_on, barrier = Loop.go_on, dist.barrier
 
-    def stopped_and_told(self: Loop) -> bool:
-        ask = self.stop
-        self.stop = lambda: ask() or self.trainer.execution.main  # type: ignore[method-assign]
-        ended = go_on(self)
-        if not self.trainer.execution.main:
+    def stopped(self: Loop) -> bool:
+        self.stop = lambda: self.trainer.execution.main  # type: ignore[method-assign]
+        return go_on(self)
+
+    def told(*values: Any, **options: Any) -> Any:
+        """As the processes take leave of each other."""
+        if os.environ["RANK"] == "1":
             signal.raise_signal(signal.SIGTERM)
-        return ended
+        return barrier(*values, **options)
 
-    Loop.go_on = stopped_and_told  # type: ignore[method-assign]
+    Loop.go_on = stopped  # type: ignore[method-assign]
+    dist.barrier = told
     assert not train(Recipe.load(recipe), pack, run, device="cpu").finished
 
 
