@@ -19,8 +19,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "version errors startup documents",
-        "config budget shipped files progress plugins",
-        "registry",
+        "config budget shipped files progress registry",
+        "plugins",
         "seeding schedule device",
         "optimizers data",
         "portraits",
@@ -54,6 +54,7 @@ EVALUATION_MAY = {
         "files",
         "progress",
         "documents",
+        "plugins",
         "seeding",
         "device",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,10 +13,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from facegan.errors import DeviceError
+from facegan.errors import DeviceError, TrainingError
+
+# In the environment: where processes meet, as an address that torch.distributed understands.
+MEETING = "FACEGAN_MEETING"
 
 Precision = Literal["fp32", "bf16"]
 Network = TypeVar("Network", bound=nn.Module)
+
+
+class ConnectionLost(TrainingError):
+    """Another process of the same run is gone."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,11 @@ def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execut
     Args:
         wanted_device: `auto`, `cpu`, `cuda`, `mps`.
         threads: of the processor for this process; PyTorch's own choice by default.
+
+    Raises:
+        DeviceError: for a device or threads that are not there, or where the processes cannot
+            meet.
+        ConnectionLost: another process is gone.
     """
     if threads is not None:
         if not 1 <= threads <= 1024:
@@ -138,12 +151,45 @@ def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execut
     if world == 1:
         yield Execution(device)
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    with _connections(world):
+        _meet(world, "nccl" if device.type == "cuda" else "gloo")
+        try:
+            yield Execution(device, rank=dist.get_rank(), world=world)
+            dist.barrier()  # nobody leaves while another still sends
+        finally:
+            dist.destroy_process_group()
+
+
+def _meet(world: int, backend: str) -> None:
+    """Connect this process with the others."""
+    # By default they meet at MASTER_ADDR and MASTER_PORT.
+    meeting = os.environ.get(MEETING)
     try:
-        yield Execution(device, rank=dist.get_rank(), world=world)
-        dist.barrier()  # nobody leaves while another still sends
-    finally:
-        dist.destroy_process_group()
+        rank = int(os.environ["RANK"])
+        dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=world)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise DeviceError(
+            f"WORLD_SIZE is {world}, but the processes cannot meet: {reason}",
+            "Give each its RANK, and all the MASTER_ADDR of one machine and a MASTER_PORT that "
+            "is free there; torchrun does so. For one process, unset WORLD_SIZE.",
+        ) from error
+
+
+@contextlib.contextmanager
+def _connections(world: int) -> Iterator[None]:
+    """Say in a sentence that another process is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        # gloo's errors have no type of their own.
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise ConnectionLost(
+            f"Another of the {world} processes has ended, or cannot be reached any more.",
+            "What it said, where it ran, tells why. The last checkpoint is whole: start all "
+            "processes again with the same command, and the run goes on from there.",
+        ) from error
 
 
 def average_(tensors: list[Tensor], world: int) -> None:
@@ -175,6 +221,17 @@ def any_process(flag: bool, execution: Execution) -> bool:
     tensor = torch.tensor(float(flag), device=execution.device)
     dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
     return bool(tensor.item())
+
+
+def all_agree(values: tuple[object, ...], execution: Execution) -> bool:
+    """Whether all processes have equal values; of strings, numbers and the like."""
+    if execution.world == 1:
+        return True
+    digest = hashlib.sha256(repr(values).encode()).digest()[:6]
+    number = float(int.from_bytes(digest, "big"))  # exact: it has 48 bits
+    ends = torch.tensor([number, -number], device=execution.device, dtype=torch.float64)
+    dist.all_reduce(ends, op=dist.ReduceOp.MAX)
+    return ends[0].item() == -ends[1].item()
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:

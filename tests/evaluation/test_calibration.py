@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from facegan.evaluation import calibration
 from facegan.evaluation.calibration import (
@@ -43,7 +44,6 @@ def test_closer_counts_pairs_and_ties_half() -> None:
 
 
 def test_closer_is_the_statistic_of_mann_and_whitney() -> None:
-    stats = pytest.importorskip("scipy.stats")
     random = np.random.default_rng(0)
     generated, held_out = random.integers(0, 9, 40).astype(float), random.integers(0, 9, 25) * 1.0
     expected = 1 - stats.mannwhitneyu(generated, held_out).statistic / (40 * 25)

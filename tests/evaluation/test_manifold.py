@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from facegan.errors import FaceganError
-from facegan.evaluation.distances import squared_distances, squared_radii
 from facegan.evaluation.intervals import halved, linearised
-from facegan.evaluation.manifold import Manifold, ManifoldReference
+from facegan.evaluation.manifold import Manifold, ManifoldReference, squared_radii
 
 
 def draw(n: int, dimension: int, seed: int, scale: float = 1.0) -> np.ndarray:
@@ -84,17 +83,22 @@ def test_near_and_equal_points_keep_their_distance() -> None:
     step = np.zeros((6, 20))
     step[:, 0] = [0, 0, 1e-7, 3e-7, 7e-7, 1.5e-6]
     points = np.concatenate([point + step, draw(30, 20, 2)])
-    near = np.sqrt(squared_radii(points, k=1)[:6])
+    near = np.sqrt(squared_radii(points, k=1)[0, :6])
     np.testing.assert_allclose(near, [0, 0, 1e-7, 2e-7, 4e-7, 8e-7], rtol=1e-5)
     assert (near[:2] == 0).all()
 
 
-def test_equal_rows_need_no_subtraction() -> None:
-    point = draw(1, 20, 1) + 50
-    x, y = np.tile(point, (7, 1)), np.concatenate([np.tile(point, (3, 1)), draw(4, 20, 2)])
-    squares = squared_distances(x, y, np.zeros(20))
-    assert (squares[:, :3] == 0).all()
-    np.testing.assert_allclose(squares[:, 3:], ((x[:, None] - y[3:]) ** 2).sum(2), rtol=1e-10)
+def test_radii_in_parts_are_those_of_each_part_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = draw(90, 4, 1)
+    x[5] = x[50]
+    parts = np.random.default_rng(0).random((3, 90)) < 0.5
+    parts[2, :] = np.arange(90) < 80  # the neighbours in the small part are far down the list
+    for ahead in (1, 8):
+        monkeypatch.setattr("facegan.evaluation.manifold._AHEAD", ahead)
+        found = squared_radii(x, 3, parts)
+        for radii, part in zip(found, parts, strict=True):
+            for side in (part, ~part):
+                np.testing.assert_allclose(radii[side], squared_radii(x[side], 3)[0], rtol=1e-12)
 
 
 def test_a_generator_of_one_picture() -> None:

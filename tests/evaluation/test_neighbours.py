@@ -9,7 +9,7 @@ import pytest
 
 from facegan.errors import FaceganError
 from facegan.evaluation import neighbours as module
-from facegan.evaluation.neighbours import neighbours, neighbours_within
+from facegan.evaluation.neighbours import neighbours, neighbours_within, squared_distances
 
 
 def cloud(n: int, dimension: int, seed: int, offset: float = 0.0) -> np.ndarray:
@@ -130,3 +130,28 @@ def test_sets_that_do_not_fit() -> None:
         neighbours(cloud(2, 3, 0), np.full((2, 3), np.nan, np.float32))
     with pytest.raises(FaceganError, match="Groups"):
         neighbours(cloud(2, 3, 0), cloud(2, 3, 1), 1, [0], [0, 1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_near_copies_by_search_and_of_all_pairs(dtype: type) -> None:
+    """Each of 60 points has copies at distances from none to many; brute force in float64."""
+    random = np.random.default_rng(0)
+    y = (random.standard_normal((60, 200)) * 3 + 20).astype(dtype)
+    x = np.repeat(y, 5, axis=0)
+    shift = np.array([0, 1e-5, 1e-3, 0.1, 1.0])
+    x += np.tile(shift, 60)[:, None].astype(dtype) * random.standard_normal(x.shape).astype(dtype)
+    distances, order = by_hand(x, y, 3)
+    found = neighbours(x, y, 3)
+    np.testing.assert_array_equal(found.indices, order)
+    np.testing.assert_allclose(found.distances, distances, rtol=1e-12)
+    squares = squared_distances(x, y, y.mean(axis=0, dtype=np.float64))
+    np.testing.assert_allclose(np.sort(squares, axis=1)[:, :3], distances**2, rtol=1e-8)
+    assert (squares[::5].min(axis=1) == 0).all()
+
+
+def test_equal_rows_need_no_subtraction() -> None:
+    point = cloud(1, 20, 1, offset=50)
+    x, y = np.tile(point, (7, 1)), np.concatenate([np.tile(point, (3, 1)), cloud(4, 20, 2)])
+    squares = squared_distances(x, y, np.zeros(20))
+    assert (squares[:, :3] == 0).all()
+    np.testing.assert_allclose(squares[:, 3:], ((x[:, None] - y[3:]) ** 2).sum(2), rtol=1e-6)

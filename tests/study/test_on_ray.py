@@ -1,8 +1,8 @@
 """Trials on a real Ray cluster of this machine: a head without cores, and nodes of one core.
 
-Each node has a cache of its own, and so its own datasets and scratch folders: what a trial has
-reaches it through the keeper alone. The trial is a stand-in that counts its steps and keeps its
-files as a training run does, so that only what is tested here takes time.
+The study is on a disk that all share, or goes through an S3 server. The trial is a stand-in that
+counts its steps and keeps its files as a training run does, so that only what is tested here
+takes time.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stores import S3, s3_server
 
 from facegan.data.pack import Pack
-from facegan.errors import DeviceError, FaceganError, TrainingError
+from facegan.errors import DataError, DeviceError, FaceganError, StorageError, TrainingError
 from facegan.runs import checkpoint
 from facegan.runs.journal import Journal
 from facegan.study.execution import cluster as clusters
 from facegan.study.execution import on_ray
+from facegan.study.execution import storage as storages
+from facegan.study.execution.process import reached
 from facegan.study.plan import Measurement
 from facegan.study.results import Key, Speed
 from facegan.study.trial import TrialFolder, TrialSpec
@@ -82,7 +85,8 @@ files = {
     p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
     for p in sorted(run.rglob("*")) if p.is_file()
 }
-seen = {"begun": begun, "files": files, "spec": spec, "cache": os.environ["FACEGAN_CACHE"]}
+places = json.loads(os.environ["FACEGAN_DATASETS"])
+seen = {"begun": begun, "files": files, "spec": spec, "places": places, "where": str(folder)}
 write_json(folder / "result.json", seen)
 """
 
@@ -94,7 +98,14 @@ class Nodes:
         from ray.cluster_utils import Cluster
 
         self._folder, self._count = folder, 0
-        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 10**8}
+        # A node that is gone shall be missed at once.
+        system = {"health_check_period_ms": 300, "health_check_failure_threshold": 2}
+        head = {
+            "num_cpus": 0,
+            "include_dashboard": False,
+            "object_store_memory": 10**8,
+            "_system_config": system,
+        }
         self._cluster = Cluster(True, head_node_args=head)
         self.address: str = self._cluster.address
 
@@ -110,15 +121,18 @@ class Nodes:
         (node,) = (n for n in self._cluster.worker_nodes if n.node_id[:6] in where)
         self._cluster.remove_node(node, allow_graceful=False)
 
-    def caches(self) -> list[Path]:
-        return sorted(self._folder.glob("cache-*"))
-
     def end(self) -> None:
         self._cluster.shutdown()
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Nodes]:
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(s3: S3) -> Iterator[Nodes]:
     clusters.load()
     # Ray's sockets are in it, and their paths may not be long.
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp" if sys.platform != "win32" else None))
@@ -137,6 +151,12 @@ def cluster() -> Iterator[Nodes]:
 def two(cluster: Nodes) -> Nodes:
     cluster.complete()
     return cluster
+
+
+@pytest.fixture(params=["a shared folder", "s3"])
+def storage(request: pytest.FixtureRequest, s3: S3) -> str | None:
+    """Where the nodes reach the study."""
+    return None if request.param == "a shared folder" else s3.uri(f"a study/{request.node.name}")
 
 
 class Recorder:
@@ -178,10 +198,14 @@ def never(folder: Path, message: str) -> None:
 
 
 def go(
-    nodes: Nodes, trials: list[Path], watch: Recorder, give_up: Callable[[Path, str], None] = never
+    nodes: Nodes,
+    trials: list[Path],
+    watch: Recorder,
+    storage: str | None = None,
+    give_up: Callable[[Path, str], None] = never,
 ) -> None:
     arguments = ("-c", TRIAL)
-    on_ray.run(trials, nodes.address, 1, 0, watch, give_up, arguments, every=0.1)
+    on_ray.run(trials, nodes.address, 1, 0, watch, give_up, storage, arguments, every=0.1)
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -190,7 +214,7 @@ def result(folder: Path) -> dict[str, Any]:
 
 
 def assert_whole(folder: Path) -> None:
-    """The trial's folder is what the node had when it wrote the result, and nothing else."""
+    """The trial's folder is what the trial had when it wrote the result, and nothing else."""
     sums = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted((folder / "run").rglob("*"))
@@ -205,35 +229,51 @@ def assert_whole(folder: Path) -> None:
     ]
 
 
-def test_trials_come_back_as_the_nodes_wrote_them(
-    two: Nodes, tmp_path: Path, pack_path: Path, labelled_pack_path: Path
+def test_trials_end_and_leave_no_trace(
+    two: Nodes, tmp_path: Path, storage: str | None, pack_path: Path, s3: S3
 ) -> None:
-    first = {"dataset": str(labelled_pack_path), "recipe": "x"}
     trials = [
-        make(tmp_path, f"seed-{n}", dataset=str(pack_path), mix=["portraits"], pretraining=first)
-        for n in range(4)
+        make(tmp_path, f"seed-{n}", dataset=str(pack_path), mix=["portraits"]) for n in range(3)
     ]
     watch = Recorder()
-    go(two, trials, watch)
+    go(two, trials, watch, storage)
     assert sorted(watch.finished) == sorted(folder for folder, _ in watch.began) == trials
     assert not watch.words
     for folder in trials:
         assert_whole(folder)
         assert (folder / "log.txt").read_text("utf-8").startswith("from step 0 under")
-        # The node's own copies of the packs, and the name that it understands itself.
-        seen = result(folder)
-        packs = Path(seen["cache"]) / "packs"
-        assert Path(seen["cache"]) in two.caches()
-        assert seen["spec"]["mix"] == ["portraits"]
-        for name, original in (
-            (seen["spec"]["dataset"], pack_path),
-            (seen["spec"]["pretraining"]["dataset"], labelled_pack_path),
-        ):
-            assert Path(name).parent == packs
-            assert Pack.open(name, verify=True).fingerprint == Pack.open(original).fingerprint
-        assert json.loads((folder / "trial.json").read_text("utf-8"))["dataset"] == str(pack_path)
-    for cache in two.caches():
-        assert not [path for path in (cache / "trials").glob("*") if path.is_dir()]
+        # The dataset is where the node has it already.
+        assert result(folder)["places"] == {str(pack_path): str(pack_path)}
+        # On a shared disk nothing is copied.
+        assert (result(folder)["where"] == str(folder)) == (storage is None)
+    assert not list(tmp_path.rglob(".*"))
+    assert storage is None or not s3.files(storage)
+
+
+def test_a_dataset_reaches_nodes_that_lack_it(
+    two: Nodes,
+    tmp_path: Path,
+    labelled_pack_path: Path,
+    storage: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # By a path that means something to the study alone, being in another folder than the nodes.
+    shutil.copytree(labelled_pack_path, tmp_path / "labelled")
+    monkeypatch.chdir(tmp_path)
+    trials = [make(tmp_path, "seed-0", pretraining={"dataset": "labelled", "recipe": "x"})]
+    if storage is None:
+        with pytest.raises(DataError, match="does not find the dataset") as caught:
+            go(two, trials, Recorder())
+        assert "shared disk" in caught.value.hint
+        return
+    go(two, trials, Recorder(), storage)
+    (place,) = result(trials[0])["places"].values()
+    assert Pack.open(place, verify=True).fingerprint == Pack.open(labelled_pack_path).fingerprint
+    assert place not in (str(labelled_pack_path), str(tmp_path / "labelled"))
+    assert json.loads((trials[0] / "trial.json").read_text("utf-8"))["pretraining"] == {
+        "dataset": "labelled",
+        "recipe": "x",
+    }
 
 
 def test_crashes_are_counted_and_the_rest_goes_on(two: Nodes, tmp_path: Path) -> None:
@@ -245,7 +285,7 @@ def test_crashes_are_counted_and_the_rest_goes_on(two: Nodes, tmp_path: Path) ->
         (folder / "result.json").write_text("{}", "utf-8")
 
     watch = Recorder()
-    go(two, [broken, sound], watch, give_up)
+    go(two, [broken, sound], watch, give_up=give_up)
     ((folder, message),) = given_up
     assert folder == broken
     assert message == "3 times, its process ended with status 3: something is wrong"
@@ -256,32 +296,36 @@ def test_crashes_are_counted_and_the_rest_goes_on(two: Nodes, tmp_path: Path) ->
     assert_whole(sound)
 
 
-def test_an_interrupted_study_saves_and_goes_on(two: Nodes, tmp_path: Path) -> None:
+def test_an_interrupted_study_saves_and_goes_on(
+    two: Nodes, tmp_path: Path, storage: str | None, s3: S3
+) -> None:
     trials = [make(tmp_path, f"seed-{n}", steps=6, hold=4) for n in range(3)]
 
-    def saved() -> bool:
-        return len(list(tmp_path.glob("trials/*/run/checkpoints/000003.000k"))) == 2
+    # The third waits for cores: while two are held, it must not begin, however long that takes.
+    def held() -> bool:
+        return len(watch.began) == 2 and s3.held(tmp_path, storage, "000003.000k") == 2
 
     before = signal.getsignal(signal.SIGTERM)
-    watch = Recorder(saved, lambda: signal.raise_signal(signal.SIGTERM))
+    watch = Recorder(held, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(KeyboardInterrupt):
-        go(two, trials, watch)
+        go(two, trials, watch, storage)
     assert signal.getsignal(signal.SIGTERM) is before
     assert not watch.finished
     assert not watch.words
     begun = {folder for folder, _ in watch.began}
-    assert len(begun) == 2
+    assert len(begun) == len(watch.began) == 2
     for folder in begun:
         last = checkpoint.latest(folder / "run" / "checkpoints")
         assert last is not None
         assert last.images_seen == 3000
         assert not list(folder.rglob(".*"))
+    assert storage is None or not s3.files(storage)
 
     (waiting,) = set(trials) - begun
     shutil.rmtree(waiting)
     make(tmp_path, waiting.name, steps=6)
     watch = Recorder()
-    go(two, trials, watch)
+    go(two, trials, watch, storage)
     assert sorted(watch.finished) == trials
     assert [result(folder)["begun"] for folder in sorted(begun)] == [3, 3]
     for folder in trials:
@@ -313,7 +357,7 @@ def test_a_full_disk_is_no_fault_of_the_trial(two: Nodes, tmp_path: Path) -> Non
     folder = make(tmp_path, "seed-0", exit=74)
     with pytest.raises(TrainingError, match="something is wrong"):
         go(two, [folder], Recorder())
-    assert on_ray.reached(folder) == "1 kimg"
+    assert reached(folder) == "1 kimg"
 
 
 def test_more_than_any_node_has_is_refused(two: Nodes, tmp_path: Path) -> None:
@@ -338,7 +382,28 @@ def test_another_version_on_a_node_is_refused(
         go(two, trials, Recorder())
 
 
-def test_a_real_trial(two: Nodes, tmp_path: Path, tiny: Callable[..., Any]) -> None:
+def test_a_node_that_does_not_see_the_study(
+    two: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if what is written here were not there.
+    monkeypatch.setattr(storages, "write_text", lambda path, content: None)
+    with pytest.raises(
+        DeviceError, match=f"node .*does not see the study's folder {tmp_path}"
+    ) as e:
+        go(two, [make(tmp_path, "seed-0")], Recorder())
+    assert "s3://" in e.value.hint
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://not-there/x", "s3:/x", "nonsense", "gopher://bucket/x"], ids=lambda uri: uri[:5]
+)
+def test_a_storage_that_cannot_be_used(two: Nodes, tmp_path: Path, uri: str) -> None:
+    with pytest.raises(StorageError, match=uri) as caught:
+        go(two, [make(tmp_path, "seed-0")], Recorder(), uri)
+    assert "credentials" in caught.value.hint
+
+
+def test_a_real_trial(two: Nodes, tmp_path: Path, s3: S3, tiny: Callable[..., Any]) -> None:
     spec = TrialSpec(
         key=Key(dataset="drawn", method="dcgan", seed=0),
         recipe=tiny("dcgan").to_toml(),
@@ -352,7 +417,7 @@ def test_a_real_trial(two: Nodes, tmp_path: Path, tiny: Callable[..., Any]) -> N
     trial.path.mkdir(parents=True)
     trial.write_spec(spec)
     watch = Recorder()
-    on_ray.run([trial.path], two.address, 1, 0, watch, never)
+    on_ray.run([trial.path], two.address, 1, 0, watch, never, s3.uri("real"))
     assert watch.finished == [trial.path]
     found = trial.result()
     assert found is not None
@@ -361,15 +426,16 @@ def test_a_real_trial(two: Nodes, tmp_path: Path, tiny: Callable[..., Any]) -> N
     assert checkpoint.latest(trial.run / "checkpoints") is not None
 
 
-# Last of those with two nodes: the cluster takes its time to be sure that a node is gone.
-def test_a_lost_node_s_trial_goes_on_elsewhere(two: Nodes, tmp_path: Path) -> None:
+def test_a_lost_node_s_trial_goes_on_elsewhere(
+    two: Nodes, tmp_path: Path, storage: str | None, s3: S3
+) -> None:
     folder = make(tmp_path, "seed-0", steps=9, hold=7)
 
-    def saved() -> bool:
-        return (folder / "run" / "checkpoints" / "000006.000k").exists()
+    def held() -> bool:
+        return bool(watch.began) and s3.held(tmp_path, storage, "000006.000k") == 1
 
-    watch = Recorder(saved, lambda: two.lose(watch.began[0][1]))
-    go(two, [folder], watch)
+    watch = Recorder(held, lambda: two.lose(watch.began[0][1]))
+    go(two, [folder], watch, storage)
     (_, before), (_, after) = watch.began
     assert before != after
     (said,) = watch.words
@@ -382,7 +448,7 @@ def test_a_lost_node_s_trial_goes_on_elsewhere(two: Nodes, tmp_path: Path) -> No
 
 def test_ray_on_this_machine_alone(two: Nodes, tmp_path: Path) -> None:
     folder, watch = make(tmp_path, "seed-0"), Recorder()
-    on_ray.run([folder], None, 1, 0, watch, never, ("-c", TRIAL), every=0.1)
+    on_ray.run([folder], None, 1, 0, watch, never, None, ("-c", TRIAL), every=0.1)
     assert watch.finished == [folder]
     assert_whole(folder)
 

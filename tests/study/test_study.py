@@ -297,3 +297,9 @@ def test_the_forecast_counts_trials() -> None:
     said = "\n".join(forecast(Plan.load("quick"), workers=1))
     assert "9 trials: 3 methods × 3 seeds × 1 datasets" in said
     assert "4 min 30 s" in said
+
+
+def test_a_storage_without_a_cluster_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FaceganError, match="s3://bucket/x"):
+        study("quick", tmp_path / "out", storage="s3://bucket/x")
+    assert not (tmp_path / "out").exists()

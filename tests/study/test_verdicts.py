@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from synthetic import only, study
 
 from facegan.study.reasons import seeds_needed
@@ -29,7 +30,6 @@ def noisy(
 
 
 def test_the_numbers_by_hand() -> None:
-    stats = pytest.importorskip("scipy.stats")
     a, b = [50.0, 60.0, 55.0], [80.0, 85.0, 95.0]
     judged = only("better(a, b)", {"a": a, "b": b})
     d = np.log(b) - np.log(a)
@@ -214,7 +214,6 @@ def test_how_many_seeds_would_be_needed() -> None:
     # The same mean and spread over as many seeds are just enough.
     few, bounds = (0.3, -0.1, 0.2), (0.0, 0.05)
     needed = seeds_needed(few, *bounds, 0.05)
-    stats = pytest.importorskip("scipy.stats")
     p = [stats.t.sf(np.mean(few) / np.std(few, ddof=1) * n**0.5, n - 1) for n in range(30)]
     assert p[needed] <= 0.05 < p[needed - 1]
     assert seeds_needed((0.3, -0.28, 0.05), *bounds, 0.05 / 6) is None

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from facegan.data.pack import Pack
-from facegan.device import Execution
+from facegan.device import Execution, processes
 from facegan.errors import DeviceError
 from facegan.training.plan import check_batch
 
@@ -143,3 +143,16 @@ def test_a_batch_that_cannot_be_shared_is_refused(tiny: object) -> None:
     with pytest.raises(DeviceError, match="8 cannot be shared by 3") as caught:
         check_batch(tiny("gan"), execution)  # type: ignore[operator]
     assert "training.batch=48" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"RANK": "0"}, {"RANK": "0", "FACEGAN_MEETING": "nowhere://x"}]
+)
+def test_processes_that_cannot_meet(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"WORLD_SIZE": "2", **given}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DeviceError, match="cannot meet") as caught, processes("cpu"):
+        pass
+    assert "MASTER_ADDR" in caught.value.hint

@@ -34,6 +34,23 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) == before
 
 
+def test_until_it_is_ready_signals_do_what_they_did() -> None:
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+    try:
+        with stop_on_signals(ready=False) as request:
+            signal.raise_signal(signal.SIGTERM)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            assert not request()
+            request.ready = True
+            signal.raise_signal(signal.SIGTERM)
+            assert request()
+        assert told == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_outside_the_main_thread_signals_are_left_alone() -> None:
     found = []
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from facegan import errors
+from facegan.device import MEETING
 from facegan.errors import FaceganError, TrainingError
 from facegan.training.reporter import Reporter
 from facegan.training.signals import stop_on_signals
@@ -103,14 +104,12 @@ class _Group:
     """
 
     def __init__(self, count: int, job: str, stop: Callable[[], bool]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        # They meet in a file: a port that is free now may be another's when they look for it.
+        self._folder = tempfile.TemporaryDirectory(prefix="facegan-")
         environment = {
             "OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // count, 1)),
             **os.environ,
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
+            MEETING: (Path(self._folder.name) / "meeting").as_uri(),
             "WORLD_SIZE": str(count),
         }
         self._stop, self._asked = stop, False
@@ -160,6 +159,7 @@ class _Group:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
+        self._folder.cleanup()
 
     def _watch(self) -> None:
         told, deadline = False, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -10,11 +11,13 @@ from pathlib import Path
 
 from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
 from facegan.apps.datasets import open_dataset
+from facegan.device import Execution, all_agree
 from facegan.device import processes as joined
-from facegan.errors import DeviceError, RunError, nearest
+from facegan.errors import DataError, DeviceError, RunError, nearest
 from facegan.loggers import Logger, choose
 from facegan.loggers.watching import Logging
 from facegan.recipe import Recipe
+from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.runs.extension import SCHEDULES, Schedules
 from facegan.runs.provenance import dataset_identity
@@ -23,7 +26,7 @@ from facegan.training.loop import Loop
 from facegan.training.plan import check_batch
 from facegan.training.probe import Probe
 from facegan.training.reporter import LineReporter, Reporter, Reporters
-from facegan.training.signals import stop_on_signals
+from facegan.training.signals import StopRequest, stop_on_signals
 from facegan.training.step import Trainer
 
 
@@ -123,23 +126,42 @@ def train(
     pack, others = open_dataset(data), [open_dataset(each) for each in mix]
     if threads is None:
         threads = threads_before(folder)
-    with joined(device, threads) as execution:
+    # Signals that come while the processes take leave of each other must not end one of them.
+    with stop_on_signals(ready=False) as stop, joined(device, threads) as execution:
         check_batch(recipe, execution)
         with folder.locked() if execution.main else nullcontext():
             feed = Feed.of(recipe, pack, execution, others)
             dataset = dataset_identity(pack.card, [other.card for other in others])
             job = Job(recipe, pack, feed, dataset, folder, reporter, extend)
+            _require_same(job, execution)
             ready = go_on(job, execution, start_from) if folder.started else None
-            return _train(job, ready or begin(job, execution, start_from))
+            return _train(job, ready or begin(job, execution, start_from), stop)
 
 
-def _train(job: Job, ready: Ready) -> Outcome:
+def _require_same(job: Job, execution: Execution) -> None:
+    """Refuse processes on several machines that do not find the same run and the same data."""
+    last = checkpoint.latest(job.run.checkpoints) if execution.world > 1 else None
+    place = -1 if last is None else last.images_seen
+    if not all_agree((job.run.started, place), execution):
+        raise RunError(
+            f"The processes do not find the same run in {job.run.path}.",
+            "Put the run's folder on a disk that all machines share, at the same path.",
+        )
+    if not all_agree((json.dumps(job.dataset, sort_keys=True),), execution):
+        raise DataError(
+            "The processes were given different datasets.",
+            "Copy the dataset to the same path on all machines, or put it on a shared disk.",
+        )
+
+
+def _train(job: Job, ready: Ready, stop: StopRequest) -> Outcome:
     recipe, run, reporter, state = job.recipe, job.run, job.reporter, ready.state
     trainer = Trainer(recipe, state, job.feed, ready.execution, ready.length.schedules)
     probe = None
     if ready.execution.main:
         probe = Probe(job.pack, job.feed.spec, job.feed.pixels, ready.execution)
-    with stop_on_signals() as stop, _watching(reporter, recipe, run, trainer, ready.length.total):
+    stop.ready = True
+    with _watching(reporter, recipe, run, trainer, ready.length.total):
         finished = Loop(
             trainer,
             run,

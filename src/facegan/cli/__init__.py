@@ -293,8 +293,3 @@ def _run() -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted; nothing half-written was left behind.", err=True)
         return 130
-    except Exception:
-        # The first process has said what is wrong; the others only lost their connection.
-        if _speaks():
-            raise
-        return 1

@@ -36,6 +36,12 @@ from facegan.errors import FaceganError
 @click.option(
     "--ray", metavar="ADDRESS", help="Run the trials on a Ray cluster; 'local' starts one here."
 )
+@click.option(
+    "--storage",
+    metavar="URI",
+    help="Through which the nodes of a cluster reach the study: s3://BUCKET/PREFIX.  "
+    "[default: they share its folder]",
+)
 @click.option("--retry-failed", is_flag=True, help="Perform failed trials again.")
 @click.option("--report", is_flag=True, help="Only write page and tables anew; run nothing.")
 @click.option("--dry-run", is_flag=True, help="Print the trials and what they take; run nothing.")
@@ -49,6 +55,7 @@ def study(
     workers: int | None,
     device: str,
     ray: str | None,
+    storage: str | None,
     retry_failed: bool,
     report: bool,
     dry_run: bool,
@@ -96,6 +103,7 @@ def study(
             workers=workers,
             device=device,
             ray=ray,
+            storage=storage,
             retry_failed=retry_failed,
             make_watch=make_study_watch,
         )

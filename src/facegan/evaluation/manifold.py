@@ -19,9 +19,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from facegan.evaluation.distances import squared_distances, squared_radii
+from facegan.errors import FaceganError
 from facegan.evaluation.intervals import Halved, Measured
 from facegan.evaluation.matrices import Features, Floats, blocks, checked, same_dimension
+from facegan.evaluation.neighbours import neighbours_within, squared_distances
 
 # Neighbours that a ball reaches over.
 K = 5
@@ -30,6 +31,9 @@ _RIM = 1 - 1e-8
 # How often the generated pictures are split in two for recall's interval: its width is then
 # known to about a sixth.
 _SPLITS = 16
+# Of a set's neighbours looked at for the k-th one in the same half: fewer than k are there by a
+# chance of 1e-6 with 5 of 40, and then the half is searched.
+_AHEAD = 8
 
 
 class Manifold(NamedTuple):
@@ -62,7 +66,7 @@ class ManifoldReference:
     def __init__(self, real: Features, k: int = K) -> None:
         self._real, self._k = checked(real, "real"), k
         self._centre = self._real.mean(axis=0, dtype=np.float64)
-        self._radii = squared_radii(self._real, k)
+        self._radii = squared_radii(self._real, k)[0]
 
     def measure(
         self, features: Features, random: np.random.Generator, recall: bool = True
@@ -103,19 +107,54 @@ class ManifoldReference:
         )
 
 
+def squared_radii(features: Features, k: int, parts: npt.NDArray[np.bool_] | None = None) -> Floats:
+    """The squared distance of each of N features to its k-th nearest other in the same part.
+
+    Args:
+        features: [N, D].
+        k: which neighbour.
+        parts: bool [P, N], each row dividing the set in two; by default one that does not.
+
+    Returns:
+        float64 [P, N].
+
+    Raises:
+        FaceganError: k is not in [1, N − 1].
+    """
+    n = len(features)
+    if not 1 <= k < n:
+        raise FaceganError(
+            f"{n} pictures have no {k} nearest neighbours each.",
+            "Take more pictures than neighbours, and one neighbour or more.",
+        )
+    if parts is None:
+        parts = np.ones((1, n), bool)
+    whole = parts.all()
+    found = neighbours_within(features, np.arange(n), k if whole else min(_AHEAD * k, n - 1))
+    radii = np.empty(parts.shape)
+    for row, part in zip(radii, parts, strict=True):
+        # Neighbours in order, of which those in the same part count.
+        count = np.cumsum(part[found.indices] == part[:, None], axis=1)
+        place = (count < k).sum(axis=1)
+        far = place == found.distances.shape[1]
+        row[~far] = found.distances[~far, place[~far]] ** 2
+        for side in (True, False):
+            here = np.flatnonzero(part == side)
+            some = np.flatnonzero(far[here])
+            if len(some):
+                row[here[some]] = neighbours_within(features[here], some, k).distances[:, -1] ** 2
+    return radii
+
+
 class _Balls:
     """Recall: the balls of the generated pictures, of all and of halves, and what is in them."""
 
     def __init__(self, features: Features, k: int, random: np.random.Generator, real: int) -> None:
         n = len(features)
-        self._radii = np.empty((1 + _SPLITS, n))
         self._first = np.ones((1 + _SPLITS, n), bool)
-        self._radii[0] = squared_radii(features, k)
-        for radii, first in zip(self._radii[1:], self._first[1:], strict=True):
-            one, two = np.array_split(random.permutation(n), 2)
-            first[two] = False
-            for half in (one, two):
-                radii[half] = squared_radii(features[half], k)
+        for first in self._first[1:]:
+            first[np.array_split(random.permutation(n), 2)[1]] = False
+        self._radii = squared_radii(features, k, self._first)
         self._hit = np.zeros((1 + _SPLITS, 2, real), bool)
 
     def look(self, squares: Floats, rows: slice, columns: slice) -> None:

@@ -1,8 +1,9 @@
-"""Exact nearest neighbours between two sets of feature vectors, near zero as well.
+"""Exact distances and nearest neighbours of feature vectors, near zero as well.
 
-|x − y|² = |x|² + |y|² − 2 x·y is fast, being one matrix product, but in float32 it cannot
-tell a copy from a picture that is nearly one: the terms cancel. So the product chooses
-candidates, and their distances are computed again, from the differences, in float64.
+|x − y|² = |x|² + |y|² − 2 x·y is fast, being one matrix product, but it cannot tell a copy from a
+picture that is nearly one: the terms cancel. So where rounding could show, distances are computed
+again, from the differences, in float64. A search takes its candidates from products in float32;
+distances of all pairs are products in float64, and only near pairs are subtracted.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.errors import FaceganError
+from facegan.evaluation.matrices import Features, Floats
 
-Features = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
 # Candidates beyond the k wanted: rounding would have to move a neighbour past all of them.
 _SPARE = 8
 # Sides of a block of the product, and values in a block of either set: 40 MB at most each.
 _ROWS, _COLUMNS, _VALUES = 512, 8192, 1 << 22
+# Squared distances below this share of the squared lengths are taken from the differences: so
+# little is left of x² + y² − 2xy there that rounding shows, in float64 as well.
+_CLOSE = 1e-6
 
 
 class Neighbours(NamedTuple):
@@ -32,7 +36,7 @@ class Neighbours(NamedTuple):
             near ones the lower index comes first.
     """
 
-    distances: npt.NDArray[np.float64]
+    distances: Floats
     indices: Numbers
 
 
@@ -48,8 +52,8 @@ def neighbours(
     Memory beside the inputs and the result stays under 200 MB, whatever n and m.
 
     Args:
-        x: float32 [n, D], finite.
-        y: float32 [m, D], finite.
+        x: float32 or float64 [n, D], finite.
+        y: the same [m, D].
         k: how many, 1 or more.
         x_group: whole numbers [n]. Rows of `x` and `y` with the same number are not each
             other's neighbours: the same picture, or pictures of one person.
@@ -79,7 +83,7 @@ def neighbours_within(features: Features, rows: Numbers, k: int = 1) -> Neighbou
     """The k nearest others in one set, for some of its rows.
 
     Args:
-        features: float32 [m, D], finite.
+        features: float32 or float64 [m, D], finite.
         rows: int64 [n], which rows of `features` to search for; a row is not its own neighbour,
             an equal one is.
         k: how many, 1 or more.
@@ -93,7 +97,7 @@ def _candidates(
     keep: int,
     groups: tuple[Numbers, Numbers] | None,
     precision: type[np.float32] | type[np.float64],
-) -> tuple[Numbers, npt.NDArray[np.float64]]:
+) -> tuple[Numbers, Floats]:
     """The `keep` nearest by matrix products.
 
     Returns:
@@ -144,6 +148,52 @@ def _smallest(
     return np.take_along_axis(values, columns, 1), columns
 
 
+def squared_distances(x: Features, y: Features, centre: Floats) -> Floats:
+    """Between all rows of two small matrices, to about eight digits or more.
+
+    Args:
+        x: [n, D].
+        y: [m, D].
+        centre: [D], a point amid the features: the nearer it is, the less cancels.
+
+    Returns:
+        float64 [n, m]; 0 exactly where rows are equal.
+    """
+    a, b = x - centre, y - centre
+    lengths = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)
+    squares = a @ b.T
+    squares *= -2
+    squares += lengths
+    close = squares < _CLOSE * lengths
+    if close.any():
+        first, second = np.nonzero(close & ~_equal(x, y))
+        squares[close] = 0
+        step = max(_VALUES // x.shape[1], 1)
+        for start in range(0, len(first), step):
+            one, two = first[start : start + step], second[start : start + step]
+            squares[one, two] = _subtracted(x, y, one, two)
+    return squares
+
+
+def _equal(x: Features, y: Features) -> npt.NDArray[np.bool_]:
+    """Which rows of two matrices are the same, bool [len(x), len(y)].
+
+    A generator that makes one picture only would otherwise have all its pairs subtracted.
+    """
+    numbers: dict[bytes, int] = {}
+    a, b = (
+        np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows])
+        for rows in (x, y)
+    )
+    return a[:, None] == b
+
+
+def _subtracted(x: Features, y: Features, i: Numbers, j: Numbers) -> Floats:
+    """The squared distance of each of some pairs of rows, right however near they are."""
+    difference = x[i].astype(np.float64) - y[j]
+    return np.einsum("ij,ij->i", difference, difference)
+
+
 def _measured(x: Features, y: Features, which: Numbers, k: int) -> Neighbours:
     """The k nearest of the candidates, by differences in float64."""
     n, keep = which.shape
@@ -155,8 +205,7 @@ def _measured(x: Features, y: Features, which: Numbers, k: int) -> Neighbours:
         for top in range(0, len(there), rows):
             some = there[top : top + rows]
             other = which[some, column]
-            difference = x[some].astype(np.float64) - y[other]
-            distances[some, column] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+            distances[some, column] = np.sqrt(_subtracted(x, y, some, other))
             indices[some, column] = other
     order = np.lexsort((indices, distances), axis=1)[:, :k]
     return Neighbours(

@@ -48,6 +48,7 @@ def study(
     workers: int | None = None,
     device: str = "auto",
     ray: str | None = None,
+    storage: str | None = None,
     retry_failed: bool = False,
     make_watch: MakeWatch = LineWatch,
 ) -> StudyOutcome:
@@ -63,6 +64,8 @@ def study(
         device: `auto`, `cpu`, `cuda`, `mps`.
         ray: address of a Ray cluster, or `local` to start one here; its nodes perform the
             trials instead of this machine.
+        storage: through which the nodes of a cluster reach the study, such as
+            `s3://bucket/prefix`; by default they have its folder, on a disk that all share.
         retry_failed: perform failed trials again.
         make_watch: makes what is told of the progress; prints plain lines by default.
 
@@ -75,6 +78,11 @@ def study(
     plan = plan if isinstance(plan, Plan) else Plan.load(plan)
     plan = adapted(plan, datasets or {}, seeds, budget)
     folder = StudyFolder(out if out is not None else Path("studies") / plan.name)
+    if storage is not None and ray is None:
+        raise FaceganError(
+            f"A storage ({storage}) is for the nodes of a cluster, and there is none.",
+            "Leave it out, or name the cluster as well.",
+        )
     if ray is not None:
         from facegan.study.execution import cluster
 
@@ -85,7 +93,7 @@ def study(
             specs = _specs(plan, settled)
             folder.begin(plan, specs)
             trials = _hand_out(folder, specs, retry_failed)
-            _perform(trials, settled, ray, watch)
+            _perform(trials, settled, ray, storage, watch)
         results = folder.results()
     return StudyOutcome(folder.path, results, results.complete)
 
@@ -199,7 +207,11 @@ def _hand_out(
     return open_ones
 
 
-def _perform(trials: Sequence[Path], settled: Settled, ray: str | None, watch: Watch) -> None:
+def _perform(
+    trials: Sequence[Path], settled: Settled, ray: str | None, storage: str | None, watch: Watch
+) -> None:
+    if not trials:
+        return
     if ray is None:
         local.run(trials, local.slots(settled.workers, settled.gpus), watch, _give_up)
         return
@@ -212,6 +224,7 @@ def _perform(trials: Sequence[Path], settled: Settled, ray: str | None, watch: W
         gpus=1 if settled.gpus else 0,
         watch=watch,
         give_up=_give_up,
+        storage=storage,
     )
 
 

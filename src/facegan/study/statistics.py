@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from facegan.evaluation.matrices import Floats
 from facegan.seeding import BOOTSTRAP, random
@@ -35,50 +36,12 @@ _CALIBRATION_DRAWS = 50_000
 
 def student_tail(t: float, df: float) -> float:
     """P(T > t) for Student's t with `df` > 0 degrees of freedom."""
-    if t < 0:
-        return 1.0 - student_tail(-t, df)
-    # The square would overflow long before the tail stops to matter.
-    share = 1.0 / (1.0 + (t / math.sqrt(df)) ** 2) if t < 1e150 else 0.0
-    return _beta_share(df / 2, 0.5, share) / 2
+    return float(stdtr(df, -t))
 
 
-@lru_cache(maxsize=1024)
 def student_quantile(p: float, df: float) -> float:
     """The t below which lies the share `p`, in (0, 1), of Student's distribution."""
-    if p < 0.5:
-        return -student_quantile(1 - p, df)
-    low, high = 0.0, 1.0
-    while student_tail(high, df) > 1 - p:
-        low, high = high, 2 * high
-    while (middle := (low + high) / 2) not in (low, high):
-        low, high = (middle, high) if student_tail(middle, df) > 1 - p else (low, middle)
-    return high
-
-
-def _beta_share(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function I_x(a, b), by its continued fraction."""
-    if x <= 0 or x >= 1:
-        return min(max(x, 0.0), 1.0)
-    # On this side the fraction converges in a few dozen terms, on the other its mirror does.
-    if x > (a + 1) / (a + b + 2):
-        return 1.0 - _beta_share(b, a, 1 - x)
-    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    front = math.exp(scale + a * math.log(x) + b * math.log1p(-x))
-    # Lentz's method: numerators over numerators and denominators over denominators.
-    tiny = 1e-300
-    c, d = 1.0, 1.0 / max(1.0 - (a + b) * x / (a + 1), tiny)
-    fraction = d
-    for m in range(1, 10_000):
-        for term in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1.0 / (1.0 + term * d or tiny)
-            c = 1.0 + term / c or tiny
-            fraction *= c * d
-        if abs(c * d - 1.0) < 1e-15:
-            break
-    return front * fraction / a
+    return float(stdtrit(df, p))
 
 
 def holm(p_values: Sequence[float | None]) -> tuple[float | None, ...]:

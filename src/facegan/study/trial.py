@@ -55,6 +55,20 @@ class TrialSpec(Config):
     threads: Annotated[int, Field(ge=1)]
     device: str = "auto"
 
+    def relocated(self, places: Mapping[str, str]) -> TrialSpec:
+        """The same with datasets where another machine has them, by what they are called here."""
+        first = self.pretraining
+        if first is not None:
+            there = places.get(first.dataset, first.dataset)
+            first = first.model_copy(update={"dataset": there})
+        return self.model_copy(
+            update={
+                "dataset": places.get(self.dataset, self.dataset),
+                "mix": tuple(places.get(each, each) for each in self.mix),
+                "pretraining": first,
+            }
+        )
+
 
 class TrialFolder:
     """Paths in the folder of a trial.

@@ -8,6 +8,7 @@ result, and the exit status tells the study to stop.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.startup import tune_process
-from facegan.study.execution import ENVIRONMENT, LEASH
+from facegan.study.execution import DATASETS, ENVIRONMENT, LEASH
 from facegan.study.results import CurvePoint, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec
 
@@ -48,7 +49,7 @@ def perform(folder: Path | str) -> bool:
         with FileLock(trial.path / ".lock", timeout=_LOCK_PATIENCE):
             if trial.result() is not None:
                 return True
-            spec = trial.spec()
+            spec = trial.spec().relocated(json.loads(os.environ.get(DATASETS, "{}")))
             try:
                 result = _performed(trial, spec)
             except TrainingError as error:

@@ -16,7 +16,6 @@ import numpy as np
 
 from facegan.data.grid import grid
 from facegan.data.pixels import Pixels
-from facegan.device import any_process
 from facegan.generation.png import save_png
 from facegan.generation.samples import pictures
 from facegan.models.file import GeneratorFile
@@ -86,13 +85,16 @@ class Loop:
         ticks = self._boundaries(training.ticks)
         snapshots = self._boundaries(training.snapshots)
         evaluations = self._boundaries(self.evaluations)
-        main = trainer.execution.main
+        main, alone = trainer.execution.main, trainer.execution.world == 1
         if state.images_seen == 0 and main:
             self._sample()
         saved_at = time.perf_counter()
         begun, begun_at = state.images_seen, time.perf_counter()
         while state.images_seen < total:
             before = state.images_seen
+            if not alone:
+                # What any process asks for, all learn when they exchange the step's values.
+                state.sums.flags, state.sums.raised = self._asked(saved_at), (False, False)
             values = trainer.step()
             now = time.perf_counter()
             if main:
@@ -100,11 +102,12 @@ class Loop:
             tick = ticks.crossed(before, state.images_seen)
             snapshot = snapshots.crossed(before, state.images_seen)
             evaluation = evaluations.crossed(before, state.images_seen)
-            wanted = self.stop() or (main and self.reporter.should_stop())
-            stopping = any_process(wanted, trainer.execution)
-            late = any_process(now - saved_at > _CHECKPOINT_SECONDS, trainer.execution)
-            if tick or snapshot or evaluation or stopping or late:
+            if tick or snapshot or evaluation:
                 values |= trainer.look()
+            stopping, late = self._asked(saved_at) if alone else state.sums.raised
+            if stopping or late:
+                values |= trainer.look()
+            if tick or snapshot or evaluation or stopping or late:
                 now = time.perf_counter()
             if tick:
                 line, timing = self._journal(values, (state.images_seen - begun) / (now - begun_at))
@@ -129,6 +132,11 @@ class Loop:
     def _boundaries(self, count: int) -> Boundaries:
         assert self.length is not None
         return Boundaries(count, self.length.begun, self.length.total)
+
+    def _asked(self, saved_at: float) -> tuple[bool, bool]:
+        """Whether to stop, and whether it is long since the last checkpoint."""
+        asked = self.stop() or (self.trainer.execution.main and self.reporter.should_stop())
+        return asked, time.perf_counter() - saved_at > _CHECKPOINT_SECONDS
 
     def _journal(
         self, values: dict[str, float], speed: float

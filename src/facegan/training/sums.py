@@ -13,9 +13,19 @@ class Sums:
 
     The sums are Python floats (float64): they survive a checkpoint's JSON to the last bit.
     Whether they were added one by one or many at a time, they are the same.
+
+    Processes exchange their values when they are looked at, all in one exchange, in which flags
+    travel as well.
+
+    Attributes:
+        flags: of this process, to be taken along.
+        raised: which of them some process had set, at the last exchange.
     """
 
     def __init__(self) -> None:
+        self.flags: tuple[bool, ...] = ()
+        self.raised: tuple[bool, ...] = ()
+        self._world = 1
         self._totals: dict[str, tuple[float, int]] = {}
         self._waiting: list[tuple[int, list[str], Tensor]] = []
 
@@ -25,7 +35,7 @@ class Sums:
         return len(self._waiting)
 
     def add(self, values: dict[str, Tensor], execution: Execution, images_seen: int) -> None:
-        """Add the mean of each tensor, taken over all processes. Waits for nothing.
+        """Add the mean of each tensor. Waits for nothing.
 
         Args:
             values: of one step.
@@ -34,18 +44,24 @@ class Sums:
         """
         names = list(values)
         stacked = torch.stack([values[name].detach().float().mean() for name in names])
-        average_([stacked], execution.world)
+        self._world = execution.world
         self._waiting.append((images_seen, names, stacked))
 
     def look(self) -> list[tuple[int, dict[str, float]]]:
-        """Fetch what was added since the last look, in one transfer.
+        """Fetch what was added since the last look, in one exchange and one transfer.
 
         Returns:
-            For each step the images seen before it, and its values.
+            For each step the images seen before it, and its values: means over all processes.
         """
         if not self._waiting:
             return []
-        fetched = iter(torch.cat([stacked for _, _, stacked in self._waiting]).tolist())
+        values = [stacked for _, _, stacked in self._waiting]
+        flags = values[0].new_tensor(self.flags)
+        every = torch.cat([*values, flags])
+        average_([every], self._world)
+        numbers = every.tolist()
+        self.raised = tuple(flag > 0 for flag in numbers[len(numbers) - len(self.flags) :])
+        fetched = iter(numbers)
         steps = [
             (seen, {name: next(fetched) for name in names}) for seen, names, _ in self._waiting
         ]

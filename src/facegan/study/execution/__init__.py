@@ -18,6 +18,9 @@ ENVIRONMENT = 74
 # the process that holds the other end is gone, the trial saves and ends.
 LEASH = "FACEGAN_LEASH"
 
+# In a trial's environment, as JSON: where this machine has the datasets that `trial.json` names.
+DATASETS = "FACEGAN_DATASETS"
+
 GiveUp = Callable[[Path, str], None]
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ _JOIN = (
     "A machine joins with 'ray start --address=HOST:PORT', one without cores to lend with "
     "'--num-cpus=0' besides."
 )
-# Pieces of files are all that is in the object store.
-_OBJECT_STORE = 200 * 1024**2
+# Next to nothing goes through the object store.
+_OBJECT_STORE = 100 * 1024**2
 _CONNECT = 10.0  # seconds
 _ANSWER = 60.0  # seconds: a node starts a process first
 
@@ -131,8 +131,8 @@ def nodes(ray: Any) -> list[Node]:
     ]
 
 
-def check(ray: Any, cpus: int, gpus: int) -> None:
-    """Refuse a cluster that cannot perform a trial.
+def able(ray: Any, cpus: int, gpus: int) -> list[Node]:
+    """The nodes with room for a trial, all with this version of facegan.
 
     Raises:
         DeviceError: no node is large enough, or one that is has another facegan, or none.
@@ -146,10 +146,7 @@ def check(ray: Any, cpus: int, gpus: int) -> None:
             + "; ".join(f"{n.name}: {n.cpus:g} CPUs, {n.gpus:g} GPUs" for n in there)
             + ".",
         )
-    _check_versions(ray, fitting)
 
-
-def _check_versions(ray: Any, there: Sequence[Node]) -> None:
     # Sent as code, being no module's: a node without facegan must be able to answer.
     def installed() -> str | None:
         try:
@@ -158,21 +155,36 @@ def _check_versions(ray: Any, there: Sequence[Node]) -> None:
             return None
         return __version__
 
-    question = ray.remote(num_cpus=0, max_retries=0)(installed)
-    asked = {question.options(scheduling_strategy=on(n.id)).remote(): n for n in there}
-    # One that is too slow to answer is asked again when it begins a trial.
-    answers, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER)
-    for answer in answers:
-        try:
-            found = ray.get(answer)
-        except ray.exceptions.RayError:  # the node has gone
-            continue
+    for node, found in ask(ray, fitting, installed):
         if found != __version__:
             has = "no facegan" if found is None else f"facegan {found}"
             raise DeviceError(
-                f"{asked[answer].name} has {has}, and this machine {__version__}.",
+                f"{node.name} has {has}, and this machine {__version__}.",
                 "Install the same version on every node, for the Python that Ray runs there.",
             )
+    return fitting
+
+
+def ask(ray: Any, there: Sequence[Node], question: Callable[[], Any]) -> list[tuple[Node, Any]]:
+    """What nodes answer; one that is slow, or gone, is left out: it is asked as it begins a trial.
+
+    Args:
+        ray: connected.
+        there: whom to ask.
+        question: called on each node.
+    """
+
+    def answer() -> Any:
+        return question()
+
+    task = ray.remote(num_cpus=0, max_retries=0)(answer)
+    asked = {task.options(scheduling_strategy=on(node.id)).remote(): node for node in there}
+    answers, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER)
+    found = []
+    for answer in answers:
+        with contextlib.suppress(ray.exceptions.NodeDiedError, ray.exceptions.WorkerCrashedError):
+            found.append((asked[answer], ray.get(answer)))
+    return found
 
 
 def on(node: str) -> Any:

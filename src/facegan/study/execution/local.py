@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 from facegan.errors import DeviceError, TrainingError
-from facegan.study.execution import ATTEMPTS, COMMAND, ENVIRONMENT, GiveUp, Watch
-from facegan.study.execution.process import GRACE, last_words, leashed
+from facegan.study.execution import COMMAND, ENVIRONMENT, GiveUp, Watch
+from facegan.study.execution.process import GRACE, Attempts, last_words, leashed
 
 _POLL = 0.2  # seconds
 
@@ -100,7 +100,7 @@ def run(
             full disk; the others have saved.
     """
     waiting = list(trials)
-    attempts: dict[Path, int] = {}
+    attempts = Attempts(watch, give_up)
     free = list(where)
     running: list[_Running] = []
     try:
@@ -112,7 +112,7 @@ def run(
                 for each in ended:
                     running.remove(each)
                     free.insert(0, each.slot)
-                    if not _settled(each, attempts, watch, give_up):
+                    if not _settled(each, attempts, watch):
                         waiting.insert(0, each.folder)
                 free.sort(key=lambda slot: slot.number)
                 watch.tick()
@@ -133,7 +133,7 @@ def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _R
     return _Running(folder, process, slot)
 
 
-def _settled(each: _Running, attempts: dict[Path, int], watch: Watch, give_up: GiveUp) -> bool:
+def _settled(each: _Running, attempts: Attempts, watch: Watch) -> bool:
     """Whether a trial whose process has ended is done with."""
     status = each.process.returncode
     if each.process.stdin is not None:
@@ -146,16 +146,8 @@ def _settled(each: _Running, attempts: dict[Path, int], watch: Watch, give_up: G
             f"The trial {each.folder} could not go on: {last_words(each.folder)}",
             "Mend that, and run the same command again: nothing is lost.",
         )
-    attempts[each.folder] = attempts.get(each.folder, 0) + 1
     reason = f"its process ended {_how(status)}: {last_words(each.folder)}"
-    if attempts[each.folder] < ATTEMPTS:
-        watch.said(f"{each.folder}: {reason} It goes on from its last checkpoint.")
-        return False
-    give_up(each.folder, f"{ATTEMPTS} times, {reason}")
-    if not (each.folder / "result.json").exists():
-        raise TrainingError(f"{each.folder} could not be given up.")
-    watch.ended(each.folder)
-    return True
+    return not attempts.failed(each.folder, "", reason)
 
 
 def _how(status: int) -> str:

@@ -1,33 +1,35 @@
-"""One trial on a node of a cluster that shares no disk with the study."""
+"""One trial on a node of a cluster."""
 
 from __future__ import annotations
 
 import contextlib
-import secrets
-import shutil
-import socket
+import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Protocol
 
 from facegan.data.pack import Pack
-from facegan.errors import DataError, DeviceError, storage
-from facegan.files import cache_folder, new_folder, read_json, write_json
-from facegan.study.execution import ENVIRONMENT
-from facegan.study.execution.keeper import Keeper
-from facegan.study.execution.mirror import PIECE, Mirror
+from facegan.errors import DeviceError, FaceganError
+from facegan.study.execution import DATASETS, ENVIRONMENT
 from facegan.study.execution.process import GRACE, last_words, leashed
+from facegan.study.execution.storage import Place
 from facegan.version import __version__
 
 # Of a trial that a signal asked to stop, and that has saved.
 _STOPPED = (130, 143)
 
 
-class WrongVersion(DeviceError):
-    """A node has another facegan than the scheduler."""
+class Desk(Protocol):
+    """What a node asks the study's machine."""
+
+    def begin(self, trial: int, node: str, where: str) -> None:
+        """Say that a trial begins here."""
+
+    def stopping(self) -> bool:
+        """Whether to stop."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,23 @@ class Order:
     """What a node is told.
 
     Attributes:
-        trial: its index at the keeper.
+        trial: its number.
+        folder: on the study's machine.
+        state: what the trial is called in the storage.
+        place: the storage.
+        datasets: fingerprints of those that are folders of the study's machine, by name.
         arguments: for this node's Python, before the trial's folder.
-        every: seconds between looks at what is to be sent.
+        every: seconds between looks at what the trial has written.
         threads: of the processor that are the trial's.
         gpus: that are the trial's; Ray says which.
         version: of facegan.
     """
 
     trial: int
+    folder: Path
+    state: str
+    place: Place
+    datasets: dict[str, str]
     arguments: tuple[str, ...]
     every: float
     threads: int
@@ -66,45 +76,63 @@ class Outcome:
     said: str = ""
 
 
-def perform(keeper: Keeper, node: str, where: str, order: Order) -> Outcome:
-    """Fetch a trial, perform it, and send back what it writes, while it does.
+def perform(desk: Desk, node: str, where: str, order: Order) -> Outcome:
+    """Perform a trial, and hand on what it writes while it does.
 
     Args:
-        keeper: of the study.
+        desk: of the study.
         node: this node's id.
         where: this node, for a person.
         order: what to do.
 
     Raises:
-        Superseded: the trial has gone on elsewhere meanwhile.
         FaceganError: for what prevents the trial from being performed here.
     """
     if order.version != __version__:
-        raise WrongVersion(
+        raise DeviceError(
             f"{where} has facegan {__version__}, and the study runs with {order.version}.",
             "Install the same version on every node.",
         )
-    begun = keeper.begin(order.trial, node, where)
-    if begun is None:
+    if desk.stopping():
         return Outcome("stopped")
-    with scratch() as folder:
-        mirror = Mirror(folder, keeper, order.trial, begun.lease)
-        mirror.fetch(begun.files)
-        _localise(folder / "trial.json", keeper, begun.packs)
-        stopping = False
-        with _process(folder, order) as process:
+    if (wrong := order.place.missing()) is not None:
+        raise DeviceError(f"{where} cannot perform trials: {wrong[0]}.", wrong[1])
+    datasets = {name: str(_dataset(name, order)) for name in order.datasets}
+    desk.begin(order.trial, node, where)
+    with order.place.opened(order.folder, order.state) as (folder, keep):
+        with _process(folder, order, datasets) as process:
+            stopping = False
             while process.poll() is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(order.every)
-                mirror.send()
-                if not stopping and keeper.stopping(order.trial, begun.lease):
+                keep(False)
+                if not stopping and desk.stopping():
                     stopping = True
                     process.terminate()
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(GRACE)
                     process.kill()
-        mirror.send(ended=True)
+        keep(True)
         return _outcome(folder, process.returncode, stopping)
+
+
+def has_dataset(name: str, fingerprint: str) -> bool:
+    """Whether this machine has a dataset at the path that the study's machine has it at."""
+    with contextlib.suppress(FaceganError, OSError):
+        return Pack.open(name).fingerprint == fingerprint
+    return False
+
+
+def _dataset(name: str, order: Order) -> Path:
+    fingerprint = order.datasets[name]
+    found = Path(name) if has_dataset(name, fingerprint) else order.place.dataset(fingerprint)
+    if found is None:
+        raise DeviceError(
+            f"This node does not find the dataset {name} ({fingerprint[:12]}…).",
+            "Put it there, at the same path on all nodes; or run the study again with a storage, "
+            "through which it is sent.",
+        )
+    return found
 
 
 def _outcome(folder: Path, status: int, stopping: bool) -> Outcome:
@@ -117,9 +145,11 @@ def _outcome(folder: Path, status: int, stopping: bool) -> Outcome:
 
 
 @contextlib.contextmanager
-def _process(folder: Path, order: Order) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    folder: Path, order: Order, datasets: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """The trial's process, which ends with the block, and, by its leash, with this process."""
-    environment = {"OMP_NUM_THREADS": str(order.threads)}
+    environment = {"OMP_NUM_THREADS": str(order.threads), DATASETS: json.dumps(datasets)}
     if order.gpus == 0:  # one that is there is another's
         environment["CUDA_VISIBLE_DEVICES"] = ""
     process = leashed(folder, [sys.executable, *order.arguments], environment)
@@ -130,75 +160,3 @@ def _process(folder: Path, order: Order) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
         assert process.stdin is not None
         process.stdin.close()
-
-
-def datasets_of(spec: Mapping[str, Any]) -> list[str]:
-    """Every dataset that a `trial.json` names."""
-    first = spec.get("pretraining") or {}
-    return [spec["dataset"], *(spec.get("mix") or ()), *([first["dataset"]] if first else [])]
-
-
-def _localise(path: Path, keeper: Keeper, packs: Mapping[str, str]) -> None:
-    """Let a trial find on this node the packs that it names by the scheduler's paths."""
-    spec = read_json(path, "The trial")
-    here = {name: name for name in datasets_of(spec)}
-    here |= {name: str(_pack(keeper, packs[name])) for name in here if name in packs}
-    spec["dataset"] = here[spec["dataset"]]
-    spec["mix"] = [here[name] for name in spec.get("mix") or ()]
-    if spec.get("pretraining"):
-        spec["pretraining"]["dataset"] = here[spec["pretraining"]["dataset"]]
-    write_json(path, spec)
-
-
-def _pack(keeper: Keeper, fingerprint: str) -> Path:
-    """A pack on this node, fetched once and kept in the cache."""
-    from filelock import FileLock
-
-    packs = cache_folder() / "packs"
-    target = packs / fingerprint
-    with storage(target):
-        packs.mkdir(parents=True, exist_ok=True)
-    with FileLock(packs / f".{fingerprint}.lock"):
-        if not target.exists():
-            with new_folder(target) as beside:
-                for name in keeper.pack_files(fingerprint):
-                    with storage(target), (beside / name).open("wb") as file:
-                        while piece := keeper.read_pack(fingerprint, name, file.tell(), PIECE):
-                            file.write(piece)
-                found = Pack.open(beside, verify=True).fingerprint
-                if found != fingerprint:
-                    raise DataError(f"A dataset changed while it was sent to {target}.")
-    return target
-
-
-@contextlib.contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for one trial, removed at the end; what killed processes left is removed now."""
-    from filelock import FileLock
-
-    trials = cache_folder() / "trials"
-    with storage(trials):
-        trials.mkdir(parents=True, exist_ok=True)
-    host = socket.gethostname()  # several may share this folder, and their locks may not reach
-    _sweep(trials, host)
-    folder = trials / f"{host}-{secrets.token_hex(6)}"
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    with lock:
-        folder.mkdir()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            Path(lock.lock_file).unlink(missing_ok=True)
-
-
-def _sweep(trials: Path, host: str) -> None:
-    from filelock import FileLock, Timeout
-
-    for folder in trials.glob(f"{host}-*"):
-        # The second is held by a trial that has lost the process above it, and is saving.
-        mine, theirs = folder.with_name(f".{folder.name}.lock"), folder / ".lock"
-        with contextlib.suppress(Timeout, OSError):
-            with FileLock(mine, timeout=0), FileLock(theirs, timeout=0):
-                shutil.rmtree(folder, ignore_errors=True)
-            mine.unlink(missing_ok=True)

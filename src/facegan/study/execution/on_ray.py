@@ -1,28 +1,31 @@
 """Trials on a Ray cluster: one task each, wherever there is room.
 
-The machines need not share a disk. What a trial has is fetched from the keeper, which runs
-beside the study, and what it writes is sent back while it runs; so a trial whose node is lost
-goes on elsewhere from the last checkpoint that arrived. Every node needs facegan, in the
-same version.
+A trial lives where all nodes reach it: on a disk that they share, or in a store. So one whose
+node is lost goes on elsewhere from its last checkpoint. Every node needs facegan, in the same
+version.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
+import secrets
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
 from facegan.data.pack import Pack, is_pack
-from facegan.errors import FaceganError, RunError, TrainingError
+from facegan.errors import DeviceError, FaceganError, RunError, TrainingError
 from facegan.files import read_json
-from facegan.study.execution import ATTEMPTS, COMMAND, GiveUp, Watch
-from facegan.study.execution.cluster import check, connected, name_of, nodes, on
-from facegan.study.execution.keeper import Keeper, forget_arriving
-from facegan.study.execution.node import Order, Outcome, datasets_of, perform
-from facegan.study.execution.process import GRACE
+from facegan.study.execution import COMMAND, GiveUp, Watch
+from facegan.study.execution.cluster import able, ask, connected, name_of, nodes, on
+from facegan.study.execution.node import Desk, Order, Outcome, has_dataset, perform
+from facegan.study.execution.process import GRACE, Attempts, reached
+from facegan.study.execution.storage import Place, SharedFolder, Store, folder_of
 from facegan.training.signals import stop_on_signals
 from facegan.version import __version__
 
@@ -38,6 +41,7 @@ def run(
     gpus: int,
     watch: Watch,
     give_up: GiveUp,
+    storage: str | None = None,
     arguments: Sequence[str] = COMMAND[1:],
     every: float = 5.0,
 ) -> None:
@@ -53,76 +57,118 @@ def run(
         give_up: called with a folder and a reason for a trial whose process ended
             `ATTEMPTS` times without a result; writes a result that says so. To lose a node is
             no fault of the trial, and does not count.
+        storage: a store that all nodes reach, such as `s3://bucket/prefix`; None where they
+            all have the trials' folders, at the same path.
         arguments: for a node's Python, which with the trial's folder perform the trial.
         every: seconds between looks at what a trial has written.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C or SIGTERM; the trials that ran have saved.
         DeviceError: Ray is not installed, the cluster cannot be reached, has no node that is
-            large enough, or a node has another version of facegan.
+            large enough, or a node has another version of facegan or does not reach the study.
+        StorageError: the storage cannot be used.
         TrainingError: where a trial could not go on for what is not its own fault, such as a
             full disk; the others have saved.
-        RunError: the process that keeps the study's files was lost.
+        RunError: the process that speaks for the study was lost.
     """
-    folders = [folder.resolve() for folder in trials]
+    folders = [folder.absolute() for folder in trials]
     packs = _packs(folders)
-    try:
-        with connected(address) as ray:
-            check(ray, cpus, gpus)
-            fingerprints = {name: pack.fingerprint for name, pack in packs.items()}
-            paths = {name: pack.path.resolve() for name, pack in packs.items()}
+    datasets = {name: pack.fingerprint for name, pack in packs.items()}
+    with connected(address) as ray:
+        there = able(ray, cpus, gpus)
+        place: Place
+        if storage is None:
+            place = SharedFolder(Path(os.path.commonpath(folders)))
+        else:
+            place = Store(storage)
+        with contextlib.closing(place):
+            for node, wrong in ask(ray, there, place.missing):
+                if wrong is not None:
+                    raise DeviceError(f"{node.name} cannot perform trials: {wrong[0]}.", wrong[1])
+            lacking = functools.partial(_lacking, datasets)
+            for name in sorted({name for _, names in ask(ray, there, lacking) for name in names}):
+                place.add_dataset(packs[name])
+            for folder in folders:
+                place.recover(folder)
             here = on(ray.get_runtime_context().get_node_id())
-            keeper = ray.remote(num_cpus=0, scheduling_strategy=here)(Keeper).remote(
-                folders, paths, fingerprints
-            )
+            desk = ray.remote(num_cpus=0, scheduling_strategy=here)(_Desk).remote()
             task = ray.remote(
                 num_cpus=cpus, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD"
             )(_task)
 
-            def submit(trial: int) -> Any:
-                order = Order(trial, tuple(arguments), every, cpus, gpus, __version__)
-                return task.remote(keeper, order)
+            def submit(trial: int) -> tuple[Any, str]:
+                state = f"{folder_of(folders[trial])}/{secrets.token_hex(8)}.tar"
+                place.send(folders[trial], state)
+                order = Order(
+                    *(trial, folders[trial], state, place, datasets, tuple(arguments)),
+                    *(every, cpus, gpus, __version__),
+                )
+                return task.remote(desk, order), state
 
             def fits() -> bool:
                 return any(node.holds(cpus, gpus) for node in nodes(ray))
 
-            _Dispatcher(ray, keeper, submit, fits, trials, watch, give_up).run()
-    finally:
-        for folder in folders:
-            forget_arriving(folder)
+            collect = place.collect
+            _Dispatcher(ray, desk, submit, collect, fits, trials, watch, give_up).run()
 
 
 def _packs(trials: Sequence[Path]) -> dict[str, Pack]:
     """The datasets that are folders of this machine, by their names in `trial.json`."""
-    names: list[str] = []
+    names: set[str] = set()
     for folder in trials:
-        names += datasets_of(read_json(folder / "trial.json", "The trial"))
-    return {name: Pack.open(name) for name in sorted(set(names)) if is_pack(Path(name))}
+        spec = read_json(folder / "trial.json", "The trial")
+        names |= {spec["dataset"], *(spec.get("mix") or ())}
+        if spec.get("pretraining"):
+            names.add(spec["pretraining"]["dataset"])
+    return {name: Pack.open(name) for name in sorted(names) if is_pack(Path(name))}
 
 
-def _task(keeper: Any, order: Order) -> Outcome:
+def _lacking(datasets: Mapping[str, str]) -> list[str]:
+    """On a node: which of the study's datasets are not here."""
+    return [name for name, fingerprint in datasets.items() if not has_dataset(name, fingerprint)]
+
+
+class _Desk:
+    """Beside the study: hears from nodes which trials begin, and tells them when to stop."""
+
+    def __init__(self) -> None:
+        self._news: list[tuple[int, str, str]] = []
+        self._stopping = False
+
+    def begin(self, trial: int, node: str, where: str) -> None:
+        self._news.append((trial, node, where))
+
+    def stopping(self) -> bool:
+        return self._stopping
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def news(self) -> list[tuple[int, str, str]]:
+        """Which trials began since the last call: number, node's id, where in words."""
+        news, self._news = self._news, []
+        return news
+
+
+def _task(desk: Any, order: Order) -> Outcome:
     """What Ray runs on a node."""
     import ray
 
     node = ray.get_runtime_context().get_node_id()
-    remote = cast(Keeper, _Remote(ray, keeper))
-    return perform(remote, node, name_of(socket.gethostname(), node), order)
+    # While the thread of a task waits for an answer, Ray lends its cores to the next one.
+    with ThreadPoolExecutor(1) as aside:
+        remote = cast(Desk, _Remote(ray, desk, lambda ref: aside.submit(ray.get, ref).result()))
+        return perform(remote, node, name_of(socket.gethostname(), node), order)
 
 
 class _Remote:
     """An actor whose methods are called as if it were an object of this process."""
 
-    def __init__(self, ray: Any, actor: Any) -> None:
-        self._ray, self._actor = ray, actor
+    def __init__(self, ray: Any, actor: Any, get: Callable[[Any], Any]) -> None:
+        self._ray, self._actor, self._get = ray, actor, get
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*values: Any) -> Any:
-            try:
-                return self._ray.get(getattr(self._actor, name).remote(*values))
-            except self._ray.exceptions.RayTaskError as error:
-                raise error.cause from error
-
-        return call
+        return lambda *values: self._get(getattr(self._actor, name).remote(*values))
 
 
 class _Dispatcher:
@@ -131,50 +177,59 @@ class _Dispatcher:
     def __init__(
         self,
         ray: Any,
-        keeper: Any,
-        submit: Callable[[int], Any],
+        desk: Any,
+        submit: Callable[[int], tuple[Any, str]],
+        collect: Callable[[Path, str], None],
         fits: Callable[[], bool],
         trials: Sequence[Path],
         watch: Watch,
         give_up: GiveUp,
     ) -> None:
-        self._ray, self._submit, self._fits = ray, submit, fits
-        self._keeper = cast(Keeper, _Remote(ray, keeper))
-        self._trials, self._watch, self._give_up = trials, watch, give_up
-        self._tasks: dict[Any, int] = {}
+        self._ray, self._submit, self._collect, self._fits = ray, submit, collect, fits
+        self._desk = cast(_Desk, _Remote(ray, desk, ray.get))
+        self._trials, self._watch = trials, watch
+        self._attempts = Attempts(watch, give_up)
+        self._tasks: dict[Any, tuple[int, str]] = {}
         # Where a trial runs: the node's id, and in words.
         self._places: dict[int, tuple[str, str]] = {}
-        self._crashes = [0] * len(trials)
 
     def run(self) -> None:
         with stop_on_signals() as stop:
             try:
                 for trial in range(len(self._trials)):
-                    self._tasks[self._submit(trial)] = trial
+                    self._begin(trial)
                 while self._tasks:
                     ended, _ = self._ray.wait(list(self._tasks), timeout=_POLL)
                     self._hear()
                     for task in ended:
-                        self._settle(self._tasks.pop(task), task)
+                        self._settle(task, *self._tasks.pop(task))
                     self._watch.tick()
                     if stop():
                         raise KeyboardInterrupt
             except self._ray.exceptions.RayActorError as error:
                 raise RunError(
-                    f"The process that keeps the study's files was lost: {error}",
-                    "Run the same command again: nothing that arrived is lost.",
+                    f"The process that speaks for the study was lost: {error}",
+                    "Run the same command again: nothing that was saved is lost.",
                 ) from error
             finally:
                 self._stop()
 
+    def _begin(self, trial: int) -> None:
+        task, state = self._submit(trial)
+        self._tasks[task] = (trial, state)
+
     def _hear(self) -> None:
-        for trial, node, where in self._keeper.news():
+        for trial, node, where in self._desk.news():
             self._places[trial] = (node, where)
             self._watch.started(self._trials[trial], where)
 
-    def _settle(self, trial: int, task: Any) -> None:
+    def _settle(self, task: Any, trial: int, state: str) -> None:
         """A task has ended; its trial has a result, or is begun again."""
-        folder, outcome = self._trials[trial], self._outcome(trial, task)
+        folder = self._trials[trial]
+        try:
+            outcome = self._outcome(trial, task)
+        finally:
+            self._collect(folder.absolute(), state)
         _, where = self._places.pop(trial, ("", "a node"))
         if outcome.kind == "result":
             self._watch.ended(folder)
@@ -185,22 +240,14 @@ class _Dispatcher:
                 "Mend that, and run the same command again: nothing is lost.",
             )
         if outcome.kind == "crashed":
-            self._crashes[trial] += 1
-            if self._crashes[trial] == ATTEMPTS:
-                self._give_up(folder, f"{ATTEMPTS} times, {outcome.said}")
-                if not (folder / "result.json").exists():
-                    raise TrainingError(f"{folder} could not be given up.")
-                self._watch.ended(folder)
+            if not self._attempts.failed(folder, f"on {where}, ", outcome.said):
                 return
-        what = {
-            "lost": f"{where} was lost",
-            "stopped": f"{where} stopped it",
-            "crashed": f"on {where}, {outcome.said}",
-        }[outcome.kind]
-        self._watch.said(f"{folder}: {what}. It starts again from {reached(folder)}.")
+        else:
+            lost = f"{where} was lost" if outcome.kind == "lost" else f"{where} stopped it"
+            self._attempts.again(folder, lost)
         if not self._fits():
             self._watch.said("No node with room for a trial is left: waiting for one to join.")
-        self._tasks[self._submit(trial)] = trial
+        self._begin(trial)
 
     def _outcome(self, trial: int, task: Any) -> Outcome:
         errors = self._ray.exceptions
@@ -231,27 +278,18 @@ class _Dispatcher:
         """Let the trials save and end; a second Ctrl-C, or too long a wait, ends them at once."""
         if not self._tasks:
             return
-        errors = self._ray.exceptions
-        with contextlib.suppress(errors.RayActorError):
-            self._keeper.stop()
+        with contextlib.suppress(self._ray.exceptions.RayActorError):
+            self._desk.stop()
             self._hear()
-            for task, trial in self._tasks.items():
+            for task, (trial, _) in self._tasks.items():
                 if trial not in self._places:
                     self._ray.cancel(task)
             tasks = list(self._tasks)
             _, late = self._ray.wait(tasks, num_returns=len(tasks), timeout=1.5 * GRACE)
-            for task in late:
-                folder = self._trials[self._tasks[task]]
-                self._watch.said(f"{folder} did not end in time: {reached(folder)} counts.")
-            for trial in self._tasks.values():
-                if (self._trials[trial] / "result.json").exists():
-                    self._watch.ended(self._trials[trial])
-
-
-def reached(folder: Path) -> str:
-    """The newest checkpoint of a trial, in words."""
-    for part, of in (("run", ""), ("pretraining", " of the pretraining")):
-        names = [path.name for path in (folder / part / "checkpoints").glob("[0-9]*k")]
-        if names:
-            return f"{max(float(name[:-1]) for name in names):g} kimg{of}"
-    return "the beginning"
+            for task, (trial, state) in self._tasks.items():
+                folder = self._trials[trial]
+                self._collect(folder.absolute(), state)
+                if task in late:
+                    self._watch.said(f"{folder} did not end in time: {reached(folder)} counts.")
+                if (folder / "result.json").exists():
+                    self._watch.ended(folder)

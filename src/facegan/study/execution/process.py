@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from facegan.errors import storage
-from facegan.study.execution import LEASH
+from facegan.errors import TrainingError, storage
+from facegan.study.execution import ATTEMPTS, LEASH, GiveUp, Watch
 
 # How long a trial that is asked to stop may take: a step and a checkpoint of a large network, on
 # a busy machine.
@@ -47,3 +47,50 @@ def last_words(folder: Path) -> str:
         return "it left no log."
     spoken = [line.strip() for line in lines if line.strip()]
     return spoken[-1][-500:] if spoken else "it printed nothing."
+
+
+class Attempts:
+    """Counts how often the process of each trial ended without saying how.
+
+    Args:
+        watch: told what happens.
+        give_up: called with a trial that used up its attempts, and why; writes its result.
+    """
+
+    def __init__(self, watch: Watch, give_up: GiveUp) -> None:
+        self._watch, self._give_up = watch, give_up
+        self._failed: dict[Path, int] = {}
+
+    def failed(self, folder: Path, where: str, reason: str) -> bool:
+        """Count one more. Returns whether to begin the trial again; otherwise it is given up."""
+        self._failed[folder] = self._failed.get(folder, 0) + 1
+        if self._failed[folder] < ATTEMPTS:
+            self.again(folder, where + reason)
+            return True
+        self._give_up(folder, f"{ATTEMPTS} times, {reason}")
+        if not (folder / "result.json").exists():
+            raise TrainingError(f"{folder} could not be given up.")
+        self._watch.ended(folder)
+        return False
+
+    def again(self, folder: Path, reason: str) -> None:
+        """Say that a trial begins again, and from where."""
+        self._watch.said(f"{folder}: {reason}. It starts again from {reached(folder)}.")
+
+
+def progress(trial: Path) -> tuple[bool, float, float]:
+    """How far a trial is: whether it has ended, kimg of the run, kimg of the pretraining."""
+
+    def kimg(part: str) -> float:
+        names = [path.name for path in (trial / part / "checkpoints").glob("[0-9]*k")]
+        return max((float(name[:-1]) for name in names), default=0.0)
+
+    return (trial / "result.json").exists(), kimg("run"), kimg("pretraining")
+
+
+def reached(trial: Path) -> str:
+    """The newest checkpoint of a trial, in words."""
+    _, run, pretraining = progress(trial)
+    if run or pretraining:
+        return f"{run:g} kimg" if run else f"{pretraining:g} kimg of the pretraining"
+    return "the beginning"

@@ -1,0 +1,233 @@
+"""Several machines: two torchrun agents on this one, each with a process, as on two."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import machine_cases
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from facegan.apps.train import train
+from facegan.recipe import Recipe
+from facegan.runs import checkpoint
+from facegan.runs.journal import Journal
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills processes by signals")
+
+PATIENCE = 200.0  # seconds, for a process that hangs: nothing here takes as long
+# SGD: its weights are the gradients summed, where Adam would magnify a last digit.
+SETTINGS = (
+    "stages=[{generator={kind='sgd', lr=0.01}, discriminator={kind='sgd', lr=0.01}}]",
+    "training.batch=16",
+    "training.precision=fp32",
+    "training.snapshots=8",
+    "training.ticks=8",
+    "training.budget=640img",
+    "evaluation.times=0",
+    "augment={}",
+    "generator.hidden=[12]",
+    "generator.latent.size=6",
+    "discriminator.hidden=[12]",
+)
+
+
+@dataclass
+class Ended:
+    statuses: list[int]
+    errors: list[str]
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "small.toml"
+    path.write_text(Recipe.load("gan").override(*SETTINGS).to_toml(), "utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def started(
+    commands: Sequence[Sequence[str]], environments: Sequence[dict[str, str]]
+) -> Iterator[list[subprocess.Popen[str]]]:
+    running = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for command, environment in zip(commands, environments, strict=True)
+    ]
+    try:
+        yield running
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def ended(running: Sequence[subprocess.Popen[str]]) -> Ended:
+    errors = [process.communicate(timeout=PATIENCE)[1] for process in running]
+    return Ended([process.returncode for process in running], errors)
+
+
+def agents(*arguments: str) -> list[list[str]]:
+    """Two nodes of one process each, which meet at a port of the first."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return [
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"),
+            *(f"--node-rank={rank}", "--master-addr=127.0.0.1", f"--master-port={port}"),
+            *arguments,
+        ]
+        for rank in range(2)
+    ]
+
+
+def words(recipe: Path, pack: Path, run: Path) -> tuple[str, ...]:
+    return ("train", str(recipe), "--data", str(pack), "--run", str(run), "--device", "cpu")
+
+
+def on_two_machines(recipe: Path, pack: Path, run: Path) -> list[list[str]]:
+    # Without the two dashes torchrun takes --run for one of its own options, cut short.
+    return agents("-m", "--", "facegan", *words(recipe, pack, run))
+
+
+def in_two_processes(folder: Path, *arguments: str) -> Ended:
+    """The cases of `machine_cases`, meeting as our own launcher lets them."""
+    meeting = (folder / "meeting").as_uri()
+    environments = [
+        {"FACEGAN_MEETING": meeting, "WORLD_SIZE": "2", "RANK": rank} for rank in ("0", "1")
+    ]
+    with started(
+        [[sys.executable, machine_cases.__file__, *arguments]] * 2, environments
+    ) as running:
+        return ended(running)
+
+
+def state(run: Path) -> dict[str, torch.Tensor]:
+    last = checkpoint.latest(run / "checkpoints")
+    assert last is not None
+    assert last.images_seen == 640
+    return load_file(last.path / "state.safetensors")
+
+
+@pytest.fixture(scope="module")
+def whole(recipe: Path, pack_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on two machines that nothing disturbed."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    with started(on_two_machines(recipe, pack_path, run), [{}, {}]) as running:
+        found = ended(running)
+    assert found.statuses == [0, 0], found.errors
+    return run
+
+
+def test_the_weights_are_those_of_one_process(
+    whole: Path, recipe: Path, pack_path: Path, tmp_path: Path
+) -> None:
+    assert train(Recipe.load(recipe), pack_path, tmp_path / "one", device="cpu").finished
+    expected, found = state(tmp_path / "one"), state(whole)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(
+            found[name], value, rtol=1e-3, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
+        )
+    world = json.loads((whole / "provenance.json").read_text("utf-8"))["execution"]["world"]
+    assert world == 2
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_process_ends_the_other_and_the_run_goes_on(
+    victim: int, whole: Path, recipe: Path, pack_path: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    losing = (machine_cases.__file__, "lose", str(victim), *words(recipe, pack_path, run))
+    with started(agents("--", *losing), [{}, {}]) as running:
+        found = ended(running)
+    assert found.statuses == [1, 1]
+    survivor = found.errors[1 - victim]
+    assert "[rank" not in survivor, survivor  # PyTorch's mark of a process's traceback
+    assert "gloo" not in survivor
+    if victim == 1:
+        assert "error: Another of the 2 processes has ended" in survivor
+    last = checkpoint.latest(run / "checkpoints")
+    assert last is not None
+    assert 320 <= last.images_seen < 640
+    with started(on_two_machines(recipe, pack_path, run), [{}, {}]) as running:
+        assert ended(running).statuses == [0, 0]
+    for name, value in state(whole).items():
+        assert torch.equal(value, state(run)[name]), name
+    journals = [Journal(each / "metrics.jsonl").lines() for each in (whole, run)]
+    assert journals[0] == journals[1]
+
+
+def test_a_signal_that_comes_late_breaks_nothing(
+    recipe: Path, pack_path: Path, tmp_path: Path
+) -> None:
+    """A launcher tells processes one by one; the first tells the others, and all may be done."""
+    found = in_two_processes(tmp_path, "late", str(recipe), str(pack_path), str(tmp_path / "run"))
+    assert found.statuses == [0, 0], found.errors
+    last = checkpoint.latest(tmp_path / "run" / "checkpoints")
+    assert last is not None
+    assert last.images_seen == 16
+
+
+def test_one_exchange_a_step_beside_the_gradients(
+    recipe: Path, pack_path: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "counts.json"
+    run = str(tmp_path / "run")
+    found = in_two_processes(tmp_path, "count", str(recipe), str(pack_path), run, str(out))
+    assert found.statuses == [0, 0], found.errors
+    three, eight = json.loads(out.read_text("utf-8"))
+    # The gradients of either player, and the values with what is asked.
+    assert eight - three == 5 * 3
+
+
+@pytest.mark.parametrize("missing", ["run", "dataset"])
+def test_machines_that_do_not_see_the_same(
+    missing: str,
+    whole: Path,
+    recipe: Path,
+    pack_path: Path,
+    labelled_pack_path: Path,
+    tmp_path: Path,
+) -> None:
+    """By paths that differ, as if the same path led to something else on each machine."""
+    runs = [whole, tmp_path / "elsewhere"] if missing == "run" else [tmp_path / "run"] * 2
+    packs = [pack_path, pack_path if missing == "run" else labelled_pack_path]
+    commands = [
+        [
+            sys.executable,
+            "-m",
+            "facegan",
+            "train",
+            str(recipe),
+            "--data",
+            str(pack),
+            "--run",
+            str(run),
+        ]
+        for run, pack in zip(runs, packs, strict=True)
+    ]
+    meeting = (tmp_path / "meeting").as_uri()
+    environments = [
+        {"FACEGAN_MEETING": meeting, "WORLD_SIZE": "2", "RANK": rank} for rank in ("0", "1")
+    ]
+    with started(commands, environments) as running:
+        found = ended(running)
+    assert all(found.statuses)
+    expected = "do not find the same run" if missing == "run" else "different datasets"
+    assert expected in found.errors[0]
