@@ -56,6 +56,7 @@ EVALUATION_MAY = {
         "documents",
         "plugins",
         "seeding",
+        "registry",
         "device",
     ),
     *("data", "portraits", "networks", "evaluation"),
