@@ -20,7 +20,7 @@ from facegan.cli.group import Commands
 from facegan.cli.models import models
 from facegan.cli.recipes import recipes
 from facegan.cli.study import study
-from facegan.errors import FaceganError, printable
+from facegan.errors import ConnectionLost, FaceganError, printable
 from facegan.version import __version__
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -249,7 +249,9 @@ def _run() -> int:
         error.show()
         return error.exit_code
     except FaceganError as error:
-        if _speaks():
+        # Of several machines, each says itself that it lost another.
+        alone = isinstance(error, ConnectionLost) and os.environ.get("LOCAL_RANK") == "0"
+        if _speaks() or alone:
             click.echo(printable(f"error: {error.message}"), err=True)
             if error.hint:
                 click.echo(printable(error.hint), err=True)

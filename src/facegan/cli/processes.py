@@ -62,6 +62,15 @@ def _wait(running: list[subprocess.Popen[bytes]]) -> int:
             deadline = time.monotonic() + _GRACE_SECONDS
             while time.monotonic() < deadline and any(p.poll() is None for p in running):
                 time.sleep(0.1)
+            for rank, status in enumerate(statuses):
+                if status is not None and status < 0:
+                    name = signal.Signals(-status).name
+                    print(
+                        f"error: Process {rank} of {len(running)} was ended by {name}. The run "
+                        "goes on from its last checkpoint with the same command.",
+                        file=sys.stderr,
+                    )
+                    return 1
             return running[0].poll() or failed[0]
         if len(ended) == len(running):
             return 0
