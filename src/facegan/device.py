@@ -13,17 +13,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from facegan.errors import DeviceError, TrainingError
+from facegan.errors import ConnectionLost, DeviceError
 
 # In the environment: where processes meet, as an address that torch.distributed understands.
 MEETING = "FACEGAN_MEETING"
 
 Precision = Literal["fp32", "bf16"]
 Network = TypeVar("Network", bound=nn.Module)
-
-
-class ConnectionLost(TrainingError):
-    """Another process of the same run is gone."""
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ class TrainingError(FaceganError):
     exit_code = 1
 
 
+class ConnectionLost(TrainingError):
+    """Another process of the same run is gone."""
+
+
 class StorageError(FaceganError):
     """A disk that is full or a folder that cannot be written."""
 

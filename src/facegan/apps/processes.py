@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from facegan import errors
 from facegan.device import MEETING
-from facegan.errors import FaceganError, TrainingError
+from facegan.errors import ConnectionLost, FaceganError, TrainingError
 from facegan.training.reporter import Reporter
 from facegan.training.signals import stop_on_signals
 
@@ -67,7 +67,8 @@ def train_in_processes(
             group.kill()
             told.end()
         if told.error is not None:
-            raise told.error
+            lost = _killed(statuses) if isinstance(told.error, ConnectionLost) else None
+            raise lost or told.error
         if told.outcome is None or any(statuses):
             _explain(stop.signal, statuses)
         outcome = told.outcome
@@ -80,6 +81,17 @@ def train_in_processes(
     return Outcome(**outcome)
 
 
+def _killed(statuses: list[int]) -> TrainingError | None:
+    """What to say where a signal ended one of the processes, and the others lost it."""
+    for rank, status in enumerate(statuses):
+        if status < 0:
+            return TrainingError(
+                f"Process {rank} of {len(statuses)} was ended by {signal.Signals(-status).name}.",
+                "What was saved before stays: run the same again to go on from there.",
+            )
+    return None
+
+
 def _explain(stopped_by: str | None, statuses: list[int]) -> None:
     """Raise for processes that did not say how they ended."""
     if stopped_by == "SIGINT":
@@ -87,7 +99,7 @@ def _explain(stopped_by: str | None, statuses: list[int]) -> None:
     if stopped_by is not None:
         raise SystemExit(128 + signal.Signals[stopped_by])
     shown = ", ".join(map(str, statuses))
-    raise TrainingError(
+    raise _killed(statuses) or TrainingError(
         f"Of {len(statuses)} processes that shared each batch, not all came to the end "
         f"(their exit statuses: {shown}).",
         "What was saved before stays: run the same again to go on from there.",

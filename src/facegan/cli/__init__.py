@@ -20,7 +20,7 @@ from facegan.cli.group import Commands
 from facegan.cli.models import models
 from facegan.cli.recipes import recipes
 from facegan.cli.study import study
-from facegan.errors import FaceganError, UnknownKindError, printable
+from facegan.errors import ConnectionLost, FaceganError, UnknownKindError, printable
 from facegan.loggers import LOGGERS
 from facegan.plugins import load_noted
 from facegan.runs.extension import SCHEDULES, Schedules
@@ -279,7 +279,9 @@ def _run() -> int:
         error.show()
         return error.exit_code
     except FaceganError as error:
-        if _speaks():
+        # Of several machines, each says itself that it lost another.
+        alone = isinstance(error, ConnectionLost) and os.environ.get("LOCAL_RANK") == "0"
+        if _speaks() or alone:
             click.echo(printable(f"error: {error.message}"), err=True)
             if error.hint:
                 click.echo(printable(error.hint), err=True)
