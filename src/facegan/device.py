@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from facegan.errors import DeviceError
+from facegan.errors import DeviceError, TrainingError
 
 Precision = Literal["fp32", "bf16"]
 Network = TypeVar("Network", bound=nn.Module)
@@ -144,6 +144,26 @@ def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execut
         dist.barrier()  # nobody leaves while another still sends
     finally:
         dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def others_needed(execution: Execution) -> Iterator[None]:
+    """Say in a sentence that another process of a run is gone, instead of what its channel says.
+
+    Raises:
+        TrainingError: it is. What this process has in memory is in the middle of a step, so the
+            last checkpoint is what counts.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).lower()
+        if execution.world == 1 or not any(word in text for word in ("gloo", "nccl", "peer")):
+            raise
+        raise TrainingError(
+            "Another process of this run was lost.",
+            "Run the same command again: the run goes on from its last checkpoint.",
+        ) from error
 
 
 def average_(tensors: list[Tensor], world: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
 from facegan.apps.datasets import open_dataset
-from facegan.device import processes
+from facegan.device import others_needed, processes
 from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
 from facegan.runs.provenance import dataset_identity
@@ -19,6 +19,7 @@ from facegan.training.plan import check_batch
 from facegan.training.probe import Probe
 from facegan.training.signals import stop_on_signals
 from facegan.training.step import Trainer
+from facegan.training.undisturbed import Undisturbed
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def train(
     Raises:
         RecipeError, DataError, RunError: for what cannot be used.
         DeviceError: for a device, or a number of processes or threads, that is not there.
-        TrainingError: if the numbers diverge.
+        TrainingError: if the numbers diverge, or another process of the run was lost.
         StorageError: if the disk is full or not writable.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
@@ -89,6 +90,7 @@ def train(
             from facegan.cli.terminal.train import LineReporter
 
             reporter = LineReporter()
+        reporter = Undisturbed(reporter)
         with folder.locked() if execution.main else nullcontext():
             feed = Feed.of(recipe, pack, execution, others)
             dataset = dataset_identity(pack.card, [other.card for other in others])
@@ -103,7 +105,11 @@ def _train(job: Job, ready: Ready) -> Outcome:
     probe = None
     if ready.execution.main:
         probe = Probe(job.pack, job.feed.spec, job.feed.pixels, ready.execution)
-    with stop_on_signals() as stop, _watching(reporter, recipe, run, trainer):
+    with (
+        stop_on_signals() as stop,
+        others_needed(ready.execution),
+        _watching(reporter, recipe, run, trainer),
+    ):
         finished = Loop(
             trainer,
             run,

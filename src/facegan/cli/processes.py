@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -58,6 +59,15 @@ def _wait(running: list[subprocess.Popen[bytes]]) -> int:
         ended = [status for status in statuses if status is not None]
         failed = [status for status in ended if status != 0]
         if failed:
+            for rank, status in enumerate(statuses):
+                if status is not None and status < 0:
+                    with contextlib.suppress(OSError):
+                        print(
+                            f"Process {rank + 1} of {len(running)} was ended by "
+                            f"{_signal_name(-status)}; the others cannot go on without it.",
+                            file=sys.stderr,
+                            flush=True,
+                        )
             # Those that were asked to stop are saving; those that wait for a dead one never end.
             deadline = time.monotonic() + _GRACE_SECONDS
             while time.monotonic() < deadline and any(p.poll() is None for p in running):
@@ -66,3 +76,10 @@ def _wait(running: list[subprocess.Popen[bytes]]) -> int:
         if len(ended) == len(running):
             return 0
         time.sleep(0.1)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from facegan.cli.paths import FILE_PATH
+
 
 @click.command()
 @click.argument("plan", required=False)
@@ -19,7 +21,7 @@ import click
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     help="The study's folder.  [default: studies/NAME]",
 )
 @click.option("--seeds", type=click.IntRange(min=1), help="How many.  [default: the plan's]")

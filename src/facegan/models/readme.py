@@ -7,6 +7,7 @@ the front matter quoted, so that none can be taken for markup, a link or another
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -248,7 +249,8 @@ def _training(about: About, training: Training | None) -> Iterator[str]:
         }
     yield table(facts)
     if training is not None:
-        yield block(training.command, "sh")
+        # Whoever wrote the card wrote this: what is no call of facegan alone is shown as text.
+        yield block(training.command, "sh" if _only_facegan(training.command) else "text")
     yield "The recipe in full:"
     yield block(about.recipe, "toml")
 
@@ -268,3 +270,14 @@ def _file(about: About, card: Card) -> Iterator[str]:
             f"values in {found.pictures} pictures are equal, {fixed(100 * found.within_one, 2)} % "
             f"within 1 of 255, and the largest difference is {found.most}."
         )
+
+
+def _only_facegan(command: str) -> bool:
+    """Whether a line calls facegan, and nothing else in the shells of this world."""
+    if not command.isprintable() or any(sign in command for sign in "$`!"):
+        return False
+    try:
+        words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
+    except ValueError:
+        return False
+    return words[:1] == ["facegan"] and not any(set(word) <= set("();<>|&") for word in words)

@@ -11,6 +11,8 @@ from facegan.report.measures import Measure, Track
 from facegan.report.plots import Dash, Line, Plot, Points
 from facegan.runs.reading import Line as JournalLine
 
+_FAR = 1e300
+
 
 @dataclass(frozen=True)
 class _Series:
@@ -163,8 +165,10 @@ def _points(key: str, lines: Sequence[JournalLine], series: _Series) -> Points:
         if series.breaks and line.get("stage") != stage:
             points.append((kimg, math.nan))
         stage = line.get("stage")
-        if not isinstance(value, int | float) or math.isinf(value) or (series.log and value <= 0):
+        # Beyond such numbers no axis can be drawn.
+        if not isinstance(value, int | float) or not abs(value) <= _FAR:
             value = math.nan
+        value = math.nan if series.log and value <= 0 else value
         points.append((kimg, float(value)))
     return points if any(not math.isnan(value) for _, value in points) else []
 

@@ -1,12 +1,19 @@
-"""Ctrl-C and SIGTERM ask a run to finish its step, save and leave."""
+"""Signals that ask a run to finish its step, save and leave: Ctrl-C, SIGTERM, a lost terminal."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
+
+# A terminal that closes sends SIGHUP; clusters send SIGUSR1 some time before they kill.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+# Seconds in which further Ctrl-Cs are impatience: the step is about to end.
+_PATIENCE = 3.0
 
 
 class StopRequest:
@@ -22,22 +29,34 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Catch Ctrl-C and SIGTERM inside the block.
+    """Catch Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 inside the block.
 
-    The first only sets the request. A second Ctrl-C is an ordinary KeyboardInterrupt, for a
-    step that never ends. Outside the main thread nothing is caught: signals go elsewhere.
+    The first only sets the request. A later Ctrl-C is an ordinary KeyboardInterrupt, for a step
+    that never ends; right after another Ctrl-C it is impatience, and changes nothing. What
+    is ignored (as SIGHUP under nohup) stays ignored. Outside the main thread nothing is caught:
+    signals go elsewhere.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
 
-    def caught(number: int, frame: FrameType | None) -> None:
-        if request.signal is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        request.signal = signal.Signals(number).name
+    asked = -math.inf
 
-    before = {s: signal.signal(s, caught) for s in (signal.SIGINT, signal.SIGTERM)}
+    def caught(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if request.signal is None:
+            request.signal = signal.Signals(number).name
+            asked = time.monotonic() if number == signal.SIGINT else -math.inf
+        elif number == signal.SIGINT and time.monotonic() - asked > _PATIENCE:
+            raise KeyboardInterrupt
+
+    known = [signal.Signals[name] for name in _SIGNALS if name in signal.Signals.__members__]
+    before = {
+        number: signal.signal(number, caught)
+        for number in known
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield request
     finally:

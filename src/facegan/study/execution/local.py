@@ -97,9 +97,11 @@ def run(
     Raises:
         KeyboardInterrupt: after Ctrl-C or SIGTERM; the trials that ran have saved.
         TrainingError: where a trial could not go on for what is not its own fault, such as a
-            full disk; the others have saved.
+            full disk, and the others have saved; or was killed again and again, and the others
+            have ended.
     """
     waiting = list(trials)
+    killed: list[Path] = []
     attempts: dict[Path, int] = {}
     free = list(where)
     running: list[_Running] = []
@@ -112,7 +114,7 @@ def run(
                 for each in ended:
                     running.remove(each)
                     free.insert(0, each.slot)
-                    if not _settled(each, attempts, watch, give_up):
+                    if not _settled(each, attempts, killed, watch, give_up):
                         waiting.insert(0, each.folder)
                 free.sort(key=lambda slot: slot.number)
                 watch.tick()
@@ -120,6 +122,13 @@ def run(
                     time.sleep(_POLL)
     finally:
         _stop(running)
+    if killed:
+        raise TrainingError(
+            f"{len(killed)} trial(s) were killed {ATTEMPTS} times and have no result, perhaps for "
+            f"want of memory: {killed[0]}.",
+            "That is no failure of a method. Free memory, or run fewer trials at once, and run the "
+            "same command again: they go on from their last checkpoints.",
+        )
 
 
 def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _Running:
@@ -133,7 +142,13 @@ def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _R
     return _Running(folder, process, slot)
 
 
-def _settled(each: _Running, attempts: dict[Path, int], watch: Watch, give_up: GiveUp) -> bool:
+def _settled(
+    each: _Running,
+    attempts: dict[Path, int],
+    killed: list[Path],
+    watch: Watch,
+    give_up: GiveUp,
+) -> bool:
     """Whether a trial whose process has ended is done with."""
     status = each.process.returncode
     if each.process.stdin is not None:
@@ -151,6 +166,11 @@ def _settled(each: _Running, attempts: dict[Path, int], watch: Watch, give_up: G
     if attempts[each.folder] < ATTEMPTS:
         watch.said(f"{each.folder}: {reason} It goes on from its last checkpoint.")
         return False
+    if os.name != "nt" and status == -signal.SIGKILL:
+        # What a system out of memory does, to whomever: it says nothing of the method.
+        killed.append(each.folder)
+        watch.said(f"{each.folder}: {reason} It is left without a result.")
+        return True
     give_up(each.folder, f"{ATTEMPTS} times, {reason}")
     if not (each.folder / "result.json").exists():
         raise TrainingError(f"{each.folder} could not be given up.")
