@@ -18,7 +18,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "version errors startup documents",
+        "version errors parsing startup documents",
         "config budget shipped files progress registry",
         "plugins",
         "seeding schedule device",
@@ -50,6 +50,7 @@ EVALUATION_MAY = {
         "version",
         "errors",
         "startup",
+        "parsing",
         "config",
         "files",
         "progress",

@@ -6,6 +6,8 @@ Only `Markup` is not: what the filters below return, each of them safe for every
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -70,7 +72,9 @@ def render(package: str, template: str, **values: Any) -> str:
         package: its full name.
         template: the file; its ending tells the language: `.html`, `.md` or `.tex`, the last
             with `<< >>` and `<% %>` for Jinja's braces.
-        values: what it names. Every one is escaped that is not `Markup`.
+        values: what it names. Every one is escaped that is not `Markup`. A page has besides them
+            `script`, the folder's page.js, and `script_sha256`, by which a content security policy
+            lets that script run and nothing that any text in the page smuggled in.
 
     Raises:
         jinja2.UndefinedError: it names something that is not given.
@@ -91,6 +95,10 @@ def render(package: str, template: str, **values: Any) -> str:
         keep_trailing_newline=ending != ".html",
         **marks,
     )
+    if ending == ".html":
+        script = environment.get_template("page.js").render()
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        values |= {"script": Markup(script), "script_sha256": Markup(digest)}
     environment.filters |= {"block": block, "code": code, "yaml": yaml, "comment": comment}
     return environment.get_template(template).render(**values)
 

@@ -88,9 +88,22 @@ def printable(text: str) -> str:
     """Text that somebody else wrote, with a space for each character that does more than print."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        " " if unicodedata.category(c) in _UNPRINTABLE and c not in _HARMLESS else c for c in text
-    )
+    return "".join(" " if _obeyed(c) else c for c in text)
+
+
+def _obeyed(character: str) -> bool:
+    if character in _HARMLESS:
+        return False
+    # Code points that are no characters at all are refused by other programs' parsers.
+    number = ord(character)
+    nothing = number & 0xFFFE == 0xFFFE or 0xFDD0 <= number <= 0xFDEF
+    return nothing or unicodedata.category(character) in _UNPRINTABLE
+
+
+def one_line(text: object, longest: int = 200) -> str:
+    """Text that somebody else wrote, for a place in a line of an error."""
+    said = " ".join(printable(str(text)).split())
+    return said if len(said) <= longest else f"{said[: longest - 1]}…"
 
 
 # What the operating system says when there is no room, by disk, by quota or by file-size limit.

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facegan.errors import RunError, storage
+from facegan.data.disk import exchange, sync
+from facegan.data.locks import HeldError, Lock
+from facegan.errors import RunError, one_line, storage
+from facegan.parsing import parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write beside `path`, force it to the disk, then rename it into place."""
+def write_bytes(path: Path, content: bytes, name: bool = True) -> None:
+    """Write beside `path`, force it to the disk, then rename it into place.
+
+    Args:
+        path: the file.
+        content: of it.
+        name: whether its name is forced to the disk too; not worth the wait for each of many
+            pictures, which can be made again.
+    """
     with storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        beside = _beside(path)
         try:
             with beside.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
+            if name:
+                sync(path.parent)
         finally:
             beside.unlink(missing_ok=True)
 
@@ -45,9 +59,11 @@ def write_json(path: Path, values: Any) -> None:
 def read_json(path: Path, what: str) -> dict[str, Any]:
     """Read a JSON object. `what` names the file in errors."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise RunError(f"{what} cannot be read: {error}.", f"The file is {path}.") from error
+        raise RunError(
+            f"{what} cannot be read: {one_line(error)}.", f"The file is {path}."
+        ) from error
     if not isinstance(values, dict):
         raise RunError(f"{what} is not a JSON object.", f"The file is {path}.")
     return values
@@ -61,30 +77,49 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        beside = _beside(path)
         shutil.rmtree(beside, ignore_errors=True)
         try:
             beside.mkdir()
             yield beside
             for file in beside.iterdir():
-                _sync(file)
-            if path.exists():
-                shutil.rmtree(path)
-            beside.rename(path)
-            _sync(path.parent)
+                sync(file)
+            sync(beside)
+            if not exchange(beside, path):
+                if path.exists():
+                    shutil.rmtree(path)
+                beside.rename(path)
+            sync(path.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
-    # Folders cannot be opened on Windows, where renaming is already durable enough.
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
+def _beside(path: Path) -> Path:
+    """Where this process writes what becomes `path`; what killed ones left there is removed."""
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{host}-*.part"):
+        number = left.name.rpartition(f"{host}-")[2].removesuffix(".part")
+        if number.isdecimal() and int(number) != os.getpid() and not _running(int(number)):
+            _remove(left)
+    return path.with_name(f".{path.name}.{host}-{os.getpid()}.part")
+
+
+def _running(process: int) -> bool:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass
+    return True
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder; of a link, the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -98,15 +133,14 @@ def held(
         in_use: raised where another process holds it.
         afterwards: called when it is let go.
     """
-    from filelock import FileLock, Timeout
-
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=0)
+        lock = Lock(folder / ".lock")
         try:
             lock.acquire()
-        except Timeout as error:
-            raise in_use from error
+        except HeldError as error:
+            hint = f"{in_use.hint} {error.holder}".strip()
+            raise type(in_use)(in_use.message, hint) from error
     try:
         yield
     finally:
@@ -115,12 +149,14 @@ def held(
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what killed writers left in `folder`. Call only while holding the run's lock."""
+    """Remove what killed writers left in `folder`. Call only while holding the run's lock.
+
+    Where `folder` is a link, nothing is removed: what it leads to may be somebody else's.
+    """
+    if folder.is_symlink():
+        return
     for part in folder.glob(".*.part"):
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            part.unlink(missing_ok=True)
+        _remove(part)
 
 
 def sha256(path: Path) -> str:
@@ -144,7 +180,7 @@ def read_header(path: Path) -> dict[str, Any]:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= min(size - 8, _LONGEST_HEADER):
                 raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
-            header = json.loads(file.read(length))
+            header = parse_json(file.read(length))
         ends = [header[key]["data_offsets"][1] for key in header.keys() - {"__metadata__"}]
         if max(ends, default=0) != size - 8 - length:
             raise ValueError("it is cut short, or longer than it says")
@@ -155,7 +191,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 def _unreadable(path: Path, error: Exception) -> RunError:
     return RunError(
-        f"{path} is not a readable safetensors file: {error}.",
+        f"{path} is not a readable safetensors file: {one_line(error)}.",
         "Give a run folder, or a generator.safetensors file that facegan wrote.",
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import RecipeError, nearest
+from facegan.errors import RecipeError, nearest, one_line
+from facegan.parsing import parse_toml
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,11 @@ class Shipped:
             RecipeError: it is not valid TOML.
         """
         try:
-            return tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
+            return parse_toml(text)
+        except ValueError as error:
             raise RecipeError(
-                f"{origin} is not valid TOML: {error}.", f"Compare it with '{self.example}'."
+                f"{origin} is not valid TOML: {one_line(error)}.",
+                f"Compare it with '{self.example}'.",
             ) from error
 
     def _place(self) -> Traversable:

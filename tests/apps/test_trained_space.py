@@ -80,7 +80,7 @@ def test_another_extractor_is_added(
 ) -> None:
     opened: list[str] = []
 
-    def stand_in(name: str, device: Any) -> Any:
+    def stand_in(name: str, device: Any, *, own: bool = False) -> Any:
         """Every other network is replaced by a small one that needs no extra."""
         opened.append(name)
         return open_extractor("efflite0@32", device)

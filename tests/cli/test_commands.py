@@ -464,6 +464,53 @@ def test_processes_say_things_once(home: Path, command: Any) -> None:
     assert ended.err.count("Missing option '--run'") == 1
 
 
+def test_a_lost_process_ends_the_others_in_a_sentence(
+    home: Path, start: Any, wait: Any, command: Any
+) -> None:
+    words = train("lost", "--processes", "2", "--budget", "4kimg")
+    process = start(*words, cwd=home)
+    journal = home / "lost" / "metrics.jsonl"
+    while not journal.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    second = next(
+        int(child)
+        for child in children
+        if b"RANK=1\0" in Path(f"/proc/{child}/environ").read_bytes()
+    )
+    os.kill(second, signal.SIGKILL)
+    ended = wait(process)
+    assert ended.status not in (0, 2)
+    assert "Process 2 of 2 was ended by SIGKILL" in ended.err
+    assert "Traceback" not in ended.err
+    assert "Run the same command again" in ended.err
+
+
+@pytest.mark.parametrize("words", ["train gan --data drawn --run", "generate --out", "report"])
+def test_an_empty_path_is_no_path(home: Path, command: Any, content: Any, words: str) -> None:
+    """As of a variable that is not set: it would mean the current folder."""
+    before = sorted(home.iterdir())
+    ended = command(*words.split(), "", cwd=home)
+    assert ended.status == 2
+    assert "empty" in ended.err
+    assert sorted(home.iterdir()) == before
+
+
+def test_a_pipe_that_closes_ends_no_run(home: Path, start: Any) -> None:
+    process = start(*train("unheard"), cwd=home)
+    process.stderr.close()
+    process.stdout.close()
+    process.wait()
+    last = sorted((home / "unheard" / "checkpoints").iterdir())[-1]
+    whole = command_budget(home / "unheard")
+    assert last.name == f"{whole / 1000:010.3f}k"
+
+
+def command_budget(run: Path) -> int:
+    return int(json.loads((run / "provenance.json").read_text())["plan"]["images"])
+
+
 def test_processes_give_up_together(home: Path, command: Any) -> None:
     """Where the first one cannot go on, the others end without a word."""
     ended = command(*train("drawn/dataset.json", "--processes", "2"), cwd=home)

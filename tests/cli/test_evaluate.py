@@ -154,16 +154,17 @@ def test_what_cannot_be_measured_is_refused_in_two_lines(
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("name", ["nothing", "mine.toml"])
 def test_an_extractor_that_is_not_there_stops_a_run_before_it_begins(
-    home: Path, call: Any, monkeypatch: Any
+    home: Path, call: Any, monkeypatch: Any, name: str
 ) -> None:
     monkeypatch.chdir(home)
     ended = call(
         *shlex.split("train dcgan --data drawn --run never --budget 64img"),
         *SMALL,
         "--set",
-        "evaluation.extractor=nothing",
+        f"evaluation.extractor={name}",
     )
     assert ended.status == 2
-    assert "nothing" in ended.err
+    assert name in ended.err
     assert not (home / "never").exists()

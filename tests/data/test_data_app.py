@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,3 +95,68 @@ def test_portraits_are_drawn_and_shown(tmp_path: Path, capsys: pytest.CaptureFix
     assert len(pack) == 20
     assert "20 pictures" in capsys.readouterr().out
     assert Image.open(show(pack.path)).mode == "L"
+
+
+def test_c_libraries_are_kept_from_printing(capfd: pytest.CaptureFixture[str]) -> None:
+    from facegan.apps.data import quiet_libraries
+
+    before = sys.stderr
+    with quiet_libraries():
+        os.write(2, b"libtiff: thousands of lines\n")
+        print("what Python says", file=sys.stderr)
+    assert sys.stderr is before
+    os.write(2, b"afterwards\n")
+    err = capfd.readouterr().err
+    assert "libtiff" not in err
+    assert "what Python says" in err
+    assert "afterwards" in err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dropped": ["a"]},
+        {"dropped": {"a": "many"}},
+        {"conversions": 5},
+        {"labels": {}},
+        {"labels": []},
+        {"labels": {"columns": [5, {"name": 3, "mean": "x", "missing": None}]}},
+        {"[/bold]": 1},
+        {"licence": "[red]\x1b[2J\x1b]0;title\x07 \\"},
+        {"counts": {"kept": 10**400}},
+        {"generated": [[1], {"[/a]": "\x1b[1m"}]},
+    ],
+    ids=str,
+)
+def test_whatever_a_card_says_is_printed_as_text(
+    pack: Pack, change: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = pack.path / "dataset.json"
+    card.write_text(json.dumps(json.loads(card.read_text("utf-8")) | change), "utf-8")
+    show(pack.path)
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert "Contact sheet" in said
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({10**30}, 16, 16, 3), }}",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 16, 16, 3), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': ('a',), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1, 16, 16, 3), }",
+        "-" * 9000 + "1",
+        "(" * 3000,
+        "\0" * 100,
+    ],
+    ids=range(7),
+)
+def test_a_header_that_makes_no_sense_is_damage(pack: Pack, header: str) -> None:
+    text = header.encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    length = len(text).to_bytes(2, "little")
+    (pack.path / "images.npy").write_bytes(b"\x93NUMPY\1\0" + length + text + bytes(999))
+    with pytest.raises(DataError, match=r"images\.npy"):
+        Pack.open(pack.path)

@@ -147,11 +147,13 @@ KILLED = """
         writer.finish({{}})
 """
 MOMENTS = {
+    "exchanged": "swap = module.exchange; module.exchange = lambda *at: swap(*at) and die()",
     "adding": "die()",
     "finishing": "module.write_synced = die",
     "renaming": "writer._move_into_place = die",
+    # Where the system cannot exchange two folders in one step.
     "swapping": (
-        "rename = Path.rename; Path.rename = lambda at, to: "
+        "module.exchange = lambda *_: False; rename = Path.rename; Path.rename = lambda at, to: "
         "die() if '.partial-' in at.name else rename(at, to)"
     ),
 }
@@ -174,11 +176,11 @@ def test_a_killed_writer_leaves_no_pack_and_the_next_one_tidies_up(tmp_path: Pat
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
-@pytest.mark.parametrize("moment", ["adding", "finishing", "renaming"])
-def test_a_killed_writer_leaves_the_old_pack(tmp_path: Path, moment: str):
+@pytest.mark.parametrize("moment", ["adding", "finishing", "renaming", "exchanged"])
+def test_a_killed_writer_leaves_a_pack(tmp_path: Path, moment: str):
     pack = write(tmp_path / "pack", 7)
     killed(pack, moment)
-    assert Pack.open(pack, verify=True).images[0, 0, 0, 0] == 7
+    assert Pack.open(pack, verify=True).images[0, 0, 0, 0] == (0 if moment == "exchanged" else 7)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")

@@ -62,7 +62,7 @@ def test_progress_counts_only_what_is_missing(pack: Pack, tmp_path: Path) -> Non
     assert calls == [(20, 20)]
 
 
-@pytest.mark.parametrize("damage", ["features.f32", "done.u8"])
+@pytest.mark.parametrize("damage", ["features.f32", "sums.u64"])
 def test_a_file_cut_short_is_made_again(pack: Pack, tmp_path: Path, damage: str) -> None:
     cache, indices = FeatureCache(tmp_path), np.arange(10)
     before = cache.features(PlainExtractor(), pack, indices)
@@ -73,19 +73,29 @@ def test_a_file_cut_short_is_made_again(pack: Pack, tmp_path: Path, damage: str)
     assert plain.seen == 10
 
 
-def test_rows_that_were_not_finished_are_computed_again(pack: Pack, tmp_path: Path) -> None:
-    """As after a crash between writing a row and marking it as done."""
+@pytest.mark.parametrize("what", ["torn", "zeroed", "swapped", "no sum", "another sum"])
+def test_rows_that_are_not_as_they_were_written_are_computed_again(
+    pack: Pack, tmp_path: Path, what: str
+) -> None:
+    """As after a crash or a power cut, or on a disk that forgets."""
     cache, indices = FeatureCache(tmp_path), np.arange(4)
     before = cache.features(PlainExtractor(), pack, indices)
-    (done,) = tmp_path.rglob("done.u8")
-    marks = bytearray(done.read_bytes())
-    marks[2] = 0
-    done.write_bytes(marks)
-    (rows,) = tmp_path.rglob("features.f32")
+    (rows,), (sums,) = tmp_path.rglob("features.f32"), tmp_path.rglob("sums.u64")
     values = np.fromfile(rows, np.float32).reshape(len(pack), -1)
-    values[2] = np.nan
+    marks = np.fromfile(sums, np.uint64)
+    if what == "torn":
+        values[2, -1] = np.nan
+    elif what == "zeroed":
+        values[2] = 0
+    elif what == "swapped":
+        values[[1, 2]] = values[[2, 1]]
+    else:
+        marks[2] = 0 if what == "no sum" else marks[2] ^ np.uint64(2)
     values.tofile(rows)
-    np.testing.assert_array_equal(cache.features(PlainExtractor(), pack, indices), before)
+    marks.tofile(sums)
+    plain = PlainExtractor()
+    np.testing.assert_array_equal(cache.features(plain, pack, indices), before)
+    assert plain.seen == (2 if what == "swapped" else 1)
 
 
 def test_without_a_writable_folder_it_computes_and_says_so(pack: Pack, tmp_path: Path) -> None:

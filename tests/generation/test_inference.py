@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -131,3 +133,16 @@ def test_a_seed_has_its_picture_and_labels_whatever_the_group(tiny: Make, precis
         some, their_rows = of(seeds)
         assert np.array_equal(some, images[seeds])
         assert np.array_equal(their_rows, rows[seeds])
+
+
+@pytest.mark.parametrize("name", ["dcgan", "ignm-cpu", "r3gan-cpu"])
+def test_outlines_import_no_compiler(name: str) -> None:
+    """PyTorch's would take seconds and a hundred megabytes whenever a model is loaded."""
+    code = (
+        "import sys; from facegan.networks.outlines import outlines; "
+        "from facegan.recipe import Recipe; from facegan.data.spec import ImageSpec; "
+        f"recipe = Recipe.load({name!r})\n"
+        "with outlines(): recipe.generator.build(ImageSpec(64, 3), recipe.data.range)\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -24,7 +24,7 @@ from facegan.apps.packing import pack
 from facegan.apps.train import train
 from facegan.data.pack import Pack
 from facegan.data.spec import ImageSpec, Label
-from facegan.errors import FaceganError, RunError
+from facegan.errors import FaceganError, RunError, StorageError
 from facegan.generation.generator import open_generator
 from facegan.generation.samples import pictures
 from facegan.models import store
@@ -427,6 +427,88 @@ def test_what_makes_no_sense_is_not_installed(
     with pytest.raises(FaceganError):
         models.install(file)
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_not_finite_are_not_installed(
+    packed: Path, tmp_path: Path, value: float
+) -> None:
+    with safe_open(packed, framework="pt") as file:
+        about = file.metadata()
+    tensors = load_file(packed)
+    name = next(name for name, tensor in tensors.items() if tensor.is_floating_point())
+    tensors[name].view(-1)[0] = value
+    save_file(tensors, tmp_path / "wrong.safetensors", metadata=about)
+    with pytest.raises(RunError, match="not finite"):
+        models.install(tmp_path / "wrong.safetensors")
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_export_is_whole_or_not_there(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "hub"
+    with monkeypatch.context() as patch:
+        patch.setattr("facegan.apps.generate.generate", full)
+        with pytest.raises(StorageError, match="No room"):
+            models.export(packed, out)
+    assert not out.exists()
+    written = models.export(packed, out)
+    assert all(path.is_file() for path in written)
+    # Beside files of others, which stay.
+    (out / "NOTES").write_text("mine")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr("facegan.apps.generate.generate", full)
+        with pytest.raises(StorageError, match="No room"):
+            models.export(packed, out, overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    models.export(packed, out, overwrite=True)
+    assert sorted(path.name for path in out.iterdir()) == sorted(before)
+
+
+@pytest.mark.parametrize(
+    ("command", "shell"),
+    [
+        ("facegan train gan --data 'my faces' --run a", True),
+        ("facegan train gan --set 'augment={shift=0.1}' --data \"b\" --run a", True),
+        ("rm -rf ~", False),
+        ("facegan train gan; rm -rf ~", False),
+        ("facegan train gan && curl x | sh", False),
+        ("facegan train $(rm -rf ~)", False),
+        ("facegan train `x`", False),
+        ("facegan train gan\nrm -rf ~", False),
+        ("facegan train gan > ~/.bashrc", False),
+        ("facegan train 'gan", False),
+        ("", False),
+    ],
+)
+def test_a_command_of_a_card_is_a_command_if_it_calls_facegan_alone(
+    packed: Path, tmp_path: Path, command: str, shell: bool
+) -> None:
+    def change(about: dict[str, Any]) -> None:
+        about["card"]["training"]["command"] = command
+
+    text = models.card_text(rewritten(packed, tmp_path / "other.safetensors", change))
+    assert (f"```sh\n{command}\n```" in text) is shell
+
+
+@pytest.mark.parametrize("version", ["1\n2\n3", "x" * 100_000, "\x1b[2J", ["[" * 40]])
+def test_a_newer_file_is_refused_in_two_lines(packed: Path, tmp_path: Path, version: Any) -> None:
+    file = rewritten(
+        packed,
+        tmp_path / "newer.safetensors",
+        lambda about: about.update(format=99, version=version),
+    )
+    with pytest.raises(RunError, match="newer format") as found:
+        models.install(file)
+    said = str(found.value)
+    assert said.count("\n") == 1
+    assert len(said) < 1000
+    assert "\x1b" not in said
 
 
 def test_a_header_of_absurd_length(packed: Path, tmp_path: Path) -> None:

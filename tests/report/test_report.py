@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -122,6 +124,22 @@ def test_hostile_words_stay_words(run: Path) -> None:
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     assert page.text.count("{{ 7 * 7 }}") >= 8
     assert "<script>alert" not in (run / "report.html").read_text("utf-8")
+
+
+def test_only_the_pages_own_script_may_run(run: Path) -> None:
+    text = report(run).read_text("utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = next(v for v in Page(text).values("meta", "content") if v.startswith("default-src"))
+    allowed = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert allowed["script-src"] == f"'sha256-{digest}'"
+    assert allowed["base-uri"] == allowed["form-action"] == "'none'"
+
+
+def test_a_sample_that_is_no_png_is_left_out(run: Path) -> None:
+    first, *_ = sorted((run / "samples").glob("*.png"))
+    first.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\n")
+    assert len(page_of(run).snapshots) == 3
 
 
 def test_not_a_run(tmp_path: Path) -> None:

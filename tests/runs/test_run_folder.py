@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,12 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegan.apps.train import train
+from facegan.data.disk import exchange
 from facegan.errors import FaceganError, RunError, StorageError
 from facegan.files import new_folder, write_bytes, write_json
 from facegan.runs import checkpoint
 from facegan.runs.checkpoint import folder_name, latest
 from facegan.runs.directory import RunDirectory
-from facegan.runs.journal import Journal
+from facegan.runs.journal import Journal, trained_to
 
 Make = Callable[..., Any]
 
@@ -247,6 +254,84 @@ class TestJournal:
         journal.rewind(0)
         assert journal.lines() == []
 
+    def test_a_torn_line_swallows_no_later_one(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "j.jsonl")
+        journal.append({"images_seen": 8})
+        with journal.path.open("a") as file:
+            file.write('{"images_seen": 16, "lo')
+        journal.append({"images_seen": 24}, durable=True)
+        assert [line["images_seen"] for line in journal.lines()] == [8, 24]
+
+    def test_a_line_that_finds_no_room_leaves_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        journal = Journal(tmp_path / "j.jsonl")
+        journal.append({"images_seen": 8})
+        before = journal.path.read_bytes()
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+        try:
+            with pytest.raises(StorageError, match="No room"):
+                journal.append({"images_seen": 16, "loss": [0.5] * 100})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, handler)
+        assert journal.path.read_bytes() == before
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{"images_seen": 1, "a": ' + "[" * 100_000 + "}",
+            '{"images_seen": 1' + "0" * 400 + "}",
+            '{"images_seen": 1' + "0" * 5000 + "}",
+            '{"images_seen": -1}',
+            '{"images_seen": true}',
+            '{"images_seen": "8"}',
+            "[8]",
+            "\x00",
+        ],
+        ids=range(8),
+    )
+    def test_damaged_lines_are_left_out(self, tmp_path: Path, line: str) -> None:
+        journal = Journal(tmp_path / "j.jsonl")
+        journal.append({"images_seen": 8})
+        with journal.path.open("a") as file:
+            file.write(line + "\n")
+        journal.append({"images_seen": 24})
+        assert [line["images_seen"] for line in journal.lines()] == [8, 24]
+
+    def test_what_was_measured_apart_outlives_going_back(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "j.jsonl")
+        apart = {"images_seen": 24, "evaluation": {"training": False, "n": 1}}
+        for line in (
+            {"images_seen": 8},
+            {"images_seen": 16},
+            {"images_seen": 24, "evaluation": {"training": True}},
+            apart,
+        ):
+            journal.append(line)
+        assert trained_to(journal.lines()) == 24
+        journal.rewind(8)
+        assert journal.lines() == [{"images_seen": 8}, apart]
+        assert trained_to(journal.lines()) == 8
+
+    def test_restore_puts_back_what_is_missing_alone(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "j.jsonl")
+        for images in (8, 16, 16, 24):
+            journal.append({"images_seen": images})
+        copy = journal.sync()
+        assert copy == journal.path.read_bytes()
+        assert journal.restore(copy) == 0
+        journal.append({"images_seen": 32, "evaluation": {}})
+        lines = journal.path.read_text().splitlines(keepends=True)
+        journal.path.write_text("".join([lines[0], *lines[3:]]))
+        assert journal.restore(copy) == 2
+        assert journal.path.read_text() == "".join(lines)
+        journal.path.unlink()
+        assert journal.restore(copy) == 4
+        assert journal.path.read_bytes() == copy
+
     def test_a_cut_line_does_not_swallow_the_next(
         self, begun: tuple[Any, Path], watcher: Any, pack_path: Path
     ) -> None:
@@ -258,3 +343,134 @@ class TestJournal:
         lines = [json.loads(line) for line in text]
         ticks = [line["images_seen"] for line in lines if "stage" in line]
         assert ticks == [32, 64, 96, 128, 160, 192]
+
+
+def test_lines_that_a_power_cut_took_are_put_back(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path, tmp_path: Path, bytes_of: Any
+) -> None:
+    recipe, original = begun
+    whole, cut = (Path(shutil.copytree(original, tmp_path / name)) for name in ("whole", "cut"))
+    lines = (cut / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (cut / "metrics.jsonl").write_text(lines[0])
+    watch = watcher()
+    for run in (whole, cut):
+        train(recipe, pack_path, run, reporter=watch)
+    assert any("were put back" in said for said in watch.said)
+    assert bytes_of(cut) == bytes_of(whole)
+
+
+@pytest.mark.parametrize("how", ["moved", "empty", "dangling", "a file"])
+def test_a_run_whose_checkpoints_are_away_does_not_begin_again(
+    begun: tuple[Any, Path], watcher: Any, pack_path: Path, tmp_path: Path, how: str
+) -> None:
+    recipe, original = begun
+    run = Path(shutil.copytree(original, tmp_path / "copy"))
+    train(recipe, pack_path, run, reporter=watcher())
+    before = (run / "metrics.jsonl").read_bytes()
+    folder = run / "checkpoints"
+    shutil.move(folder, tmp_path / "elsewhere")
+    if how == "empty":
+        folder.mkdir()
+    elif how == "dangling":
+        folder.symlink_to(tmp_path / "unmounted")
+    elif how == "a file":
+        folder.write_text("")
+    with pytest.raises(RunError, match="checkpoint"):
+        train(recipe, pack_path, run, reporter=watcher())
+    assert (run / "metrics.jsonl").read_bytes() == before
+    if how != "moved":
+        folder.rmdir() if how == "empty" else folder.unlink()
+    shutil.move(tmp_path / "elsewhere", folder)
+    assert train(recipe, pack_path, run, reporter=watcher()).finished
+    assert (run / "metrics.jsonl").read_bytes() == before
+
+
+def test_copies_beside_checkpoints_are_no_checkpoints(
+    begun: tuple[Any, Path], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(begun[1], tmp_path / "copy"))
+    folder = run / "checkpoints"
+    newest = latest(folder)
+    for name in (f"{newest.path.name}_bak", "9k", "1.2.3k", "999999.99k", "9999999.000k.old"):
+        shutil.copytree(newest.path, folder / name)
+    assert latest(folder) == newest
+    (folder / "999999.000k").mkdir()
+    said: list[str] = []
+    assert latest(folder, said.append) == newest
+    assert len(said) == 1
+
+
+def test_a_manifest_that_was_edited_is_damage(begun: tuple[Any, Path], tmp_path: Path) -> None:
+    run = Path(shutil.copytree(begun[1], tmp_path / "copy"))
+    newest = latest(run / "checkpoints")
+    manifest = newest.path / "manifest.json"
+    values = json.loads(manifest.read_text())
+    for change in ({"images_seen": 8}, {"extra": {}}):
+        manifest.write_text(json.dumps(values | change))
+        said: list[str] = []
+        with contextlib.suppress(RunError):
+            assert latest(run / "checkpoints", said.append) != newest
+        assert newest.path.name in said[0]
+    # Those of an earlier facegan have no sum.
+    del values["manifest_sha256"]
+    manifest.write_text(json.dumps(values))
+    assert latest(run / "checkpoints") == newest
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_exchange(tmp_path: Path, both: bool) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    if both:
+        other.write_text("a file")
+    assert exchange(one, other) is (both and sys.platform == "linux")
+    assert one.is_file() is both
+
+
+def test_what_killed_writers_left_beside_a_target_goes_with_the_next(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from facegan.runs import files\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "files.sync = os.fsync = die\n"
+        "path = Path(sys.argv[1])\n"
+        "if path.name == 'file': files.write_bytes(path, b'half')\n"
+        "with files.new_folder(path) as beside: (beside / 'a').write_text('half')\n"
+    )
+    for name in ("file", "folder"):
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=False)
+        assert done.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob(".*.part"))) == 2
+    other = tmp_path / ".other.00000000-1.part"  # of another host, or another target
+    other.touch()
+    write_bytes(tmp_path / "file", b"whole")
+    with new_folder(tmp_path / "folder") as beside:
+        (beside / "a").write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "file", "folder"]
+
+
+def test_a_linked_folder_keeps_what_is_in_it(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / ".mine.part").write_text("irreplaceable")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "samples").symlink_to(theirs)
+    (tmp_path / "run" / ".a.part").symlink_to(theirs)
+    with RunDirectory(tmp_path / "run").locked():
+        pass
+    assert (theirs / ".mine.part").read_text() == "irreplaceable"
+
+
+def test_a_checkpoint_is_never_half_removed(
+    tmp_path: Path, begun: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while thinning out, what is left is hidden, and goes when the run goes on."""
+    run = RunDirectory(shutil.copytree(begun[1], tmp_path / "copy"))
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", lambda *_, **__: None)
+    checkpoint.keep_newest(run.checkpoints, 1)
+    monkeypatch.undo()
+    names = sorted(path.name for path in run.checkpoints.iterdir())
+    assert names[0].startswith(".000000.064k.")
+    assert names[1:] == ["000000.072k"]
+    with run.locked():
+        pass
+    assert [path.name for path in run.checkpoints.iterdir()] == ["000000.072k"]

@@ -29,6 +29,8 @@ what = todo[min(life, len(todo) - 1)]
 print("about to", what, flush=True)
 if what == "crash":
     os.kill(os.getpid(), signal.SIGKILL)
+if what == "abort":
+    os.abort()
 if what == "full":
     sys.exit(int(os.environ["FULL"]))
 if what == "wait":
@@ -132,10 +134,22 @@ def test_a_crash_is_tried_again(tmp_path: Path, worker: list[str]) -> None:
 def test_one_that_always_crashes_is_given_up_and_holds_up_nobody(
     tmp_path: Path, worker: list[str]
 ) -> None:
-    bad, good = trials(tmp_path, bad="crash", good="end")
+    bad, good = trials(tmp_path, bad="abort", good="end")
     run([bad, good], slots(1), Seen(), give_up, worker)
     assert (bad / "lives").read_text() == str(ATTEMPTS)
-    assert "memory" in (bad / "result.json").read_text()
+    assert "SIGABRT" in (bad / "result.json").read_text()
+    assert (good / "result.json").exists()
+
+
+def test_one_that_is_always_killed_is_nobodys_failure_and_holds_up_nobody(
+    tmp_path: Path, worker: list[str]
+) -> None:
+    """Memory that a neighbour took says nothing of a method."""
+    bad, good = trials(tmp_path, bad="crash", good="end")
+    with pytest.raises(TrainingError, match="memory"):
+        run([bad, good], slots(1), Seen(), give_up, worker)
+    assert (bad / "lives").read_text() == str(ATTEMPTS)
+    assert not (bad / "result.json").exists()
     assert (good / "result.json").exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -240,6 +241,26 @@ def test_a_study_grows_and_mends_itself(tmp_path: Path, pack: Path) -> None:
     assert third.results[1].error == "no luck"
     assert scores(third) | {str(failed): None} == scores(second) | {str(failed): None}
     assert scores(study(more, out, retry_failed=True).results) == scores(second)
+
+
+def test_a_result_or_a_trial_that_is_not_this_ones_is_made_anew(tmp_path: Path, pack: Path) -> None:
+    """As after copying folders by hand: neither counted, nor in the way."""
+    out, plan = tmp_path / "copied", Plan.from_values(values(pack))
+    first = study(plan, out).results
+    folder = StudyFolder(out)
+    one, two = (folder.trial(key) for key in first.keys)
+    shutil.rmtree(two.run)
+    shutil.copy(one.result_file, two.result_file)
+    assert not folder.results().complete
+    second = study(plan, out).results
+    assert second.complete
+    assert scores(second) == scores(first)
+    assert (two.path / "result-of-another.json").exists()
+    two.result_file.unlink()
+    two.spec_file.write_text("{}")
+    third = study(plan, out).results
+    assert third.complete
+    assert scores(third) == scores(first)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ from facegan.runs.extension import (
     extended,
     rewound,
 )
+from facegan.runs.journal import trained_to
 from facegan.runs.provenance import provenance
 from facegan.runs.warm_start import WarmStart
 from facegan.training.feed import Feed
+from facegan.training.memory import require_memory
 from facegan.training.plan import choose_precision, make_plan, plan_evaluations
 from facegan.training.reporter import Reporter
 from facegan.training.state import TrainingState
@@ -69,6 +72,7 @@ class Ready:
 def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Ready:
     """Settle how to compute and for how long, and write down what the run is made from."""
     recipe, feed, spec = job.recipe, job.feed, job.feed.spec
+    require_memory(recipe, spec, execution)
     warm = None if start_from is None else WarmStart.read(start_from, job.reporter.say)
     execution = choose_precision(recipe, spec, feed, execution)
     measure = _monitor(job, execution)
@@ -234,9 +238,38 @@ def _resume(
 ) -> None:
     say = reporter.say if execution.main else lambda message: None
     last = checkpoint.latest(run.checkpoints, say)
-    if last is not None:
+    if last is None:
+        _require_none_lost(run)
+    else:
         state.load(last.tensors(), last.images_seen, last.extra)
         say(f"Going on from {state.images_seen / 1000:g} kimg.")
     if execution.main:
+        if last is not None:
+            checkpoint.keep_newest(run.checkpoints, 2, upto=last.images_seen)
+            if missing := run.metrics.restore(last.journal()):
+                say(
+                    f"{missing} line(s) that the checkpoint knows were missing from "
+                    f"{run.metrics.path.name}, and were put back."
+                )
         run.metrics.rewind(state.images_seen)
         run.timing.rewind(state.images_seen)
+
+
+def _require_none_lost(run: RunDirectory) -> None:
+    """Refuse to begin again at zero where a checkpoint was once written: it is elsewhere.
+
+    A checkpoint follows each grid of samples, so lines of the journal beyond the first one mean
+    that there was a checkpoint. A warm start writes one before the run begins.
+    """
+    seen = trained_to(run.metrics.lines())
+    names = [
+        re.fullmatch(r"([0-9]{1,15}\.[0-9]{3})k\.png", p.name) for p in run.samples.glob("*k.png")
+    ]
+    grids = [round(float(name[1]) * 1000) for name in names if name]
+    if "warm_start" in run.provenance() or any(0 < grid < seen for grid in grids):
+        raise RunError(
+            f"There is no checkpoint in {run.checkpoints}, but this run was trained to "
+            f"{seen / 1000:g} kimg.",
+            "Bring the folder back: is its disk mounted, was the run copied without it? To begin "
+            "again at zero, give another folder for the run.",
+        )

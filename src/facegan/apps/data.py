@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from facegan import portraits
 from facegan.data.importer import DROPPED, import_images
 from facegan.data.pack import Pack
 from facegan.data.show import contact_sheet
-from facegan.errors import DataError
+from facegan.errors import DataError, printable
 from facegan.files import write_bytes
 from facegan.generation.png import png_bytes
 from facegan.progress import progress_bar
+
+_STDERR = 2  # the number by which C libraries know it
 
 
 def import_pack(
@@ -30,10 +36,42 @@ def import_pack(
         crop: "full", or the side of a centred square; digits count as a number.
         **options: as of `facegan.import_images`, with its defaults.
     """
-    with progress_bar("reading") as progress:
+    with quiet_libraries(), progress_bar("reading") as progress:
         made = import_images(source, pack, crop=_crop(crop), progress=progress, **options)
     _print_outcome(made)
     return made
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep C libraries from printing: they say thousands of lines of pictures that are damaged.
+
+    What Python prints on standard error still arrives.
+    """
+    before = sys.stderr
+    try:
+        before.flush()
+        through = before.fileno() == _STDERR
+        kept = os.dup(_STDERR)
+    except (OSError, ValueError, AttributeError):  # closed, or no file
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _STDERR)
+    os.close(nowhere)
+    if through:
+        # Not closed by itself: `kept` is what standard error becomes again.
+        sys.stderr = open(  # noqa: SIM115
+            kept, "w", encoding=before.encoding, errors="replace", buffering=1, closefd=False
+        )
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            sys.stderr.flush()
+        sys.stderr = before
+        os.dup2(kept, _STDERR)
+        os.close(kept)
 
 
 def draw_portraits(
@@ -113,11 +151,11 @@ def _print_outcome(pack: Pack) -> None:
         markup=False,
         soft_wrap=True,
     )
-    if pack.card.get("dropped"):
-        console.print(_counts_table("left out", pack.card["dropped"]))
+    if dropped := _counts(pack.card, "dropped"):
+        console.print(_counts_table("left out", dropped))
         console.print(f"Each with its reason: {pack.path / DROPPED}", markup=False, soft_wrap=True)
-    if pack.card.get("conversions"):
-        console.print(_counts_table("converted", pack.card["conversions"]))
+    if conversions := _counts(pack.card, "conversions"):
+        console.print(_counts_table("converted", conversions))
 
 
 def _print_card(pack: Pack) -> None:
@@ -127,18 +165,26 @@ def _print_card(pack: Pack) -> None:
     plain = _pairs()
     for key, value in card.items():
         if key not in tables:
-            plain.add_row(key.replace("_", " "), _text(value))
+            plain.add_row(_text(key.replace("_", " ")), _text(value))
     for key, value in card["counts"].items():
-        plain.add_row(key.replace("_", " "), _text(value))
+        plain.add_row(_text(key.replace("_", " ")), _text(value))
     for key, value in _leaves("generated", card.get("generated", {})):
         plain.add_row(_text(key), _text(value))
     console = _console()
     console.print(plain)
     for key, title in (("dropped", "left out"), ("conversions", "converted")):
-        if card.get(key):
-            console.print(_counts_table(title, card[key]))
+        if counts := _counts(card, key):
+            console.print(_counts_table(title, counts))
     if pack.label_names:
-        _print_labels(console, card["labels"])
+        labels = card.get("labels")
+        _print_labels(console, labels if isinstance(labels, dict) else {})
+
+
+def _counts(card: dict[str, Any], key: str) -> dict[str, int]:
+    """A table of counts in the card, which others may have written: what is none is left out."""
+    found = card.get(key)
+    table = found if isinstance(found, dict) else {}
+    return {name: n for name, n in table.items() if type(n) is int}
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -156,16 +202,22 @@ def _print_labels(console: Console, labels: dict[str, Any]) -> None:
     about = _pairs()
     for key, value in labels.items():
         if key != "columns":
-            about.add_row(f"labels: {key.replace('_', ' ')}", _text(value))
+            about.add_row(_text(f"labels: {key.replace('_', ' ')}"), _text(value))
     console.print(about)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("label")
     keys = ("mean", "lowest", "highest", "missing")
     for key in keys:
         table.add_column(key, justify="right")
-    for column in labels["columns"]:
-        cells = [f"{column[key]:.4g}" if key in column else "" for key in keys[:-1]]
-        table.add_row(_text(column["name"]), *cells, f"{column['missing']:,}")
+    columns = labels.get("columns")
+    for column in columns if isinstance(columns, list) else []:
+        if not isinstance(column, dict):
+            continue
+        cells = [
+            f"{value:.4g}" if isinstance(value := column.get(key), int | float) else ""
+            for key in keys[:-1]
+        ]
+        table.add_row(_text(column.get("name", "")), *cells, _text(column.get("missing", "")))
     console.print(table)
 
 
@@ -185,17 +237,17 @@ def _counts_table(title: str, counts: dict[str, int]) -> Table:
     return table
 
 
-def _text(value: Any) -> str:
-    """A value of the card as one cell; square brackets in it are no markup."""
-    from rich.markup import escape
-
+def _text(value: Any) -> Text:
+    """A value of the card as one cell: neither markup, nor anything that a terminal obeys."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    if isinstance(value, list):
-        return escape(", ".join(str(item) for item in value))
-    if isinstance(value, dict):
-        return escape(", ".join(f"{key} {item}" for key, item in value.items()))
-    return escape(str(value))
+        said = f"{value:,}" if abs(value) < 10**18 else "a number beyond measure"
+    elif isinstance(value, list):
+        said = ", ".join(str(item) for item in value)
+    elif isinstance(value, dict):
+        said = ", ".join(f"{key} {item}" for key, item in value.items())
+    else:
+        said = str(value)
+    return Text(printable(said))
 
 
 def _console() -> Console:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from facegan.data.identity import verified
 from facegan.data.pack import Pack
 from facegan.data.writer import BeingWrittenError
 from facegan.errors import DataError
@@ -22,6 +23,9 @@ def open_dataset(name_or_path: str | Path) -> Pack:
     Args:
         name_or_path: a pack's folder, or `portraits[:COUNT][@RESOLUTION]` (10,000 pictures
             of 64 pixels unless it says otherwise), drawn once and kept in the cache.
+
+    Raises:
+        DataError: there is none, it is damaged, or its content is not what its card says.
     """
     match = _PORTRAITS.fullmatch(str(name_or_path))
     if match is None or Path(name_or_path).exists():
@@ -31,7 +35,7 @@ def open_dataset(name_or_path: str | Path) -> Pack:
                 "Write portraits, portraits:COUNT, portraits@RESOLUTION or "
                 "portraits:COUNT@RESOLUTION, such as portraits:20000@128.",
             )
-        return Pack.open(Path(name_or_path))
+        return verified(Pack.open(Path(name_or_path)))
     count = int(match["count"] or 10_000)
     resolution = int(match["resolution"] or 64)
     if count < 2:
@@ -44,7 +48,7 @@ def open_dataset(name_or_path: str | Path) -> Pack:
         with progress_bar("drawing") as progress:
             _draw(path, lambda: portraits.write(path, count, resolution, progress=progress))
     try:
-        return Pack.open(path)
+        return verified(Pack.open(path))
     except DataError as error:
         raise DataError(error.message, f"Delete {path}, and it is drawn again.") from error
 

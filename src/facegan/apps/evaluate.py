@@ -87,7 +87,7 @@ def evaluate(
         raise FaceganError(f"An extractor is named twice: {', '.join(names)}.")
     pack = open_dataset(data)
     where = choose_device(device)
-    opened = [open_extractor(each, where) for each in extractors]
+    opened = [open_extractor(each, where, own=True) for each in extractors]
     generated = _open_source(source, pack, best, device)
     recipe = None if generated.generator is None else generated.generator.loaded.recipe
     if recipe is not None and flattering(recipe, names) == names and _faces_installed():
@@ -253,4 +253,4 @@ def _record(run: RunDirectory, images_seen: int, judgement: Judgement) -> None:
         with new_folder(run.evaluations / folder_name(images_seen)) as folder:
             (folder / "closest.png").write_bytes(png_bytes(judgement.closest))
             (folder / "closest-generated.png").write_bytes(png_bytes(judgement.closest_generated))
-    run.metrics.append(judgement.evaluation.line(images_seen))
+    run.metrics.append(judgement.evaluation.line(images_seen), durable=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 
 from facegan.data.spec import Label
 from facegan.errors import FaceganError, RunError, storage
-from facegan.files import write_bytes, write_json, write_text
+from facegan.files import new_folder, write_bytes, write_json, write_text
 from facegan.models import store
 from facegan.models.about import About, one_line, read_about
 from facegan.models.store import Model
+from facegan.parsing import parse_toml
 
 _MODEL, _README, _CONFIG, _SAMPLES = "model.safetensors", "README.md", "config.json", "samples.png"
 _COLUMNS = 8
@@ -168,11 +168,18 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
             f"{there[0]} is there already.", "Give another folder, or replace it with --overwrite."
         )
     with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / _MODEL)
-    write_text(folder / _README, text)
-    write_json(folder / _CONFIG, _config(about))
-    generate(folder / _MODEL, folder / _SAMPLES, n=_COLUMNS**2, grid=True, columns=_COLUMNS)
+        fresh = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        # Beside other files, all are made in a folder of their own first, then moved.
+        place = folder if fresh else folder / ".export"
+        with new_folder(place) as beside:
+            shutil.copyfile(path, beside / _MODEL)
+            write_text(beside / _README, text)
+            write_json(beside / _CONFIG, _config(about))
+            generate(beside / _MODEL, beside / _SAMPLES, n=_COLUMNS**2, grid=True, columns=_COLUMNS)
+        if not fresh:
+            for file in files:
+                (place / file.name).replace(file)
+            place.rmdir()
     return files
 
 
@@ -182,7 +189,7 @@ def _file_of(source: str | Path) -> Path:
 
 
 def _config(about: About) -> dict[str, Any]:
-    recipe = tomllib.loads(about.recipe)
+    recipe = parse_toml(about.recipe)
     return {
         "library_name": "facegan",
         "facegan_version": about.version,

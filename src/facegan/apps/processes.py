@@ -227,11 +227,11 @@ class _Told:
     def _grid(self, images_seen: int) -> np.ndarray:
         """The grid that the main process has just written."""
         import numpy as np
-        from PIL import Image
 
+        from facegan.data.pictures import open_picture
         from facegan.runs.checkpoint import folder_name
 
-        with Image.open(self._run.samples / f"{folder_name(images_seen)}.png") as picture:
+        with open_picture(self._run.samples / f"{folder_name(images_seen)}.png") as picture:
             grid = np.asarray(picture)
         return grid if grid.ndim == 3 else grid[:, :, None]
 

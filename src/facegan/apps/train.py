@@ -25,7 +25,7 @@ from facegan.training.feed import Feed
 from facegan.training.loop import Loop
 from facegan.training.plan import check_batch
 from facegan.training.probe import Probe
-from facegan.training.reporter import LineReporter, Reporter, Reporters
+from facegan.training.reporter import LineReporter, Reporter, Reporters, Undisturbed
 from facegan.training.signals import StopRequest, stop_on_signals
 from facegan.training.step import Trainer
 
@@ -98,7 +98,7 @@ def train(
         RecipeError, DataError, RunError: for what cannot be used; a logger that is not
             installed is one of it.
         DeviceError: for a device, or a number of processes or threads, that is not there.
-        TrainingError: if the numbers diverge.
+        TrainingError: if the numbers diverge, or another process of the run was lost.
         StorageError: if the disk is full or not writable.
     """
     if extend not in SCHEDULES:
@@ -108,7 +108,7 @@ def train(
         recipe = recipe.with_budget(budget)
     if processes < 1:
         raise DeviceError(f"{processes} processes cannot train.", "Give 1 or more.")
-    shown = reporter or LineReporter()
+    shown = Undisturbed(reporter or LineReporter())
     reporter = Reporters(Logging(choose(loggers), shown.say), shown)
     folder = RunDirectory(run)
     if processes > 1 and "WORLD_SIZE" not in os.environ:

@@ -5,8 +5,10 @@ Imports nothing heavy: each command imports what it needs when it runs.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from facegan.cli.evaluate import evaluate
 from facegan.cli.generate import generate
 from facegan.cli.group import Commands
 from facegan.cli.models import models
+from facegan.cli.paths import FILE_PATH
 from facegan.cli.recipes import recipes
 from facegan.cli.study import study
 from facegan.errors import ConnectionLost, FaceganError, UnknownKindError, printable
@@ -49,7 +52,7 @@ def cli() -> None:
 @cli.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     default=Path("facegan-demo"),
     show_default=True,
     help="Folder for the dataset, the run and the page.",
@@ -79,7 +82,7 @@ cli.add_command(recipes)
     required=True,
     help="A pack, or 'portraits' (also portraits:COUNT@RESOLUTION).",
 )
-@click.option("--run", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("--run", type=FILE_PATH, help="The run's folder.")
 @click.option(
     "--mix",
     multiple=True,
@@ -89,7 +92,7 @@ cli.add_command(recipes)
 @click.option(
     "--from",
     "start_from",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     metavar="MODEL",
     help="Begin with the weights of a run, a generator's file or a model, wherever they fit.",
 )
@@ -203,10 +206,10 @@ cli.add_command(study)
 
 
 @cli.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, type=FILE_PATH, metavar="RUN...")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     help="The page.  [default: RUN/report.html; of several, comparison.html]",
 )
 @click.option(
@@ -245,12 +248,15 @@ def _finish(outcome: Any) -> None:
 def _say_how_it_ended(outcome: Any) -> None:
     """In a line; an interruption leaves with its signal's usual status."""
     if outcome.finished:
-        click.echo(f"Done: {outcome.images_seen / 1000:g} kimg in {outcome.run}.")
+        with contextlib.suppress(OSError):
+            click.echo(f"Done: {outcome.images_seen / 1000:g} kimg in {outcome.run}.")
         return
     from facegan.apps.train import run_again_hint
 
-    click.echo(run_again_hint(outcome), err=True)
-    sys.exit(130 if outcome.stopped_by == "SIGINT" else 143)
+    with contextlib.suppress(OSError):  # the terminal may be what was lost
+        click.echo(run_again_hint(outcome), err=True)
+    stopped_by = getattr(signal, outcome.stopped_by or "", signal.SIGTERM)
+    sys.exit(128 + int(stopped_by))
 
 
 def _speaks() -> bool:
@@ -266,7 +272,22 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a plain terminal may lack × and …
-    sys.exit(_run())
+    status = _run()
+    # What is left in a pipe that closed, or beside a full disk, is nobody's traceback.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, io.UnsupportedOperation):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            status = status or 1
+    sys.exit(status)
+
+
+def _short(text: str) -> str:
+    """An error that quotes what others wrote stays readable: so many lines, so long."""
+    lines = [line if len(line) <= 1000 else f"{line[:1000]}…" for line in text.split("\n")]
+    return "\n".join([*lines[:60], *(["…"] if len(lines) > 60 else [])])
 
 
 def _run() -> int:
@@ -282,15 +303,16 @@ def _run() -> int:
         # Of several machines, each says itself that it lost another.
         alone = isinstance(error, ConnectionLost) and os.environ.get("LOCAL_RANK") == "0"
         if _speaks() or alone:
-            click.echo(printable(f"error: {error.message}"), err=True)
-            if error.hint:
-                click.echo(printable(error.hint), err=True)
-            if isinstance(error, UnknownKindError):
-                click.echo("On the command line: --plugin FILE.py, or a module's name.", err=True)
+            more = isinstance(error, UnknownKindError)
+            plugin = "On the command line: --plugin FILE.py, or a module's name." if more else ""
+            for text in filter(None, (f"error: {error.message}", error.hint, plugin)):
+                with contextlib.suppress(OSError):
+                    click.echo(_short(printable(text)), err=True)
         return error.exit_code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"error: {where}{error.strerror or error}.", err=True)
+        with contextlib.suppress(OSError):
+            click.echo(printable(f"error: {where}{error.strerror or error}."), err=True)
         return 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted; nothing half-written was left behind.", err=True)

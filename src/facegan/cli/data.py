@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from facegan.cli.group import Commands
+from facegan.cli.paths import FILE_PATH
 
 
 @click.group(cls=Commands)
@@ -20,8 +21,8 @@ def data() -> None:
 
 
 @data.command("import")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("pack", type=click.Path(path_type=Path))
+@click.argument("source", type=FILE_PATH)
+@click.argument("pack", type=FILE_PATH)
 @click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
 @click.option(
     "--crop",
@@ -30,9 +31,7 @@ def data() -> None:
     help="'full' (the largest centred square), or the side of a centred square.",
 )
 @click.option("--grey", is_flag=True, help="One channel instead of three.")
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="A CSV of numbers, joined by file name."
-)
+@click.option("--labels", type=FILE_PATH, help="A CSV of numbers, joined by file name.")
 @click.option("--labels-note", help="What the labels are, for the card.")
 @click.option(
     "--holdout",
@@ -60,8 +59,8 @@ def data_import(source: Path, pack: Path, grey: bool, **options: Any) -> None:
 
 
 @data.command("show")
-@click.argument("pack", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to draw the contact sheet.")
+@click.argument("pack", type=FILE_PATH)
+@click.option("--out", type=FILE_PATH, help="Where to draw the contact sheet.")
 @click.option(
     "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
 )
@@ -81,7 +80,7 @@ def data_show(pack: Path, **options: Any) -> None:
 
 
 @data.command("portraits")
-@click.argument("pack", type=click.Path(path_type=Path))
+@click.argument("pack", type=FILE_PATH)
 @click.option("-n", "n", default=10_000, show_default=True, help="How many pictures.")
 @click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
 @click.option("--grey", is_flag=True, help="One channel instead of three.")
@@ -99,10 +98,10 @@ def data_portraits(pack: Path, grey: bool, **options: Any) -> None:
 
 
 @data.command("label")
-@click.argument("pack", type=click.Path(path_type=Path))
+@click.argument("pack", type=FILE_PATH)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     help="The pack to make.  [default: PACK-labelled]",
 )
 @click.option("--replace", is_flag=True, help="Read labels that PACK has already anew.")

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from facegan.cli.paths import FILE_PATH
+
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=FILE_PATH)
 @click.option("--data", required=True, help="The real pictures: a pack, or 'portraits'.")
 @click.option(
     "-n", "n", type=int, help="Generated pictures.  [default: 5000, or half of the real ones]"

@@ -9,15 +9,16 @@ from typing import Any
 import click
 
 from facegan.cli.labelled import CONTROLS, Labelled
+from facegan.cli.paths import FILE_PATH
 from facegan.errors import FaceganError, nearest
 
 
 @click.command(cls=Labelled)
-@click.argument("source", type=click.Path(path_type=Path), required=False)
+@click.argument("source", type=FILE_PATH, required=False)
 @click.option("--model", metavar="NAME", help="A model in the box or installed: 'facegan models'.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     help="A folder; with --grid, or of a model, also a .png file; with --pack the dataset. "
     "[default: of a model, a grid in this folder]",
 )

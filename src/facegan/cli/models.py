@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from facegan.cli.group import Commands
+from facegan.cli.paths import FILE_PATH
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -58,9 +59,7 @@ def models_labels(source: str) -> None:
 
 @models.command("export")
 @click.argument("model")
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="The folder; made if not there."
-)
+@click.option("--out", type=FILE_PATH, required=True, help="The folder; made if not there.")
 @click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
 def models_export(model: str, out: Path, overwrite: bool) -> None:
     """Write MODEL (a name or a file) as a folder to push to a model hub as it is.
@@ -79,20 +78,18 @@ def models_export(model: str, out: Path, overwrite: bool) -> None:
 @models.command("pack")
 @click.argument("source")
 @click.option("--name", required=True, help="By which it will be asked for: small letters, digits.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="The file: NAME.safetensors."
-)
+@click.option("--out", type=FILE_PATH, required=True, help="The file: NAME.safetensors.")
 @click.option("--title", help="One line that says what it is.")
 @click.option("--licence", help="Of the weights: apache-2.0, cc-by-4.0, or in words.")
 @click.option("--data", metavar="PACK", help="What it learned from, for the counts in the card.")
 @click.option(
     "--limits",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     help="A text file of what to know, of the training data above all: paragraphs.",
 )
 @click.option(
     "--evaluation",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     help="What 'facegan evaluate --json' printed.  [default: what the run recorded]",
 )
 @click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
@@ -114,7 +111,7 @@ def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
 
 
 @models.command("install")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE_PATH)
 @click.option("--name", help="To find it by.  [default: that in its card]")
 @click.option("--overwrite", is_flag=True, help="Replace an installed model of that name.")
 def models_install(file: Path, name: str | None, overwrite: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from facegan.cli.paths import FILE_PATH
 from facegan.errors import FaceganError
 
 
@@ -22,7 +23,7 @@ from facegan.errors import FaceganError
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     help="The study's folder.  [default: studies/NAME]",
 )
 @click.option("--seeds", type=click.IntRange(min=1), help="How many.  [default: the plan's]")

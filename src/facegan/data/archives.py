@@ -19,16 +19,21 @@ from typing import IO, Self, cast
 from facegan.data import sources
 from facegan.data.sources import BZIP2, GZIP, XZ, Member, Source, is_junk, limited, refuse, tidy
 from facegan.data.unusable import Unusable
-from facegan.errors import DataError
+from facegan.errors import DataError, one_line
 
 _BLOCK = 1 << 20
+# Readings at the end of an archive that give nothing: whole archives need one or two.
+_MOST_EMPTY = 4
 _INFLATERS: dict[bytes, Callable[[IO[bytes]], io.BufferedIOBase]] = {
     GZIP: lambda packed: gzip.GzipFile(fileobj=packed),
     BZIP2: bz2.BZ2File,
     XZ: lzma.LZMAFile,
 }
 # What the standard library lets out when it meets a broken archive.
-_TAR_DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError)
+_TAR_DAMAGE = (
+    *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError),
+    *(ValueError, LookupError, TypeError, OverflowError, RecursionError, MemoryError),
+)
 _ZIP_DAMAGE = (
     zipfile.BadZipFile,
     EOFError,
@@ -37,6 +42,7 @@ _ZIP_DAMAGE = (
     OSError,
     ValueError,
     struct.error,
+    *(LookupError, TypeError, OverflowError, RecursionError),
 )
 
 
@@ -59,11 +65,13 @@ class TarSource(Source):
         """Read the chosen members; see `Source.read`."""
         number = {position: index for index, position in enumerate(self._positions)}
         with self._damage_reported():
-            for position, (_, file) in enumerate(self._stream()):
+            for position, (info, file) in enumerate(self._stream()):
                 index = number.get(position, -1)
                 if index in chosen and file is not None:
                     try:
-                        yield index, limited(file.read(sources.MAX_FILE_BYTES + 1))
+                        # Room is made for as much as is asked for, so no more is.
+                        most = min(info.size, sources.MAX_FILE_BYTES)
+                        yield index, limited(file.read(most + 1))
                     except Unusable as unusable:
                         yield index, unusable
 
@@ -76,6 +84,8 @@ class TarSource(Source):
             return None
         if info.issym() or info.islnk():
             return Member(path, 0, Unusable("link", f"to {info.linkname}"))
+        if info.issparse():  # its holes are not in the archive: a few bytes stand for gigabytes
+            return Member(path, 0, Unusable("sparse file"))
         if file is None:
             return Member(path, 0, Unusable("not a regular file"))
         member = Member(path, info.size, refuse(path, info.size))
@@ -93,8 +103,9 @@ class TarSource(Source):
             archive = cast(IO[bytes], plain)
             with tarfile.open(fileobj=archive, mode="r|", tarinfo=_Info) as tar:
                 for info in tar:
-                    yield info, tar.extractfile(info) if info.isreg() else None
-            while plain.read(_BLOCK):  # a checksum stands at the very end
+                    plain_file = info.isreg() and not info.issparse()
+                    yield info, tar.extractfile(info) if plain_file else None
+            while plain.rest(_BLOCK):  # a checksum stands at the very end
                 pass
             while packed.read(_BLOCK):
                 pass
@@ -105,7 +116,8 @@ class TarSource(Source):
             yield
         except _TAR_DAMAGE as error:
             raise DataError(
-                f"{self.path} is damaged or cut short, or is not a tar archive ({error}).",
+                f"{self.path} is damaged or cut short, or is not a tar archive "
+                f"({one_line(error)}).",
                 "Fetch or make the archive again, and compare its checksum.",
             ) from error
 
@@ -172,7 +184,7 @@ class ZipSource(Source):
                 yield archive
         except (*_ZIP_DAMAGE, NotImplementedError) as error:
             raise DataError(
-                f"{self.path} is a damaged or incomplete zip archive ({error}).",
+                f"{self.path} is a damaged or incomplete zip archive ({one_line(error)}).",
                 "Fetch or make the archive again, and compare its checksum.",
             ) from error
 
@@ -224,7 +236,7 @@ class _Inflated:
     """The decompressed content of a `_Counted` file; refuses to grow without measure."""
 
     def __init__(self, packed: _Counted) -> None:
-        self._packed, self._count = packed, 0
+        self._packed, self._count, self._empty = packed, 0, 0
         self._file: io.BufferedIOBase | _Counted = packed
         head = packed.peek(6)
         for magic, inflater in _INFLATERS.items():
@@ -232,6 +244,15 @@ class _Inflated:
                 self._file = inflater(cast(IO[bytes], packed))
 
     def read(self, size: int = -1) -> bytes:
+        data = self.rest(size)
+        # tarfile "reads" on to where a header says that a member ends, however far that is.
+        self._empty = 0 if data else self._empty + 1
+        if self._empty > _MOST_EMPTY:
+            raise EOFError("it ends before its members do")
+        return data
+
+    def rest(self, size: int) -> bytes:
+        """What is left, `size` bytes at a time; empty at the end, as often as it is asked."""
         data = self._file.read(size)
         self._count += len(data)
         _check_ratio(self._count, self._packed.count)

@@ -7,26 +7,75 @@ Colour profiles are not applied.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import re
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data.pictures import MAX_PIXELS, open_picture
 from facegan.data.unusable import Unusable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PIXELS = 80_000_000
 BACKGROUND = (255, 255, 255)
 FILTER = "OpenCV area (cubic where enlarged)"
 
-# Only formats whose decoders work in the process and without scripts: no EPS, no PDF.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 _BEGINNINGS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
+
+
+# Scans of one JPEG: progressive ones have about ten.
+MAX_SCANS = 100
+# Pixels scaled at a time.
+_STRIP = 1 << 20
+_NETPBM = re.compile(rb"P[1-7fF]\s|P[1-7fF]#")
+_SPACE = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
+_BINARY_PNM = re.compile(rb"P[56]" + 3 * (_SPACE + rb"[0-9]{1,9}") + rb"[ \t\r\n\v\f]")
+
+
+class Room:
+    """Memory that threads share: who needs more than is left waits until others are done.
+
+    Args:
+        size: bytes. What needs more than all of it is let in alone.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size, self._used = size, 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, size: int) -> Iterator[None]:
+        """Hold `size` bytes, once there is room for them."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._used or self._used + size <= self._size)
+            self._used += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= size
+                self._changed.notify_all()
+
+
+def _quarter_of_memory() -> int:
+    """At least 1 GiB: so much a single picture may need."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        memory = 0
+    return max(1 << 30, memory // 4)
+
+
+_ROOM = Room(_quarter_of_memory())
 
 
 @dataclass(frozen=True)
@@ -80,7 +129,8 @@ def decode(data: bytes, shape: Shape) -> Picture:
 
     conversions: list[str] = []
     try:
-        with Image.open(io.BytesIO(data), formats=[f for f in _FORMATS if f in Image.OPEN]) as file:
+        _check_effort(data)
+        with open_picture(io.BytesIO(data)) as file, _ROOM.taken(_memory(file)):
             _check_size(file.size, shape)
             # A camera's MPO holds previews or a second eye beside its picture, no animation.
             if file.format != "MPO" and getattr(file, "is_animated", False):
@@ -101,6 +151,23 @@ def decode(data: bytes, shape: Shape) -> Picture:
     return _square(np.asarray(image), shape, conversions)
 
 
+def _check_effort(data: bytes) -> None:
+    """Refuse what a few bytes would keep a decoder busy with for minutes or hours."""
+    if _NETPBM.match(data) and not _BINARY_PNM.match(data[:4096]):
+        raise Unusable("not an image", "of PPM and PGM, the binary kinds (P5, P6) alone are read")
+    # In coded data 0xFF is followed by 0: these two bytes are the beginning of a scan.
+    if data.startswith(b"\xff\xd8") and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
+        raise Unusable("too many scans", f"{scans}; {MAX_SCANS} are allowed")
+
+
+def _memory(file: Image) -> int:
+    """About how many bytes decoding takes at its height."""
+    sixteen = file.mode.startswith(("I", "F")) or any(
+        ";16" in str(tile) for tile in getattr(file, "tile", ())
+    )
+    return file.width * file.height * (24 if sixteen else 12)
+
+
 def _check_size(size: tuple[int, int], shape: Shape) -> None:
     """Judge by the size that the header declares, before anything is decoded."""
     width, height = size
@@ -115,25 +182,38 @@ def _check_size(size: tuple[int, int], shape: Shape) -> None:
 def _eight_bits(file: Image, data: bytes, conversions: list[str]) -> Image:
     """Decode; scale 16 bits to 8 by the full range, 65535 → 255, rounded."""
     import cv2
-    from PIL import Image
 
     sixteen = any(";16" in str(tile) for tile in getattr(file, "tile", ()))
     file.load()
     if file.mode in ("I", "F") and not (file.mode == "I" and file.format == "PPM"):
         raise Unusable("unsupported pixels", "32 bits a channel have no agreed range")
     if file.mode == "I" or file.mode.startswith("I;16"):
-        wide = np.asarray(file, dtype=np.uint32)
+        return _scaled(np.asarray(file), conversions)
     elif sixteen:
         # Pillow keeps the upper byte of 16-bit colour; OpenCV gives all of it, as BGR.
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)  # noqa: TID251
         if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
             return file
         order = [2, 1, 0, 3][: decoded.shape[2]]
-        wide = decoded[:, :, order].astype(np.uint32)
-    else:
-        return file
+        return _scaled(decoded, conversions, order)
+    return file
+
+
+def _scaled(
+    wide: npt.NDArray[Any], conversions: list[str], order: list[int] | None = None
+) -> Image:
+    """16 bits to 8, a strip at a time: as wide numbers, all of it would take four times as much."""
+    from PIL import Image
+
     conversions.append("16 bits")
-    return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
+    channels = wide.shape[2:] if order is None else (len(order),)
+    eight = np.empty((*wide.shape[:2], *channels), np.uint8)
+    rows = max(1, _STRIP // max(wide.shape[1], 1))
+    for top in range(0, len(wide), rows):
+        strip = wide[top : top + rows]
+        strip = strip if order is None else strip[:, :, order]
+        eight[top : top + rows] = (strip.astype(np.uint32) * 255 + 32767) // 65535
+    return Image.fromarray(eight)
 
 
 def _orientation(file: Image) -> int:

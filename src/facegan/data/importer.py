@@ -25,14 +25,13 @@ from facegan.data.decode import BACKGROUND, FILTER, Picture, Shape, decode, prep
 from facegan.data.labels import Joined, LabelTable
 from facegan.data.layouts import Layout, recognise
 from facegan.data.ledger import Ledger
-from facegan.data.pack import Pack
+from facegan.data.pack import DROPPED, Pack
 from facegan.data.recognise import open_source
 from facegan.data.sources import Member, Source
 from facegan.data.unusable import Unusable
 from facegan.data.writer import PackWriter
 from facegan.errors import DataError
 
-DROPPED = "dropped.csv"
 _BATCH, _BATCH_BYTES = 64, 8 << 20
 _EXTENSIONS = (
     *("jpg", "jpeg", "jpe", "mpo", "png", "webp", "avif", "gif", "bmp", "tif", "tiff"),
@@ -119,7 +118,7 @@ def import_images(
                     [layout.identity(path) for path in paths],
                     [layout.split(path, holdout, seed) for path in paths],
                     paths,
-                    None if joined is None else joined.values[list(pictures)],
+                    None if joined is None else joined.values(list(pictures)),
                 )
             if progress is not None:
                 progress(ledger.done, len(ledger.readable))
@@ -176,10 +175,9 @@ def _join(table: LabelTable, members: Sequence[Member], ledger: Ledger) -> Joine
     if not asking:
         return None
     joined = table.join([members[index].path for index in asking])
-    values = np.full((len(members), len(table.names)), np.nan, np.float32)
-    matched = np.zeros(len(members), np.bool_)
-    values[asking], matched[asking] = joined.values, joined.matched
-    return Joined(values, matched, joined.unused_rows)
+    rows = np.full(len(members), -1, np.int64)
+    rows[asking] = joined.rows
+    return Joined(table, rows, joined.unused_rows)
 
 
 def _could_be_picture(path: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from posixpath import splitext
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,21 +18,8 @@ from facegan.errors import DataError
 
 _NAME_COLUMNS = ("image", "file", "filename", "file_name", "name", "image_id", "path")
 _MISSING = ("", "nan", "na", "n/a")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-
-
-class Joined(NamedTuple):
-    """Label values in the order of the images that asked for them.
-
-    Attributes:
-        values: float32 [n,L]; NaN where missing.
-        matched: bool [n]: which images have a row.
-        unused_rows: how many rows fit no image.
-    """
-
-    values: npt.NDArray[np.float32]
-    matched: npt.NDArray[np.bool_]
-    unused_rows: int
 
 
 @dataclass(frozen=True)
@@ -44,13 +31,14 @@ class LabelTable:
         names: the L label names.
         rows: file → row of `values`. A file is a name or a relative path, with or without
             its extension.
-        values: float32 [M,L]; NaN where missing.
+        values: float32 [M,L], NaN where missing; or int32 [M], for each file the number of the
+            one column that is 1 where the others are 0.
     """
 
     source: str
     names: tuple[str, ...]
     rows: dict[str, int]
-    values: npt.NDArray[np.float32]
+    values: npt.NDArray[np.float32] | npt.NDArray[np.int32]
 
     def join(self, paths: Sequence[str]) -> Joined:
         """Give each of the n images at `paths` its row.
@@ -78,12 +66,9 @@ class LabelTable:
                 f"like {next(iter(self.rows))!r}, the source has files like {paths[0]!r}.",
                 "The first column, or one called image or file, must hold the images' file names.",
             )
-        values = np.full((len(paths), len(self.names)), np.nan, np.float32)
-        matched = np.zeros(len(paths), np.bool_)
-        for row, index in taken.items():
-            values[index] = self.values[row]
-            matched[index] = True
-        return Joined(values, matched, len(self.rows) - len(taken))
+        found = np.full(len(paths), -1, np.int64)
+        found[list(taken.values())] = list(taken)
+        return Joined(self, found, len(self.rows) - len(taken))
 
     @classmethod
     def from_csv(cls, path: Path | str) -> LabelTable:
@@ -126,6 +111,42 @@ class LabelTable:
         return cls(path.name, names, rows, np.array(values, np.float32))
 
 
+@dataclass(frozen=True)
+class Joined:
+    """Label values in the order of the images that asked for them.
+
+    They are made when they are asked for: as columns, class numbers take a thousand times as
+    much memory.
+
+    Attributes:
+        table: where they stand.
+        rows: int64 [n]: the row of each image; −1 where it has none.
+        unused_rows: how many rows fit no image.
+    """
+
+    table: LabelTable
+    rows: npt.NDArray[np.int64]
+    unused_rows: int
+
+    @property
+    def matched(self) -> npt.NDArray[np.bool_]:
+        """Which images have a row: bool [n]."""
+        return self.rows >= 0
+
+    def values(self, indices: Sequence[int]) -> npt.NDArray[np.float32]:
+        """The values of some of the images: float32 [len(indices),L]; NaN where missing."""
+        rows = self.rows[list(indices)]
+        found = np.full((len(rows), len(self.table.names)), np.nan, np.float32)
+        there = rows >= 0
+        known = self.table.values[rows[there]]
+        if known.ndim == 1:
+            found[there] = 0
+            found[np.flatnonzero(there), known] = 1
+        else:
+            found[there] = known
+        return found
+
+
 def _check_header(path: Path, header: list[str]) -> int:
     """The number of the column that names the files."""
     if not header:
@@ -141,10 +162,18 @@ def _check_header(path: Path, header: list[str]) -> int:
             "Give a column of file names and at least one of numbers, separated by commas.",
         )
     names = [name.strip() for name in header]
+    seen: set[str] = set()
     for column, name in enumerate(names):
-        if not name or name in names[:column]:
+        if not name or name in seen:
             what = f"{name!r} names two columns" if name else f"column {column + 1} has no name"
             raise DataError(f"{path}, line 1: {what}.", "Give each column its own name.")
+        if not name.isprintable():
+            raise DataError(
+                f"{path}, line 1: the name of column {column + 1}, {name!r:.80}, has signs "
+                "that cannot be printed.",
+                "Use letters, digits and signs that can be seen.",
+            )
+        seen.add(name)
     lower = [name.lower() for name in names]
     return next((lower.index(name) for name in _NAME_COLUMNS if name in lower), 0)
 
@@ -178,10 +207,8 @@ def _number(path: Path, line: int, name: str, cell: str) -> float:
     cell = cell.strip()
     if cell.lower() in _MISSING:
         return math.nan
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.inf
+    # Python's own numbers may have other digits than these, and underscores.
+    value = float(cell) if _NUMBER.fullmatch(cell) else math.inf
     if not abs(value) <= _FLOAT32_MAX:
         raise DataError(
             f"{path}, line {line}: {name} is {cell!r}, not a finite number.",

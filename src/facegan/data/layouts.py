@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from facegan.data.celeba import LISTS, read_celeba
 from facegan.data.labels import LabelTable
 from facegan.data.sources import FolderSource, Source
-from facegan.errors import DataError
+from facegan.errors import DataError, one_line
+from facegan.parsing import parse_json
 
 _LFW = re.compile(r"(?:.*/)?([^/]+)/\1_\d{4}\.[A-Za-z]+")
 _MOST_CLASSES = 4096
+# Bytes of a dataset.json: a line for each of a million pictures has half of it.
+_LONGEST = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,11 @@ def _nvlabs(source: Source) -> Layout | None:
     path, data = source.description
     where = f"{source.name}: {path}"
     try:
-        content = json.loads(data)
+        content = parse_json(data, _LONGEST, deep=False)
     except ValueError as error:
-        raise DataError(f"{where} is not JSON ({error}).", "Mend or remove it.") from error
+        raise DataError(
+            f"{where} is not JSON ({one_line(error)}).", "Mend or remove it."
+        ) from error
     if isinstance(content, dict) and "fingerprint" in content:
         raise DataError(
             f"{source.path} is a pack already.", "Give it to `facegan train` with --data."
@@ -114,17 +120,19 @@ def _nvlabs(source: Source) -> Layout | None:
 
 def _nvlabs_table(where: str, entries: Any) -> LabelTable:
     hint = 'It must read {"labels": [["file.png", 3], …]} or [["file.png", [0.5, 1]], …].'
-    values: dict[str, int | list[float]] = {}
+    values: dict[str, int | npt.NDArray[np.float32]] = {}
     for number, entry in enumerate(entries if isinstance(entries, list) else [None]):
         match entry:
             case [str(name), bool()]:
-                raise DataError(f"{where}: label {number} ({name}) is a truth value.", hint)
+                raise DataError(
+                    f"{where}: label {number} ({one_line(name, 80)}) is a truth value.", hint
+                )
             case [str(name), int(value)] if 0 <= value < _MOST_CLASSES:
                 values[name] = value
             case [str(name), [*vector]] if vector and all(_is_finite(v) for v in vector):
-                values[name] = [float(v) for v in vector]
+                values[name] = np.array(vector, np.float32)
             case _:
-                raise DataError(f"{where}: label {number} is {json.dumps(entry)[:80]}.", hint)
+                raise DataError(f"{where}: label {number} is {_short(entry)}.", hint)
     classes = [value for value in values.values() if isinstance(value, int)]
     vectors = [value for value in values.values() if not isinstance(value, int)]
     if classes and vectors:
@@ -132,13 +140,21 @@ def _nvlabs_table(where: str, entries: Any) -> LabelTable:
     if len({len(vector) for vector in vectors}) > 1:
         raise DataError(f"{where}: the vectors have different lengths.", hint)
     if classes:
-        matrix = np.eye(max(classes) + 1, dtype=np.float32)[classes]
-        names = tuple(f"class_{index}" for index in range(matrix.shape[1]))
+        # One number a picture; its columns are made for the pictures that are kept.
+        matrix: npt.NDArray[Any] = np.array(classes, np.int32)
+        names = tuple(f"class_{index}" for index in range(max(classes) + 1))
     else:
-        matrix = np.array(vectors, np.float32)
+        matrix = np.stack(vectors)
         names = tuple(f"label_{index}" for index in range(matrix.shape[1]))
     rows = {name: row for row, name in enumerate(values)}
     return LabelTable("dataset.json", names, rows, matrix)
+
+
+def _short(entry: Any) -> str:
+    try:
+        return json.dumps(entry)[:80]
+    except RecursionError:
+        return "nested too deeply"
 
 
 def _is_finite(value: Any) -> bool:

@@ -11,6 +11,9 @@ from facegan.data.sources import Member
 from facegan.data.unusable import Unusable
 from facegan.data.writer import printable
 
+# Characters of a detail: some decoders quote what they could not read.
+_LONGEST = 300
+
 
 class Ledger:
     """Keeps account while an import goes on.
@@ -50,7 +53,8 @@ class Ledger:
 
     def drop(self, index: int, unusable: Unusable) -> None:
         """Note that member `index` is left out."""
-        self._dropped[index] = unusable
+        # Raised, it holds the frames that it came through, and they the bytes of the file.
+        self._dropped[index] = Unusable(unusable.reason, unusable.detail[:_LONGEST])
 
     @property
     def counts(self) -> dict[str, int]:

@@ -24,10 +24,12 @@ import numpy.typing as npt
 
 from facegan.data.rows import RowReader
 from facegan.data.spec import ImageSpec
-from facegan.errors import DataError, nearest
+from facegan.errors import DataError, nearest, one_line
+from facegan.parsing import parse_json
 
 FORMAT = 1
 IMAGES, ITEMS, LABELS, CARD = "images.npy", "items.csv", "labels.npy", "dataset.json"
+DROPPED = "dropped.csv"
 ITEM_COLUMNS = ("name", "identity", "split", "source")
 SPLITS = ("train", "holdout")
 
@@ -252,9 +254,9 @@ def _read_card(path: Path) -> dict[str, Any]:
             "If it is a folder of images, import it first: `facegan data import SOURCE PACK`.",
         )
     try:
-        card = json.loads(_read_bytes(path / CARD))
+        card = parse_json(_read_bytes(path / CARD))
     except ValueError as error:
-        raise DataError(f"{path / CARD} is not JSON ({error}).", _REBUILD) from error
+        raise DataError(f"{path / CARD} is not JSON ({one_line(error)}).", _REBUILD) from error
     if not isinstance(card, dict) or not isinstance(card.get("format"), int):
         raise DataError(
             f"{path / CARD} is not the card of a pack: it states no format.",
@@ -283,8 +285,8 @@ def _open_array(path: Path) -> npt.NDArray[Any]:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing.", _REBUILD) from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged or cut short ({error}).", _REBUILD) from error
+    except Exception as error:  # NumPy evaluates headers, and lets out whatever that gives
+        raise DataError(f"{path} is damaged or cut short ({one_line(error)}).", _REBUILD) from error
     if not isinstance(array, np.memmap):
         raise DataError(f"{path} is not a .npy array.", _REBUILD)
     if not array.flags.c_contiguous or path.stat().st_size != array.offset + array.nbytes:

@@ -10,7 +10,6 @@ there stays as it was.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import glob
 import io
@@ -20,14 +19,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from facegan.data.append import GrowingArray, HashedFile, write_synced
+from facegan.data.disk import exchange, sync
+from facegan.data.locks import HeldError, Lock
 from facegan.data.pack import (
     CARD,
+    DROPPED,
     FORMAT,
     IMAGES,
     ITEM_COLUMNS,
@@ -42,8 +44,8 @@ from facegan.data.tally import Tally, describe_labels
 from facegan.errors import DataError, storage
 from facegan.version import __version__
 
-if TYPE_CHECKING:
-    from filelock import FileLock
+# All that a pack's folder may hold where it is to be replaced.
+_WRITTEN = frozenset({IMAGES, ITEMS, LABELS, CARD, DROPPED})
 
 
 class BeingWrittenError(DataError):
@@ -89,24 +91,22 @@ class PackWriter:
             )
         self._partial = self.path.with_name(f".{self.path.name}.partial-{secrets.token_hex(4)}")
         self._replaced = put_aside(self.path)
-        self._lock: FileLock | None = None
+        self._lock: Lock | None = None
         self._count = 0
         self._tally = Tally(channels)
 
     def __enter__(self) -> Self:
-        from filelock import FileLock, Timeout
-
         with storage(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+            lock = Lock(self.path.with_name(f".{self.path.name}.lock"))
             try:
-                self._lock.acquire(timeout=0)
-            except Timeout as error:
-                self._lock = None
+                lock.acquire()
+            except HeldError as error:
                 raise BeingWrittenError(
                     f"Another process is writing {self.path} now.",
-                    "Wait for it, or choose another name.",
+                    f"Wait for it, or choose another name. {error.holder}".strip(),
                 ) from error
+            self._lock = lock
         try:
             with storage(self.path):
                 self._clear_leftovers()
@@ -203,7 +203,9 @@ class PackWriter:
                 self._labels.complete(self._count)
             text = json.dumps(self._complete(card), indent=1, ensure_ascii=False, allow_nan=False)
             write_synced(self._partial / CARD, (text + "\n").encode())
+            sync(self._partial)
             self._move_into_place()
+            sync(self.path.parent)
 
     def _complete(self, card: Mapping[str, Any]) -> dict[str, Any]:
         mean, std = self._tally.mean_and_std()
@@ -245,6 +247,14 @@ class PackWriter:
                 f"{self.path} already holds a pack.",
                 "Choose another name, or replace it with --overwrite.",
             )
+        others = sorted({entry.name for entry in self.path.iterdir()} - _WRITTEN)
+        if others:
+            more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+            raise DataError(
+                f"{self.path} holds what does not belong to its pack, and would be lost with it: "
+                f"{', '.join(map(printable, others[:3]))}{more}.",
+                "Move that elsewhere, or choose another name for the pack.",
+            )
 
     def _clear_leftovers(self) -> None:
         """Undo what killed processes left behind; holding the lock, no live one owns it."""
@@ -257,6 +267,8 @@ class PackWriter:
                 self._replaced.rename(self.path)
 
     def _move_into_place(self) -> None:
+        if exchange(self._partial, self.path):
+            return  # what was there is thrown away as what is not in place
         if is_pack(self.path):
             self.path.rename(self._replaced)
         try:
@@ -277,9 +289,7 @@ class PackWriter:
                 part.abandon()
         shutil.rmtree(self._partial, ignore_errors=True)
         if self._lock is not None:
-            with contextlib.suppress(OSError):
-                Path(self._lock.lock_file).unlink()
-            self._lock.release()
+            self._lock.release(remove=True)
             self._lock = None
 
 

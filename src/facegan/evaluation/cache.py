@@ -1,9 +1,9 @@
 """Features of real pictures, computed once for each pack and extractor.
 
 A folder for each pair holds `features.f32`, the rows of all pictures of the pack, and
-`done.u8`, which of them have been computed: asking for other pictures later computes only
-those that are missing. A row is marked as done after it was written, so that a crash costs
-time and never truth.
+`sums.u64`, a checksum of each row that has been computed: asking for other pictures later
+computes only those that are missing. A row whose checksum differs was torn, or damaged since,
+and is computed again, so that a crash costs time and never truth.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data.disk import sync
+from facegan.data.locks import Lock
 from facegan.data.pack import Pack
 from facegan.evaluation.extractors.base import Extractor
 
@@ -86,22 +88,27 @@ class FeatureCache:
         Where the folder cannot be written, they are computed and not kept, with a warning.
         Another process that computes the same is waited for.
         """
-        from filelock import FileLock
-
         name = hashlib.sha256(
             f"{pack.fingerprint} {extractor.fingerprint} {mirrored}".encode()
         ).hexdigest()[:24]
         place = self._folder / "features" / f"{extractor.name.replace('/', '-')}-{name}"
         try:
             place.mkdir(parents=True, exist_ok=True)
-            with FileLock(place / ".lock"):
+            with Lock(place / ".lock", patience=None):
                 rows = _Rows(place, len(pack), extractor.dimension)
-                missing = np.unique(indices[~rows.done(indices)])
+                found, whole = rows.read(indices)
+                missing = np.unique(indices[~whole])
                 for begin in range(0, len(missing), _CHUNK):
                     some = missing[begin : begin + _CHUNK]
                     rows.write(some, extract(extractor, pack.images, some, mirrored))
                     progress(begin + len(some), len(missing))
-                return rows.read(indices)
+                if not len(missing):
+                    return found
+                rows.sync()
+                found, whole = rows.read(indices)
+                if not whole.all():
+                    raise OSError("the disk does not give back what was written")
+                return found
         except OSError as error:
             warnings.warn(
                 f"Features are not kept for the next time: {place}: {error.strerror or error}.",
@@ -118,27 +125,40 @@ class _Rows:
     """
 
     def __init__(self, place: Path, rows: int, dimension: int) -> None:
-        self._features, self._done = place / "features.f32", place / "done.u8"
+        self._features, self._sums = place / "features.f32", place / "sums.u64"
         self._shape = (rows, dimension)
-        sizes = {self._features: rows * dimension * 4, self._done: rows}
+        sizes = {self._features: rows * dimension * 4, self._sums: rows * 8}
         if any(not path.exists() or path.stat().st_size != n for path, n in sizes.items()):
-            self._done.unlink(missing_ok=True)
+            self._sums.unlink(missing_ok=True)
             for path, size in sizes.items():
                 with path.open("wb") as file:
                     file.truncate(size)
 
-    def done(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        return np.fromfile(self._done, np.uint8)[indices] == 1
-
     def write(self, indices: npt.NDArray[np.int64], features: Features) -> None:
-        with self._features.open("r+b") as file:
+        with self._features.open("r+b") as file, self._sums.open("r+b") as sums:
             for index, row in zip(indices, features, strict=True):
                 file.seek(int(index) * features.shape[1] * 4)
                 file.write(np.ascontiguousarray(row).tobytes())
-        with self._done.open("r+b") as file:
-            for index in indices:
-                file.seek(int(index))
-                file.write(b"\x01")
+                sums.seek(int(index) * 8)
+                sums.write(_sum(row).tobytes())
 
-    def read(self, indices: npt.NDArray[np.int64]) -> Features:
-        return np.asarray(np.memmap(self._features, np.float32, "r", shape=self._shape)[indices])
+    def sync(self) -> None:
+        for path in (self._features, self._sums):
+            sync(path)
+
+    def read(self, indices: npt.NDArray[np.int64]) -> tuple[Features, npt.NDArray[np.bool_]]:
+        """These rows, and which of them are there and as they were written."""
+        found = np.asarray(np.memmap(self._features, np.float32, "r", shape=self._shape)[indices])
+        sums = np.fromfile(self._sums, np.uint64)[indices]
+        whole = np.fromiter(
+            (known != 0 and known == _sum(row) for known, row in zip(sums, found, strict=True)),
+            np.bool_,
+            len(indices),
+        )
+        return found, whole
+
+
+def _sum(row: npt.NDArray[np.float32]) -> np.uint64:
+    """A checksum of a row of features; never 0, which stands for none."""
+    digest = hashlib.blake2b(np.ascontiguousarray(row).tobytes(), digest_size=8).digest()
+    return np.uint64(int.from_bytes(digest, "little") | 1)

@@ -6,15 +6,15 @@ with a character that a terminal would obey.
 
 from __future__ import annotations
 
-import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facegan.data.spec import ImageSpec, Label
-from facegan.errors import RunError, printable
+from facegan.errors import FaceganError, RunError, printable
+from facegan.errors import one_line as quoted
 from facegan.files import read_header
+from facegan.parsing import parse_json, parse_toml
 from facegan.version import __version__
 
 # The entry of a file's metadata, and the version of what is in it.
@@ -23,7 +23,7 @@ _LARGEST_RESOLUTION = 4096
 _MOST_IMAGES = 10**15
 _FAR = 1e12
 # What wrong content gives while it is read.
-WRONG = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+WRONG = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class About:
     @property
     def recipe_name(self) -> str:
         """The name that the recipe gives itself."""
-        return one_line(tomllib.loads(self.recipe)["name"])
+        return one_line(parse_toml(self.recipe)["name"])
 
 
 def one_line(value: object) -> str:
@@ -76,10 +76,10 @@ def read_about(path: Path) -> About:
             "Its metadata must hold the recipe; give a generator.safetensors of a run.",
         )
     try:
-        said = _cleaned(json.loads(metadata[KEY]))
+        said = _cleaned(parse_json(metadata[KEY]))
         if said["format"] > FORMAT:
             raise RunError(
-                f"{path} was written by facegan {said['version']}, in a newer format.",
+                f"{path} was written by facegan {one_line(said['version'])}, in a newer format.",
                 f"This is facegan {__version__}: upgrade it.",
             )
         return _about(said)
@@ -89,7 +89,8 @@ def read_about(path: Path) -> About:
 
 def changed(path: Path, error: Exception) -> RunError:
     """What to say of a file whose content and description do not agree."""
-    first = (str(error).splitlines() or [type(error).__name__])[0]
+    text = error.message if isinstance(error, FaceganError) else str(error)
+    first = quoted((text.splitlines() or [""])[0] or type(error).__name__)
     return RunError(
         f"{path} does not hold the generator that its metadata describes: {first}",
         "The file is damaged or was changed; take the original.",
@@ -109,7 +110,7 @@ def _about(said: dict[str, Any]) -> About:
         card=said.get("card"),
         plugins=tuple(one_line(each) for each in said.get("plugins", ())),
     )
-    recipe = tomllib.loads(about.recipe)
+    recipe = parse_toml(about.recipe)
     # TOML has ways of its own to write what a terminal obeys.
     if _cleaned(recipe) != recipe or not isinstance(recipe["generator"], dict):
         raise ValueError("its recipe is not one that facegan wrote")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from facegan.config import Config
-from facegan.errors import RunError
+from facegan.errors import RunError, one_line
 from facegan.models.store import is_name
 
 Line = Annotated[str, Field(max_length=500)]
@@ -126,6 +126,7 @@ def read_card(said: dict[str, Any] | None, where: object) -> Card:
     except (ValidationError, ValueError, RecursionError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
+        reason = one_line(reason)
         raise RunError(
             f"The card of {where} makes no sense: {reason}.",
             "The file is damaged or was changed; take the original.",

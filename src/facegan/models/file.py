@@ -111,9 +111,19 @@ class GeneratorFile:
             kinds = {key: own.dtype for key, own in generator.state_dict().items()}
             tensors = {key: t.to(kinds.get(key, t.dtype)) for key, t in tensors.items()}
             generator.load_state_dict(tensors, assign=True)
+            _require_finite(tensors)
         except WRONG as error:
             raise changed(path, error) from error
         return cls(generator.eval(), recipe, pixels, about.images_seen, about.dataset)
+
+
+def _require_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that make nothing but noise. The labels' rows may lack values."""
+    import torch
+
+    for name, tensor in tensors.items():
+        if name.rpartition(".")[2] != "label_rows" and not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} has values that are not finite numbers")
 
 
 def _halved(tensor: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ that none can be taken for markup, a link or another field.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,8 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
         licence=licence if licence in _KNOWN_LICENCES else "",
         metrics=list(_metrics(evaluation)),
         commands=_commands(card.name),
+        # Whoever wrote the card wrote this: what is no call of facegan alone is shown as text.
+        trained_by="sh" if card.training and _only_facegan(card.training.command) else "text",
         options=[(option(label), taken(label)) for label in about.spec.labels],
         conditions=conditions(evaluation),
         comparable=COMPARABLE,
@@ -157,3 +160,14 @@ def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
         for name, value in facts.items()
         if value is not None
     ]
+
+
+def _only_facegan(command: str) -> bool:
+    """Whether a line calls facegan, and nothing else in the shells of this world."""
+    if not command.isprintable() or any(sign in command for sign in "$`!"):
+        return False
+    try:
+        words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
+    except ValueError:
+        return False
+    return words[:1] == ["facegan"] and not any(set(word) <= set("();<>|&") for word in words)

@@ -29,6 +29,8 @@ class _Unfilled(TorchFunctionMode):
     ) -> Any:
         name = getattr(func, "__name__", "")
         fills = name.endswith("_") and not name.endswith("__") and name != "requires_grad_"
-        if fills and args and isinstance(args[0], Tensor) and args[0].is_meta:
-            return args[0]
+        # torch.nn.init hands its tensor over by name.
+        filled = args[0] if args else (kwargs or {}).get("tensor")
+        if fills and isinstance(filled, Tensor) and filled.is_meta:
+            return filled
         return func(*args, **(kwargs or {}))

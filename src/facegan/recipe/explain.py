@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from facegan.errors import RecipeError, nearest
+from facegan.errors import RecipeError, nearest, one_line
 from facegan.registry import UNKNOWN, UNSAID, Kinds, unknown_kind
 
 
@@ -20,14 +20,18 @@ def explain(
     findings.sort(key=_weight)
     first = findings[0]
     unwritten = first["type"] in ("extra_forbidden", "missing")
-    place = _place(first["loc"], values, unwritten)
+    path = _path(first["loc"], values, unwritten)
+    place = ".".join(one_line(key, 60) for key in path)
     more = f" ({len(findings) - 1} more finding(s) after this one.)" if len(findings) > 1 else ""
     if first["type"] == "extra_forbidden":
-        parent, _, key = place.rpartition(".")
-        kind = _at(parent, values).get("kind")
+        parent, key = ".".join(one_line(key, 60) for key in path[:-1]), one_line(path[-1], 60)
+        kind = _at(path[:-1], values).get("kind")
         hint = nearest(key, _siblings(first["loc"], values, model))
         if kind is not None:
-            hint += f""" Another kind has other keys: --set "{parent}={{kind='{kind}', …}}"."""
+            hint += (
+                " Another kind has other keys: "
+                f"""--set "{parent}={{kind='{one_line(kind, 60)}', …}}"."""
+            )
         return RecipeError(f"Unknown key {place!r} in {origin}.{more}", hint)
     if first["type"] == "missing":
         return RecipeError(f"{origin} lacks {place!r}.{more}", "Add it, or start from a recipe.")
@@ -40,8 +44,8 @@ def explain(
         context = first["ctx"]
         tags = [tag.strip().strip("'") for tag in str(context["expected_tags"]).split(",")]
         return RecipeError(
-            f"{origin}: {place}.kind is {context['tag']!r}.{more}",
-            nearest(str(context["tag"]), tags),
+            f"{origin}: {place}.kind is {_short(context['tag'])}.{more}",
+            nearest(one_line(context["tag"]), tags),
         )
     if first["type"] in ("union_tag_not_found", UNSAID):
         kinds = (first.get("ctx") or {}).get("allowed") or _kinds(first["loc"], values, model)
@@ -62,6 +66,8 @@ def _weight(finding: ErrorDetails) -> int:
     """
     if finding["type"] == "extra_forbidden":
         return 0
+    if finding["type"] == "literal_error" and not isinstance(finding["input"], str):
+        return 4  # of a word or a number: the number's own finding says more
     table = isinstance(finding["input"], Mapping)
     if table and finding["type"] in ("union_tag_invalid", "union_tag_not_found", UNKNOWN, UNSAID):
         return 1
@@ -79,14 +85,14 @@ def _message(finding: ErrorDetails) -> str:
         return text.removeprefix("Value error, ") + "."
     if finding["type"] == "literal_error":
         expected = str(finding["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
-        return nearest(str(finding["input"]), [e.strip() for e in expected.split(",")])
+        return nearest(one_line(finding["input"]), [e.strip() for e in expected.split(",")])
     text = text.replace("Input should", "It should", 1)
     # What JSON calls an object is a table in TOML.
     text = text.replace("an object", "a table, such as --set a.b=value makes")
     return text[0].upper() + text[1:] + "."
 
 
-def _place(location: tuple[int | str, ...], values: Any, unwritten: bool) -> str:
+def _path(location: tuple[int | str, ...], values: Any, unwritten: bool) -> list[str]:
     """The path as written in the recipe: pydantic's has the names of union members in it.
 
     Args:
@@ -104,13 +110,13 @@ def _place(location: tuple[int | str, ...], values: Any, unwritten: bool) -> str
         elif not (unwritten and position == len(location) - 1):
             continue  # the name of a union member, which nobody wrote
         path.append(str(key))
-    return ".".join(path)
+    return path
 
 
-def _at(path: str, values: Any) -> Mapping[str, Any]:
+def _at(path: Sequence[str], values: Any) -> Mapping[str, Any]:
     """The table at a path of the recipe."""
     here = values
-    for key in filter(None, path.split(".")):
+    for key in path:
         here = here[int(key)] if isinstance(here, list) else here[key]
     return here if isinstance(here, Mapping) else {}
 

@@ -8,7 +8,6 @@ impossible is refused, saying what is allowed.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,12 +24,15 @@ from facegan.errors import RecipeError
 from facegan.methods import METHODS, AdversarialConfig, MethodConfig
 from facegan.networks import DISCRIMINATORS, GENERATORS, DiscriminatorConfig, GeneratorConfig
 from facegan.optimizers import Positive
+from facegan.parsing import DEEPEST, parse_toml
 from facegan.recipe.explain import explain
 from facegan.recipe.stages import Stage, as_today
 from facegan.schedule import PositiveSchedule, ShareSchedule, value_at
 from facegan.shipped import Shipped
 
 Count = Annotated[int, Field(ge=1)]
+# Recipes come from anywhere, and sums over each share and stage are taken at every step.
+_MOST_MIXED, _MOST_STAGES = 16, 100
 
 _RECIPES = Shipped(
     "recipe",
@@ -58,7 +60,7 @@ class Data(Config):
 
     range: Range = "symmetric"
     labels: Wanted = ()
-    mix: tuple[ShareSchedule, ...] = ()
+    mix: Annotated[tuple[ShareSchedule, ...], Field(max_length=_MOST_MIXED)] = ()
 
     @model_validator(mode="after")
     def _room_for_all(self) -> Data:
@@ -146,7 +148,7 @@ class Recipe(Config):
     discriminator: Annotated[DiscriminatorConfig, DISCRIMINATORS]
     method: Annotated[MethodConfig, METHODS] = AdversarialConfig()
     augment: AugmentConfig | None = None
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = (Stage(),)
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=_MOST_STAGES)] = (Stage(),)
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
 
@@ -228,6 +230,11 @@ class Recipe(Config):
                     f"--set {setting!r} is not of the form a.b=value.",
                     "For example --set training.batch=32.",
                 )
+            if path.count(".") >= DEEPEST:
+                raise RecipeError(
+                    f"--set {path[:40]}…: a path of {path.count('.') + 1} parts.",
+                    f"At most {DEEPEST}; for example --set training.batch=32.",
+                )
             _assign(values, path.strip().split("."), _toml_value(text.strip()), path.strip())
         return type(self).from_values(values, "the recipe with its overrides")
 
@@ -260,8 +267,8 @@ def shipped_text(name: str) -> str:
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 

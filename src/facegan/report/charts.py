@@ -22,6 +22,8 @@ _MUCH_LONGER = 6.0
 # Of a floor: less is rounding.
 _SAME_FLOOR = 1e-3
 
+_FAR = 1e300
+
 
 @dataclass(frozen=True)
 class _Series:
@@ -191,8 +193,10 @@ def _points(key: str, lines: Sequence[JournalLine], series: _Series) -> Points:
         if series.breaks and line.get("stage") != stage:
             points.append((kimg, math.nan))
         stage = line.get("stage")
-        if not isinstance(value, int | float) or math.isinf(value) or (series.log and value <= 0):
+        # Beyond such numbers no axis can be drawn.
+        if not isinstance(value, int | float) or not abs(value) <= _FAR:
             value = math.nan
+        value = math.nan if series.log and value <= 0 else value
         points.append((kimg, float(value)))
     return points if any(not math.isnan(value) for _, value in points) else []
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from facegan.data.pictures import read_png
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -75,7 +77,7 @@ def filmstrip(
     images = [
         (kimg, _reduced(image, rows, widest))
         for kimg, path in evenly(found, at_most)
-        if (image := _open(path)) is not None
+        if (image := read_png(path)) is not None
     ]
     if not images:
         return []
@@ -99,16 +101,6 @@ def evenly(items: Sequence[T], at_most: int) -> list[T]:
         return list(items)
     step = (len(items) - 1) / (at_most - 1)
     return [items[round(i * step)] for i in range(at_most)]
-
-
-def _open(path: Path) -> Image | None:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except OSError:
-        return None
 
 
 def _reduced(image: Image, rows: int, widest: int | None) -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from facegan.data.pictures import read_png
 from facegan.evaluation.gallery import COLUMNS, GAP
 from facegan.evaluation.results import Neighbour, Pair
 from facegan.evaluation.wording import fixed
@@ -64,14 +65,10 @@ def newest_copying(reading: Reading) -> Measured | None:
 
 def _rows(reading: Reading, measured: Measured, count: int, real: bool) -> list[list[Image]]:
     """The pictures of each pair; empty where the file is not there or laid out otherwise."""
-    from PIL import Image
-
     name = "closest.png" if real else "closest-generated.png"
     path = reading.run.evaluations / folder_name(measured.images_seen) / name
-    try:
-        with Image.open(path) as opened:
-            sheet = opened.convert("RGB")
-    except OSError:
+    sheet = read_png(path)
+    if sheet is None:
         return []
     side, rest = divmod(sheet.width + GAP, len(COLUMNS))
     if rest or not count or sheet.height + GAP != count * side:
@@ -87,7 +84,7 @@ def _cell(sheet: Image, x: int, y: int, side: int, natural: int) -> Image:
     from PIL import Image
 
     cell = sheet.crop((x * side, y * side, (x + 1) * side - GAP, (y + 1) * side - GAP))
-    if cell.width % natural == 0:
+    if natural > 0 and cell.width % natural == 0:
         cell = cell.resize((natural, natural), Image.Resampling.NEAREST)
     cell.thumbnail((_WIDEST, _WIDEST))
     return cell

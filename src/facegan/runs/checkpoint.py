@@ -1,15 +1,19 @@
 """Checkpoints: the whole state of a run, checksummed, found only when complete.
 
 A checkpoint is a folder named after the images seen, with `state.safetensors` (networks,
-optimizers), `generator.safetensors` (the averaged generator, ready to use) and
-`manifest.json` (the journal's running sums, and each file's SHA-256). It holds tensors and
-JSON alone: nothing that could run code when it is loaded.
+optimizers), `generator.safetensors` (the averaged generator, ready to use), `journal.jsonl`
+(metrics.jsonl as it was then) and `manifest.json` (the journal's running sums, each file's
+SHA-256, and its own). It holds tensors and JSON alone: nothing that could run code when it is
+loaded.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STATE, GENERATOR, MANIFEST = "state.safetensors", "generator.safetensors", "manifest.json"
+JOURNAL = "journal.jsonl"
+_NAME = re.compile(r"[0-9]+\.[0-9]{3}k")
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,11 @@ class Checkpoint:
 
         return load_file(self.path / STATE)
 
+    def journal(self) -> bytes:
+        """What metrics.jsonl held; empty in a checkpoint of an earlier facegan."""
+        path = self.path / JOURNAL
+        return path.read_bytes() if path.exists() else b""
+
 
 def folder_name(images_seen: int) -> str:
     """`000400.000k` for 400,000 images: sortable, and exact."""
@@ -59,8 +70,18 @@ def save(
     generator: GeneratorFile,
     extra: dict[str, Any],
     keep: int = 2,
+    journal: bytes = b"",
 ) -> Path:
     """Write a checkpoint, then remove the oldest, so that `keep` remain.
+
+    Args:
+        folder: the run's checkpoints.
+        images_seen: where in the run it is taken.
+        tensors: the state.
+        generator: the averaged one.
+        extra: what the trainer stores beside the tensors.
+        keep: how many remain.
+        journal: what metrics.jsonl holds, on the disk already.
 
     Returns:
         The checkpoint's folder, `folder / folder_name(images_seen)`.
@@ -70,30 +91,42 @@ def save(
     target = folder / folder_name(images_seen)
     sums = {}
     with new_folder(target) as beside:
-        for name, content in ((STATE, to_bytes(tensors)), (GENERATOR, generator.to_bytes())):
+        for name, content in (
+            (STATE, to_bytes(tensors)),
+            (GENERATOR, generator.to_bytes()),
+            (JOURNAL, journal),
+        ):
             (beside / name).write_bytes(content)
             sums[name] = hashlib.sha256(content).hexdigest()
         manifest = {"images_seen": images_seen, "sha256": sums, "extra": extra}
+        manifest["manifest_sha256"] = _own_sum(manifest)
         (beside / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
     # What is newer could not be used when the run went on from here: it is damaged.
-    found = _folders(folder)
-    for path in found:
+    for path in _folders(folder):
         if _images(path) > images_seen:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
     keep_newest(folder, keep)
     return target
 
 
 def discard(folder: Path, images_seen: int) -> None:
     """Remove the checkpoint at this point of a run, if there is one."""
-    shutil.rmtree(folder / folder_name(images_seen), ignore_errors=True)
+    _remove(folder / folder_name(images_seen))
 
 
-def keep_newest(folder: Path, keep: int) -> None:
-    """Remove all checkpoints but the newest `keep`."""
-    found = _folders(folder)
-    for path in found[: len(found) - keep]:
-        shutil.rmtree(path, ignore_errors=True)
+def keep_newest(folder: Path, keep: int, upto: int | None = None) -> None:
+    """Remove all checkpoints but the newest `keep`; with `upto`, of those not beyond it."""
+    found = [path for path in _folders(folder) if upto is None or _images(path) <= upto]
+    for path in found[: max(len(found) - keep, 0)]:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint, never leaving half of one: killed here, its rest is hidden."""
+    hidden = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with contextlib.suppress(OSError):
+        path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def latest(
@@ -106,11 +139,17 @@ def latest(
         damaged: told about each newer one that had to be passed over.
 
     Raises:
-        RunError: if there are checkpoints and every one is damaged.
+        RunError: if there are checkpoints and every one is damaged, or the folder cannot be read.
     """
     for path in reversed(_folders(folder)):
         try:
             manifest = read_json(path / MANIFEST, f"The manifest of {path.name}")
+            # Earlier manifests have no sum of their own.
+            own = manifest.pop("manifest_sha256", None)
+            if own is not None and own != _own_sum(manifest):
+                raise RunError("its manifest does not have the checksum that was written")
+            if path.name != folder_name(manifest["images_seen"]):
+                raise RunError(f"its manifest is of {manifest['images_seen']!r:.40} images")
             for name, expected in manifest["sha256"].items():
                 if sha256(path / name) != expected:
                     raise RunError(f"{name} does not have the checksum that was written")
@@ -127,8 +166,27 @@ def latest(
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The checkpoints, oldest first."""
-    return sorted((p for p in folder.glob("[0-9]*k") if p.is_dir()), key=_images)
+    """The checkpoints, oldest first; none where there is no such folder.
+
+    Raises:
+        RunError: the folder is there and cannot be read, so that nobody knows what is in it.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [each.name for each in entries if _NAME.fullmatch(each.name) and each.is_dir()]
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not folder.is_symlink():
+            return []
+        raise RunError(
+            f"{folder} cannot be read ({error.strerror}).",
+            "It holds the run's checkpoints: mend its permissions, or bring back its disk.",
+        ) from error
+    return sorted((folder / name for name in names), key=_images)
+
+
+def _own_sum(manifest: dict[str, Any]) -> str:
+    """The SHA-256 of what a manifest says."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _images(path: Path) -> int:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from facegan.runs.diagnosis import Finding
 
 Line = dict[str, Any]
+# No number of a run is farther from 0; a chart of such numbers has no axis.
+_FAR = 1e300
 
 
 @dataclass(frozen=True)
@@ -162,12 +164,14 @@ def part(values: dict[str, Any], key: str) -> dict[str, Any]:
 
 def whole(value: Any) -> int:
     """A whole number, 0 for anything else."""
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and abs(value) <= _FAR else 0
 
 
 def number(value: Any) -> float:
     """A finite number, 0 for anything else."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+    if isinstance(value, int | float) and abs(value) <= _FAR:
+        return float(value)
+    return 0.0
 
 
 def _lines(journal: Journal) -> list[Line]:

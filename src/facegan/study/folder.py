@@ -87,7 +87,12 @@ class StudyFolder:
         for key, spec in specs.items():
             trial = self.trial(key)
             if trial.begun and trial.spec_file.exists():
-                for line in differences(trial.spec(), spec):
+                try:
+                    before = trial.spec()
+                except RunError:
+                    # It is written anew; the run's own recipe tells whether it is the same.
+                    continue
+                for line in differences(before, spec):
                     changes[f"{key.dataset}/{key.method}: {line}"] = None
         if changes:
             raise RunError(

@@ -196,7 +196,9 @@ def _hand_out(
     for key, spec in specs.items():
         trial = folder.trial(key)
         result = trial.result()
-        if result is not None and result.status == "failed" and retry_failed:
+        if result is not None and result.key != key:
+            trial.put_foreign_aside()
+        elif result is not None and result.status == "failed" and retry_failed:
             trial.put_failure_aside()
         elif result is not None:
             continue

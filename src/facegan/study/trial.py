@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from facegan.budget import parse_budget
 from facegan.config import Config
-from facegan.errors import RunError
+from facegan.errors import RunError, one_line
 from facegan.files import read_json, write_json
 from facegan.recipe import Recipe, difference
 from facegan.study.plan import Measurement, Method, Plan
@@ -91,7 +91,7 @@ class TrialFolder:
             return TrialSpec.model_validate(_tuples(values))
         except ValidationError as error:
             raise RunError(
-                f"{self.spec_file} is not a trial: {error.errors()[0]['msg']}.",
+                f"{self.spec_file} is not a trial: {one_line(error.errors()[0]['msg'])}.",
                 "Run the study again: it writes the file anew.",
             ) from error
 
@@ -110,6 +110,10 @@ class TrialFolder:
     def begun(self) -> bool:
         """Whether anything was spent on it."""
         return any(p.exists() for p in (self.run, self.pretraining, self.result_file))
+
+    def put_foreign_aside(self) -> None:
+        """Make room for this trial's own result where that of another one stands."""
+        self.result_file.replace(self.path / "result-of-another.json")
 
     def put_failure_aside(self) -> None:
         """Make room for another result, and keep what happened."""

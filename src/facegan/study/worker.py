@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from facegan.data.locks import HeldError, Lock
 from facegan.errors import FaceganError, RunError, TrainingError
 from facegan.evaluation.results import Evaluation
 from facegan.plugins import load_noted
@@ -42,14 +43,13 @@ def perform(folder: Path | str) -> bool:
     Raises:
         FaceganError: for what is not the method's fault.
     """
-    from filelock import FileLock, Timeout
-
     trial = TrialFolder(folder)
     try:
-        with FileLock(trial.path / ".lock", timeout=_LOCK_PATIENCE):
-            if trial.result() is not None:
-                return True
+        with Lock(trial.path / ".lock", _LOCK_PATIENCE):
             spec = trial.spec().relocated(json.loads(os.environ.get(DATASETS, "{}")))
+            result = trial.result()
+            if result is not None and result.key == spec.key:
+                return True
             try:
                 result = _performed(trial, spec)
             except TrainingError as error:
@@ -59,9 +59,10 @@ def perform(folder: Path | str) -> bool:
             trial.write_result(result)
             _tidy(trial)
             return True
-    except Timeout as error:
+    except HeldError as error:
         raise RunError(
-            f"{trial.path} is in use by another process.", "Wait for it, or stop it."
+            f"{trial.path} is in use by another process.",
+            f"Wait for it, or stop it. {error.holder}".strip(),
         ) from error
 
 
@@ -69,8 +70,12 @@ def _performed(trial: TrialFolder, spec: TrialSpec) -> TrialResult | None:
     """Train and measure; None where it was asked to stop."""
     from facegan.apps.evaluate import evaluate
     from facegan.apps.train import train
+    from facegan.evaluation.extractors import require_shipped
 
-    if spec.pretraining is not None:
+    # `evaluate` takes files, because people name them; a trial's words come from a plan.
+    require_shipped(spec.measure.extractors)
+    # Once the run has begun, it has all that it needs of the pretraining.
+    if spec.pretraining is not None and not RunDirectory(trial.run).started:
         recipe = Recipe.parse(spec.pretraining.recipe)
         first = train(
             recipe,

@@ -189,12 +189,16 @@ class Loop:
     def _save(self) -> None:
         state = self.trainer.state
         require_finite_weights(state)
+        # What a checkpoint counts on is on the disk before it.
+        self.run.timing.sync()
+        journal = self.run.metrics.sync()
         checkpoint.save(
             self.run.checkpoints,
             state.images_seen,
             state.tensors(),
             self._generator(),
             state.extra(),
+            journal=journal,
         )
 
     def _generator(self) -> GeneratorFile:

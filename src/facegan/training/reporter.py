@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -102,6 +103,61 @@ class Reporters(Reporter):
     def should_stop(self) -> bool:
         """Ask each."""
         return any(reporter.should_stop() for reporter in self._reporters)
+
+
+class Undisturbed(Reporter):
+    """A reporter that cannot end a run: what it cannot print is not printed.
+
+    A pipe that closed, or a full disk behind it, is no reason to stop.
+
+    Args:
+        reporter: who is told, until it cannot speak any more.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter: Reporter | None = reporter
+
+    def begin(
+        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+    ) -> None:
+        """Pass on."""
+        self._tell(lambda reporter: reporter.begin(recipe, run, total, images_seen, execution))
+
+    def end(self) -> None:
+        """Pass on."""
+        self._tell(lambda reporter: reporter.end())
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        """Pass on."""
+        self._tell(lambda reporter: reporter.step(images_seen, values))
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """Pass on."""
+        self._tell(lambda reporter: reporter.tick(line, timing))
+
+    def measured(self, images_seen: int, values: dict[str, float]) -> None:
+        """Pass on."""
+        self._tell(lambda reporter: reporter.measured(images_seen, values))
+
+    def samples(self, images_seen: int, grid: np.ndarray) -> None:
+        """Pass on."""
+        self._tell(lambda reporter: reporter.samples(images_seen, grid))
+
+    def say(self, message: str) -> None:
+        """Pass on."""
+        self._tell(lambda reporter: reporter.say(message))
+
+    def should_stop(self) -> bool:
+        """Ask."""
+        return self._reporter is not None and self._reporter.should_stop()
+
+    def _tell(self, what: Callable[[Reporter], None]) -> None:
+        if self._reporter is None:
+            return
+        try:
+            what(self._reporter)
+        except OSError:  # closed, or no room
+            self._reporter = None
 
 
 class LineReporter(Reporter):

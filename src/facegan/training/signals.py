@@ -1,12 +1,19 @@
-"""Ctrl-C and SIGTERM ask a run to finish its step, save and leave."""
+"""Signals that ask a run to finish its step, save and leave: Ctrl-C, SIGTERM, a lost terminal."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
+
+# A terminal that closes sends SIGHUP; clusters send SIGUSR1 some time before they kill.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+# Seconds in which further Ctrl-Cs are impatience: the step is about to end.
+_PATIENCE = 3.0
 
 
 class StopRequest:
@@ -28,10 +35,12 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_on_signals(ready: bool = True) -> Iterator[StopRequest]:
-    """Catch Ctrl-C and SIGTERM inside the block.
+    """Catch Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 inside the block.
 
-    The first only sets the request. A second Ctrl-C is an ordinary KeyboardInterrupt, for a
-    step that never ends. Outside the main thread nothing is caught: signals go elsewhere.
+    The first only sets the request. A later Ctrl-C is an ordinary KeyboardInterrupt, for a step
+    that never ends; right after another Ctrl-C it is impatience, and changes nothing. What
+    is ignored (as SIGHUP under nohup) stays ignored. Outside the main thread nothing is caught:
+    signals go elsewhere.
 
     Of several processes, each is told by its launcher, one after the other, and one that learned
     from the others that it must stop may be told when it has. So the block goes on until it has
@@ -46,7 +55,10 @@ def stop_on_signals(ready: bool = True) -> Iterator[StopRequest]:
         yield request
         return
 
+    asked = -math.inf
+
     def caught(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
         if not request.ready:
             handler = before[signal.Signals(number)]
             if callable(handler):
@@ -55,11 +67,15 @@ def stop_on_signals(ready: bool = True) -> Iterator[StopRequest]:
                 signal.signal(number, handler)
                 signal.raise_signal(number)
             return
-        if request.signal is not None and number == signal.SIGINT:
+        if request.signal is None:
+            request.signal = signal.Signals(number).name
+            asked = time.monotonic() if number == signal.SIGINT else -math.inf
+        elif number == signal.SIGINT and time.monotonic() - asked > _PATIENCE:
             raise KeyboardInterrupt
-        request.signal = signal.Signals(number).name
 
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    known = [signal.Signals[name] for name in _SIGNALS if name in signal.Signals.__members__]
+    handlers = {number: signal.getsignal(number) for number in known}
+    before = {n: handler for n, handler in handlers.items() if handler is not signal.SIG_IGN}
     for number in before:
         signal.signal(number, caught)
     try:

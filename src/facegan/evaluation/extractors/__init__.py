@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from facegan.errors import FaceganError
@@ -45,7 +45,9 @@ def _inception(option: str, device: torch.device | str) -> Extractor:
     return Inception(device)
 
 
-def open_extractor(name: str | Extractor, device: torch.device | str = "cpu") -> Extractor:
+def open_extractor(
+    name: str | Extractor, device: torch.device | str = "cpu", *, own: bool = False
+) -> Extractor:
     """Load a feature extractor.
 
     Args:
@@ -57,10 +59,12 @@ def open_extractor(name: str | Extractor, device: torch.device | str = "cpu") ->
             - `faces`: dlib's face identity, through the extra `faces`;
             - `inception`: the InceptionV3 of FID, where its weights are on this machine;
             - another name in `EXTRACTORS`, of a plug-in, with an option of its own after an @;
-            - the path of a `.toml` file that describes a network of your own: see
+            - with `own`, the path of a `.toml` file that describes a network of your own: see
               `facegan.evaluation.extractors.custom`;
             - an extractor, which is returned as it is.
         device: where the network runs; `faces` always runs on the CPU.
+        own: whether the name comes from the person at the keyboard. A network computes, so no
+            recipe, plan, trial or model may name a file of one.
 
     Raises:
         FaceganError: if there is no such extractor, or what it needs is missing.
@@ -68,6 +72,8 @@ def open_extractor(name: str | Extractor, device: torch.device | str = "cpu") ->
     if not isinstance(name, str):
         return name
     if name.endswith(".toml"):
+        if not own:
+            raise _named_by_a_file(name)
         from facegan.evaluation.extractors.custom import open_custom
 
         return open_custom(name, device)
@@ -84,3 +90,19 @@ def _unknown(name: str) -> FaceganError:
         "an extractor of your own."
     )
     return error
+
+
+def require_shipped(names: Iterable[str]) -> None:
+    """Refuse an extractor that is a file: for names that a recipe, plan or trial gave."""
+    for name in names:
+        if name.endswith(".toml"):
+            raise _named_by_a_file(name)
+
+
+def _named_by_a_file(name: str) -> FaceganError:
+    return FaceganError(
+        f"The extractor {name!r} is a file, and a recipe, a plan or a trial may not name one: "
+        "a network from elsewhere is loaded only where you name it yourself.",
+        f"Name one of {', '.join(EXTRACTORS)} there, and measure with your own afterwards: "
+        "facegan evaluate RUN --data DATA --extractor FILE.toml",
+    )

@@ -1,12 +1,12 @@
-"""A network of your own as an extractor: an ONNX or TorchScript file and a few lines of TOML.
+"""A network of your own as an extractor: an ONNX file and a few lines of TOML.
 
-    file = "clip.onnx"             # beside this file; or .pt, .ts, .torchscript: TorchScript
+    file = "clip.onnx"             # beside this file
     size = 224                     # the side that it sees, in pixels
     mean = [0.481, 0.458, 0.408]   # of pixels scaled to [0, 1], in red, green and blue
     std = [0.269, 0.261, 0.276]
     name = "clip"                  # optional: in tables; else this file's name
     sha256 = "…"                   # optional: refuse any other file
-    output = "image_embeds"        # optional: which output of an ONNX file; else the first
+    output = "image_embeds"        # optional: which output of the file; else the first
 
 The network takes float32 [N, 3, size, size], (pixels − mean) / std, and gives [N, D],
 [N, D, 1, 1], or [N, D, H, W], which is averaged over places.
@@ -15,9 +15,7 @@ The network takes float32 [N, 3, size, size], (pixels − mean) / std, and gives
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,11 +29,11 @@ from facegan.config import Config
 from facegan.errors import FaceganError, nearest
 from facegan.evaluation.extractors import EXTRACTORS
 from facegan.evaluation.extractors.base import Extractor
-from facegan.evaluation.extractors.network import NetworkExtractor, exact
+from facegan.evaluation.extractors.network import NetworkExtractor
 from facegan.evaluation.extractors.weights import fingerprint, read_bytes
 from facegan.evaluation.resize import DESCRIPTION, resize
+from facegan.parsing import parse_toml
 
-_TORCHSCRIPT = (".pt", ".ts", ".torchscript")
 _EXAMPLE = (
     "Write, for example: file = 'clip.onnx', size = 224, mean = [0.48, 0.46, 0.41], "
     "std = [0.27, 0.26, 0.28], each on a line of its own."
@@ -96,19 +94,16 @@ def open_custom(path: Path | str, device: torch.device | str = "cpu") -> Extract
             f"{file} is not the file that {path} means: its SHA-256 is {sha256}.",
             f"{path} asks for {config.sha256}.",
         )
-    where = torch.device(device)
-    if file.suffix == ".onnx":
-        from facegan.evaluation.extractors.onnx_file import load_onnx
-
-        network = load_onnx(file, data, config.size, config.output, where)
-    elif file.suffix in _TORCHSCRIPT:
-        network = _load_torchscript(file, data, where)
-    else:
+    # An ONNX graph only computes. TorchScript has operators that open and write files.
+    if file.suffix != ".onnx":
         raise FaceganError(
-            f"{file} is no network that facegan can read.",
-            f"Bring ONNX (.onnx) or TorchScript ({', '.join(_TORCHSCRIPT)}). Pickled PyTorch "
-            "modules are refused: to read one is to run whatever code is in it.",
+            f"{file} is no network that facegan reads.",
+            "Bring ONNX (.onnx), as torch.onnx.export writes it. TorchScript and pickled PyTorch "
+            "modules are refused: to load one is to run whatever it holds.",
         )
+    from facegan.evaluation.extractors.onnx_file import load_onnx
+
+    network = load_onnx(file, data, config.size, config.output, torch.device(device))
     return _CustomExtractor(config, name, sha256, network)
 
 
@@ -136,8 +131,8 @@ class _CustomExtractor(NetworkExtractor):
             raise FaceganError(
                 f"{self.name} gave an output of shape {list(found.shape)} for {len(images)} "
                 "picture(s).",
-                "It must give [N, D] or [N, D, H, W] for N pictures. For ONNX, 'output' in its "
-                "TOML file takes another output.",
+                "It must give [N, D] or [N, D, H, W] for N pictures; 'output' in its TOML file "
+                "takes another output.",
             )
         return found.astype(np.float32)
 
@@ -156,41 +151,11 @@ class _CustomExtractor(NetworkExtractor):
         return self.dimension
 
 
-def _load_torchscript(file: Path, data: bytes, device: torch.device) -> Network:
-    try:
-        module = torch.jit.load(io.BytesIO(data), map_location=device).eval()
-    except RuntimeError as error:
-        raise FaceganError(
-            f"{file} is not TorchScript.",
-            "Make it with torch.jit.trace(module, example).save(path). Pickled PyTorch modules "
-            "are refused: to read one is to run whatever code is in it.",
-        ) from error
-
-    def run(pixels: torch.Tensor) -> npt.NDArray[Any]:
-        try:
-            with exact(device):
-                found = module(pixels.to(device))
-        except (RuntimeError, torch.jit.Error) as error:
-            raise FaceganError(
-                f"{file} cannot process pictures of shape {list(pixels.shape)}: "
-                f"{str(error).strip().splitlines()[-1]}",
-                "It must take float32 [N, 3, size, size] for any N.",
-            ) from error
-        if not isinstance(found, torch.Tensor):
-            raise FaceganError(
-                f"{file} gives a {type(found).__name__}, not a tensor.",
-                "Wrap the network so that it gives the features alone.",
-            )
-        return found.float().cpu().numpy()
-
-    return run
-
-
 def _read(path: Path) -> CustomConfig:
     try:
         text = read_bytes(path, "Give the path of a TOML file that describes an extractor.")
-        values = tomllib.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        values = parse_toml(text.decode("utf-8"))
+    except ValueError as error:
         raise FaceganError(f"{path} is not valid TOML: {error}.", _EXAMPLE) from error
     try:
         return CustomConfig.model_validate_json(json.dumps(values, default=str))

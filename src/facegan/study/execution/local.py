@@ -97,7 +97,8 @@ def run(
     Raises:
         KeyboardInterrupt: after Ctrl-C or SIGTERM; the trials that ran have saved.
         TrainingError: where a trial could not go on for what is not its own fault, such as a
-            full disk; the others have saved.
+            full disk, and the others have saved; or was killed again and again, and the others
+            have ended.
     """
     waiting = list(trials)
     attempts = Attempts(watch, give_up)
@@ -120,6 +121,7 @@ def run(
                     time.sleep(_POLL)
     finally:
         _stop(running)
+    attempts.require_none_killed()
 
 
 def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _Running:
@@ -147,7 +149,8 @@ def _settled(each: _Running, attempts: Attempts, watch: Watch) -> bool:
             "Mend that, and run the same command again: nothing is lost.",
         )
     reason = f"its process ended {_how(status)}: {last_words(each.folder)}"
-    return not attempts.failed(each.folder, "", reason)
+    killed = os.name != "nt" and status == -signal.SIGKILL
+    return not attempts.failed(each.folder, "", reason, killed)
 
 
 def _how(status: int) -> str:

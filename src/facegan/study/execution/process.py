@@ -60,18 +60,41 @@ class Attempts:
     def __init__(self, watch: Watch, give_up: GiveUp) -> None:
         self._watch, self._give_up = watch, give_up
         self._failed: dict[Path, int] = {}
+        self.killed: list[Path] = []
 
-    def failed(self, folder: Path, where: str, reason: str) -> bool:
-        """Count one more. Returns whether to begin the trial again; otherwise it is given up."""
+    def failed(self, folder: Path, where: str, reason: str, killed: bool = False) -> bool:
+        """Count one more. Returns whether to begin the trial again; otherwise it is given up.
+
+        One that was killed is not: a system out of memory kills whomever, and that says nothing of
+        the method. It is left without a result, in `killed`.
+        """
         self._failed[folder] = self._failed.get(folder, 0) + 1
         if self._failed[folder] < ATTEMPTS:
             self.again(folder, where + reason)
             return True
+        if killed:
+            self.killed.append(folder)
+            self._watch.said(f"{folder}: {where}{reason}. It is left without a result.")
+            return False
         self._give_up(folder, f"{ATTEMPTS} times, {reason}")
         if not (folder / "result.json").exists():
             raise TrainingError(f"{folder} could not be given up.")
         self._watch.ended(folder)
         return False
+
+    def require_none_killed(self) -> None:
+        """Say of trials that were killed again and again that they have no result.
+
+        Raises:
+            TrainingError: there are some.
+        """
+        if self.killed:
+            raise TrainingError(
+                f"{len(self.killed)} trial(s) were killed {ATTEMPTS} times and have no result, "
+                f"perhaps for want of memory: {self.killed[0]}.",
+                "That is no failure of a method. Free memory, or run fewer trials at once, and run "
+                "the same command again: they go on from their last checkpoints.",
+            )
 
     def again(self, folder: Path, reason: str) -> None:
         """Say that a trial begins again, and from where."""
