@@ -193,7 +193,7 @@ def _tars() -> list[bytes]:
     for mode in ("w", "w:gz", "w:bz2", "w:xz"):
         for kind in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
             file = io.BytesIO()
-            with tarfile.open(fileobj=file, mode=mode, format=kind) as tar:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=file, mode=mode, format=kind) as tar:
                 for name in ("a.png", f"{'b' * 60}/{'c' * 60}.png", "dataset.json"):
                     info = tarfile.TarInfo(name)
                     info.size = 40
