@@ -21,6 +21,7 @@ from facegan.data.archives import TarSource
 from facegan.data.decode import MAX_SCANS, Room, Shape, decode
 from facegan.data.identity import verified
 from facegan.data.importer import import_images
+from facegan.data.layouts import recognise
 from facegan.data.ledger import Ledger
 from facegan.data.pack import Pack
 from facegan.data.sources import Member
@@ -309,3 +310,23 @@ def test_an_import_may_be_replaced_with_its_list_of_dropped_files(tmp_path: Path
         assert (made.path / importer.DROPPED).exists()
     assert made.spec.resolution == 16
     assert io.StringIO((made.path / importer.DROPPED).read_text()).readline()
+
+
+def test_class_numbers_take_no_columns_before_they_are_joined() -> None:
+    """10,000 entries of 4,096 classes would be 160 MB as columns; two of them have a picture."""
+    entries = ",".join(f'["{i}.png",{i % 4096}]' for i in range(10_000))
+    source = TarSource(Path("nowhere.tar"))
+    source.description = ("dataset.json", f'{{"labels":[{entries}]}}'.encode())
+    tracemalloc.start()
+    table = recognise(source, ["5.png", "4100.png"]).labels
+    assert table is not None
+    joined = table.join(["5.png", "x.png", "4100.png"])
+    values = joined.values([0, 1, 2])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 << 20
+    assert values.shape == (3, 4096)
+    assert values[[0, 2], [5, 4]].tolist() == [1, 1]
+    assert np.isnan(values[1]).all()
+    assert values[0].sum() == values[2].sum() == 1
+    assert (joined.unused_rows, joined.matched.tolist()) == (9_998, [True, False, True])

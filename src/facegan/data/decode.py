@@ -165,7 +165,7 @@ def _memory(file: Image) -> int:
     sixteen = file.mode.startswith(("I", "F")) or any(
         ";16" in str(tile) for tile in getattr(file, "tile", ())
     )
-    return file.width * file.height * (24 if sixteen else 12)
+    return file.width * file.height * (30 if sixteen else 12)
 
 
 def _check_size(size: tuple[int, int], shape: Shape) -> None:
