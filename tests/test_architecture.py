@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "version errors parsing startup documents",
-        "config budget shipped files progress registry",
+        "config budget shipped disk locks files progress registry",
         "plugins",
         "seeding schedule device",
         "optimizers data",
@@ -52,6 +52,8 @@ EVALUATION_MAY = {
         "startup",
         "parsing",
         "config",
+        "disk",
+        "locks",
         "files",
         "progress",
         "documents",

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facegan.data.disk import exchange, sync
-from facegan.data.locks import HeldError, Lock
+from facegan.disk import exchange, sync
 from facegan.errors import RunError, one_line, storage
+from facegan.locks import HeldError, Lock
 from facegan.parsing import parse_json
 
 if TYPE_CHECKING:

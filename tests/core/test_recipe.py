@@ -239,7 +239,7 @@ def test_the_commands_in_the_documentation_name_recipes_that_can_be() -> None:
     commands = [shlex.split(line, comments=True) for line in typed]
     assert len(commands) >= 5
     kinds = set()
-    for name, *words in commands:
+    for name, *words in (words for words in commands if not words[0].endswith(".toml")):
         settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
         method = Recipe.load(name).override(*settings).method
         kinds |= {method.kind, *(each.kind for each in method.regularisers)}

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegan.apps.train import train
-from facegan.data.disk import exchange
+from facegan.disk import exchange
 from facegan.errors import FaceganError, RunError, StorageError
 from facegan.files import new_folder, write_bytes, write_json
 from facegan.runs import checkpoint

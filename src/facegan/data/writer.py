@@ -25,8 +25,6 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.append import GrowingArray, HashedFile, write_synced
-from facegan.data.disk import exchange, sync
-from facegan.data.locks import HeldError, Lock
 from facegan.data.pack import (
     CARD,
     DROPPED,
@@ -41,7 +39,9 @@ from facegan.data.pack import (
     put_aside,
 )
 from facegan.data.tally import Tally, describe_labels
+from facegan.disk import exchange, sync
 from facegan.errors import DataError, storage
+from facegan.locks import HeldError, Lock
 from facegan.version import __version__
 
 # All that a pack's folder may hold where it is to be replaced.

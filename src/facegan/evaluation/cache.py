@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.disk import sync
-from facegan.data.locks import Lock
 from facegan.data.pack import Pack
+from facegan.disk import sync
 from facegan.evaluation.extractors.base import Extractor
+from facegan.locks import Lock
 
 Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from facegan.data.disk import sync
+from facegan.disk import sync
 from facegan.errors import storage
 from facegan.files import write_text
 from facegan.parsing import parse_json

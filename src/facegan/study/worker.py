@@ -16,9 +16,9 @@ import threading
 import time
 from pathlib import Path
 
-from facegan.data.locks import HeldError, Lock
 from facegan.errors import FaceganError, RunError, TrainingError
 from facegan.evaluation.results import Evaluation
+from facegan.locks import HeldError, Lock
 from facegan.plugins import load_noted
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from facegan.data import locks
-from facegan.data.locks import HeldError, Lock
+from facegan import locks
+from facegan.locks import HeldError, Lock
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -24,7 +24,7 @@ if sys.argv[2] == "marker":
     def none(*_):
         raise OSError(38, "Function not implemented")
     fcntl.flock = none
-from facegan.data.locks import Lock
+from facegan.locks import Lock
 Lock(Path(sys.argv[1])).acquire()
 print("held", flush=True)
 sys.stdin.read()
