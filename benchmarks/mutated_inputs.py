@@ -28,12 +28,12 @@ import numpy as np
 from PIL import Image
 
 from facegan.data.archives import TarSource, ZipSource
+from facegan.data.dataset import Dataset
 from facegan.data.decode import Shape, decode
 from facegan.data.labels import LabelTable
 from facegan.data.layouts import recognise
-from facegan.data.pack import Pack
-from facegan.data.unusable import Unusable
-from facegan.data.writer import PackWriter
+from facegan.data.skipped import SkippedFile
+from facegan.data.writer import DatasetWriter
 from facegan.errors import FaceganError
 from facegan.models.file import GeneratorFile
 from facegan.parsing import parse_json
@@ -106,7 +106,7 @@ def outcome(each: Format, data: bytes) -> str:
     """`taken`, `refused` or `escaped`."""
     try:
         each.read(data)
-    except (FaceganError, Unusable):
+    except (FaceganError, SkippedFile):
         return "refused"
     except Exception as error:
         print(f"{each.name}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
@@ -159,7 +159,9 @@ def formats(folder: Path) -> list[Format]:
         Format("zip archives", _zips(), lambda d: _archive(folder / "a.zip", d, ZipSource)),
         Format("labels (CSV)", [csv], lambda d: _labels(folder / "a.csv", d)),
         Format("dataset.json of others", [nvlabs, vectors], lambda d: _nvlabs(folder, d)),
-        Format("packs: arrays, items, card", _pack_parts(folder), lambda d: _pack(folder, d), 0.5),
+        Format(
+            "datasets: arrays, items, card", _pack_parts(folder), lambda d: _dataset(folder, d), 0.5
+        ),
         Format("models", [_model()], lambda d: _load(folder / "m.safetensors", d), 0.3),
         Format("recipes", text + resolved, lambda d: Recipe.parse(d.decode("utf-8", "replace"))),
         Format("plans", plans, lambda d: Plan.parse(d.decode("utf-8", "replace")), 0.2),
@@ -236,26 +238,26 @@ def _nvlabs(folder: Path, data: bytes) -> None:
 
 
 def _pack_parts(folder: Path) -> list[bytes]:
-    """A good pack, and its parts with their name before them."""
-    with PackWriter(folder / "pack", 8, 3, ("a",)) as writer:
+    """A good dataset, and its parts with their name before them."""
+    with DatasetWriter(folder / "dataset", 8, 3, ("a",)) as writer:
         images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
         names = [f"{i}.png" for i in range(4)]
         writer.add(images, names, names, ["train"] * 4, names, np.zeros((4, 1), np.float32))
         writer.finish({"name": "x", "counts": {}})
     parts = ("images.npy", "labels.npy", "items.csv", "dataset.json")
-    return [n.encode().ljust(16) + (folder / "pack" / n).read_bytes() for n in parts]
+    return [n.encode().ljust(16) + (folder / "dataset" / n).read_bytes() for n in parts]
 
 
-def _pack(folder: Path, data: bytes) -> None:
+def _dataset(folder: Path, data: bytes) -> None:
     names = {b"i": "images.npy", b"l": "labels.npy", b"t": "items.csv", b"d": "dataset.json"}
     key = b"t" if data[:3] == b"ite" else data[:1]
-    path = folder / "pack" / names.get(key, "dataset.json")
+    path = folder / "dataset" / names.get(key, "dataset.json")
     before = path.read_bytes()
     try:
         path.write_bytes(data[16:])
-        pack = Pack.open(folder / "pack")
-        _ = pack.splits
-        pack.verify()
+        dataset = Dataset.open(folder / "dataset")
+        _ = dataset.splits
+        dataset.verify()
     finally:
         path.write_bytes(before)
 

@@ -15,8 +15,8 @@ import pytest
 
 from facegan.augment import TRANSFORMS
 from facegan.cli import cli
+from facegan.data.dataset import Dataset
 from facegan.data.importer import import_images
-from facegan.data.pack import Pack
 from facegan.data.recognise import READERS, open_source
 from facegan.errors import FaceganError, RecipeError, RunError, UnknownKindError
 from facegan.evaluation.extractors import EXTRACTORS, open_extractor
@@ -81,10 +81,10 @@ def test_there_is_an_example_of_each() -> None:
 
 @pytest.mark.parametrize("example", TRAINED)
 def test_its_command_trains(
-    example: str, pack_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example: str, dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [str(pack_path) if word == "portraits" else word for word in command(example)]
+    words = [str(dataset_path) if word == "portraits" else word for word in command(example)]
     settings = [f"--set={setting}" for setting in TINY]
     before = set(REGISTRIES[example])
     cli([*words, *settings, "--device=cpu", "--threads=1"], standalone_mode=False)
@@ -104,10 +104,10 @@ def test_its_command_trains(
 
 
 def test_the_extractors_command_measures(
-    make_pack: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    make_dataset: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    real, other = (make_pack(tmp_path / str(seed), n=130, seed=seed) for seed in (0, 1))
+    real, other = (make_dataset(tmp_path / str(seed), n=130, seed=seed) for seed in (0, 1))
     places = {"portraits": str(real), "runs/any": str(other)}
     words = [places.get(word, word) for word in command("extractor")]
     cli([*words, "--device=cpu"], standalone_mode=False)
@@ -128,11 +128,11 @@ def test_the_readers_command_imports(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(FaceganError):  # without the reader, a zip with no picture in it
         import_images("faces.npz", "faces")
     cli([*command("reader"), "--resolution=32"], standalone_mode=False)
-    pack = Pack.open("faces")
-    np.testing.assert_array_equal(pack.images, images)
+    dataset = Dataset.open("faces")
+    np.testing.assert_array_equal(dataset.images, images)
     load_plugin(EXAMPLES / "reader.py")
     again = import_images(open_source("faces.npz"), "again", resolution=32)
-    assert again.fingerprint == pack.fingerprint
+    assert again.fingerprint == dataset.fingerprint
 
 
 def facegan(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -147,12 +147,12 @@ def facegan(*words: object, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def test_a_model_says_which_kind_it_lacks_and_how_to_load_it(
-    pack_path: Path, tmp_path: Path
+    dataset_path: Path, tmp_path: Path
 ) -> None:
     plugin, run, out = EXAMPLES / "network.py", tmp_path / "run", tmp_path / "faces"
     settings = [f"--set={setting}" for setting in TINY]
     kinds = [f"--set={player}={{kind='ladder'}}" for player in ("generator", "discriminator")]
-    train = ("train", "dcgan", "--data", pack_path, "--run", run, *kinds, *settings)
+    train = ("train", "dcgan", "--data", dataset_path, "--run", run, *kinds, *settings)
     done = facegan(*train, "--plugin", plugin)
     assert done.returncode == 0, done.stderr
     make = ("generate", run, "--out", out, "-n", 2)

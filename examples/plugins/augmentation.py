@@ -13,7 +13,7 @@ from torch import Tensor
 
 from facegan.augment import TRANSFORMS, Transform
 from facegan.data.pixels import Pixels
-from facegan.device import sent
+from facegan.device import to_device
 from facegan.seeding import Random
 
 
@@ -27,5 +27,5 @@ class Grey(Transform):
         self, images: Tensor, random: Random, probability: float, pixels: Pixels
     ) -> Tensor:
         """See `Transform.__call__`."""
-        applies = sent(random.uniform(len(images), 1, 1, 1) < probability, images.device)
+        applies = to_device(random.uniform(len(images), 1, 1, 1) < probability, images.device)
         return torch.where(applies, images.mean(1, keepdim=True), images)

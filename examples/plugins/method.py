@@ -13,7 +13,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from facegan.device import sent
+from facegan.device import to_device
 from facegan.methods import METHODS, AdversarialMethod, Batch, Networks, Terms
 from facegan.methods.adversarial import Game
 from facegan.schedule import Linear, NonNegativeSchedule, constant
@@ -52,7 +52,7 @@ class InstanceNoiseMethod(AdversarialMethod):
 
     def _noisy(self, batch: Batch) -> Batch:
         def augment(images: Tensor) -> Tensor:
-            noise = sent(batch.random.normal(*images.shape), images.device)
+            noise = to_device(batch.random.normal(*images.shape), images.device)
             return batch.augment(images) + self._noise * noise
 
         return replace(batch, augment=augment)

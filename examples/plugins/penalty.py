@@ -12,9 +12,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from facegan.device import sent
+from facegan.device import to_device
+from facegan.losses.gradient_norm import Critic, Judged, input_gradient, squared_norm
 from facegan.losses.penalties import PENALTIES, Penalty
-from facegan.losses.slopes import Critic, Judged, input_gradient, squared_norm
 from facegan.schedule import PositiveSchedule, constant
 from facegan.seeding import Random
 
@@ -32,6 +32,6 @@ class ZeroBetween(Penalty):
 
     def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
         """See `Penalty.__call__`."""
-        epsilon = sent(random.uniform(len(real.images), 1, 1, 1), real.images.device)
+        epsilon = to_device(random.uniform(len(real.images), 1, 1, 1), real.images.device)
         between = epsilon * real.images + (1 - epsilon) * fake.images.detach()
         return constant(self.gamma) * squared_norm(input_gradient(critic, between))

@@ -13,8 +13,8 @@ import numpy as np
 
 from facegan.data.layouts import Layout
 from facegan.data.recognise import READERS
+from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member, Source
-from facegan.data.unusable import Unusable
 
 
 class NpzSource(Source):
@@ -36,7 +36,7 @@ class NpzSource(Source):
         people = {path: path.partition("/")[0] for path in paths}
         return Layout("npz", "the array of names", people)
 
-    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """See `Source.read`."""
         for number, image in enumerate(self._images):
             if number in chosen:

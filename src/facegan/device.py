@@ -230,7 +230,7 @@ def all_agree(values: tuple[object, ...], execution: Execution) -> bool:
     return ends[0].item() == -ends[1].item()
 
 
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor of the processor's on the device, without waiting for what it has still to do.
 
     By default PyTorch waits for a GPU until all work given to it is done. Here CUDA has taken its

@@ -42,7 +42,7 @@ class UnknownKindError(RecipeError):
 
 
 class DataError(FaceganError):
-    """A source of images, a pack or a labels table that cannot be used."""
+    """A source of images, a dataset or a labels table that cannot be used."""
 
 
 class RunError(FaceganError):

@@ -63,10 +63,12 @@ class Recorder(Reporter):
         return [event[1:] for event in self.events if event[0] == kind]
 
 
-def test_two_processes_are_watched_as_one_is(tiny: Make, pack_path: Path, tmp_path: Path) -> None:
+def test_two_processes_are_watched_as_one_is(
+    tiny: Make, dataset_path: Path, tmp_path: Path
+) -> None:
     recipe, one, two = tiny("gan"), Recorder(), Recorder()
-    train(recipe, pack_path, tmp_path / "one", reporter=one, loggers=())
-    outcome = train(recipe, pack_path, tmp_path / "two", reporter=two, **TWO)
+    train(recipe, dataset_path, tmp_path / "one", reporter=one, loggers=())
+    outcome = train(recipe, dataset_path, tmp_path / "two", reporter=two, **TWO)
     assert (outcome.run, outcome.finished) == (tmp_path / "two", True)
     assert (outcome.images_seen, outcome.total, outcome.stopped_by) == (192, 192, None)
     assert [event[0] for event in two.events] == [event[0] for event in one.events]
@@ -87,32 +89,32 @@ def test_two_processes_are_watched_as_one_is(tiny: Make, pack_path: Path, tmp_pa
 
 
 def test_a_reporter_stops_them_and_the_same_call_goes_on(
-    tiny: Make, bytes_of: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, bytes_of: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe, run = tiny("gan"), tmp_path / "run"
     recipe = recipe.with_budget("1.6kimg")
-    part = train(recipe, pack_path, run, reporter=Recorder(80), **TWO)
+    part = train(recipe, dataset_path, run, reporter=Recorder(80), **TWO)
     assert not part.finished
     assert part.stopped_by is None
     assert 80 <= part.images_seen < 1600
     kept = latest(run / "checkpoints")
     assert kept is not None
     assert kept.images_seen == part.images_seen
-    assert train(recipe, pack_path, run, reporter=Recorder(), **TWO).finished
-    train(recipe, pack_path, tmp_path / "whole", reporter=Recorder(), **TWO)
+    assert train(recipe, dataset_path, run, reporter=Recorder(), **TWO).finished
+    train(recipe, dataset_path, tmp_path / "whole", reporter=Recorder(), **TWO)
     assert bytes_of(run) == bytes_of(tmp_path / "whole")
 
 
 def test_what_the_main_one_raises_is_raised_here(
-    tiny: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(DeviceError, match="2 processes") as caught:
-        train(tiny("gan", "training.batch=7"), pack_path, tmp_path / "run", **TWO)
+        train(tiny("gan", "training.batch=7"), dataset_path, tmp_path / "run", **TWO)
     assert "multiple" in caught.value.hint
     with pytest.raises(DeviceError, match="0 processes"):
-        train(tiny("gan"), pack_path, tmp_path / "run", processes=0)
+        train(tiny("gan"), dataset_path, tmp_path / "run", processes=0)
     with pytest.raises(RunError, match="no logger"):
-        train(tiny("gan"), pack_path, tmp_path / "run", **{**TWO, "loggers": ["none such"]})
+        train(tiny("gan"), dataset_path, tmp_path / "run", **{**TWO, "loggers": ["none such"]})
     assert not (tmp_path / "run").exists()
 
 
@@ -136,7 +138,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs L
 
 @linux
 def test_when_one_dies_the_others_end_and_it_is_said(
-    tiny: Make, pack_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Make, dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "_GRACE_SECONDS", 0.0)
     recipe = tiny("gan").with_budget("100kimg")
@@ -149,14 +151,14 @@ def test_when_one_dies_the_others_end_and_it_is_said(
 
     reporter = Recorder(act=kill_the_second)
     with pytest.raises(TrainingError, match="-9"):
-        train(recipe, pack_path, tmp_path / "run", reporter=reporter, **TWO)
+        train(recipe, dataset_path, tmp_path / "run", reporter=reporter, **TWO)
     assert reporter.events[-1] == ("end",)
     assert children() == []
 
 
 @linux
 def test_they_save_and_leave_when_who_started_them_is_killed(
-    tiny: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     """From a script without a main guard."""
     recipe, run = tiny("gan").with_budget("100kimg"), tmp_path / "run"
@@ -165,7 +167,7 @@ def test_they_save_and_leave_when_who_started_them_is_killed(
         "import sys, facegan\n"
         "facegan.train(sys.argv[1], sys.argv[2], sys.argv[3], processes=2, threads=1)\n"
     )
-    words = [tmp_path / "script.py", tmp_path / "recipe.toml", pack_path, run]
+    words = [tmp_path / "script.py", tmp_path / "recipe.toml", dataset_path, run]
     script = subprocess.Popen([sys.executable, *map(str, words)], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     journal = run / "metrics.jsonl"

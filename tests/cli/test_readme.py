@@ -85,11 +85,11 @@ def test_every_command_does_what_it_says(
 
 
 def test_the_python_lines_run(
-    home: Path, monkeypatch: pytest.MonkeyPatch, make_pack: Callable[..., Path]
+    home: Path, monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Path]
 ) -> None:
     monkeypatch.chdir(home)
     (block,) = blocks("python")
-    make_pack(home / "small", n=240)
+    make_dataset(home / "small", n=240)
     for words, instead in (
         ('"200kimg"', '"16img"'),
         ('data="portraits"', 'data="small"'),

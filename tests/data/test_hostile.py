@@ -18,14 +18,14 @@ from imagefiles import encoded, jpeg, png, scene
 
 from facegan.data import identity, importer, portraits
 from facegan.data.archives import TarSource
+from facegan.data.dataset import Dataset
 from facegan.data.decode import MAX_SCANS, Room, Shape, decode
 from facegan.data.identity import verified
+from facegan.data.import_log import ImportLog
 from facegan.data.importer import import_images
 from facegan.data.layouts import recognise
-from facegan.data.ledger import Ledger
-from facegan.data.pack import Pack
+from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member
-from facegan.data.unusable import Unusable
 from facegan.errors import DataError
 
 SHAPE = Shape(8, min_size=1)
@@ -115,10 +115,12 @@ def test_damaged_tars_are_refused_by_name(tmp_path: Path, said: bytes) -> None:
 
 
 def test_a_zip_whose_member_has_no_name_is_refused(tmp_path: Path) -> None:
-    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 0, 0x8CDC1683, 1, 1, 0, 0) + b"x"
-    entry = struct.pack("<IHHHHHHI", 0x02014B50, 20, 20, 0, 0, 0, 0, 0x8CDC1683)
-    entry += struct.pack("<IIHHHHHII", 1, 1, 0, 0, 0, 0, 0, 0, 0)
-    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(entry), len(local), 0)
+    local = (
+        struct.dataset("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 0, 0x8CDC1683, 1, 1, 0, 0) + b"x"
+    )
+    entry = struct.dataset("<IHHHHHHI", 0x02014B50, 20, 20, 0, 0, 0, 0, 0x8CDC1683)
+    entry += struct.dataset("<IIHHHHHII", 1, 1, 0, 0, 0, 0, 0, 0, 0)
+    end = struct.dataset("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(entry), len(local), 0)
     path = tmp_path / "a.zip"
     path.write_bytes(local + entry + end)
     with pytest.raises(DataError, match=r"a\.zip"):
@@ -136,18 +138,18 @@ def test_dropped_files_are_let_go() -> None:
         try:
             raise ValueError("x" * 10_000)
         except ValueError as error:
-            raise Unusable("damaged image", str(error)) from error
+            raise SkippedFile("damaged image", str(error)) from error
 
-    ledger = Ledger([Member("a.png", 1), Member("b.png", 1)], frozenset())
+    import_log = ImportLog([Member("a.png", 1), Member("b.png", 1)], frozenset())
     for index in range(2):
         try:
             damaged(Bytes(b"x"))
-        except Unusable as unusable:
-            ledger.drop(index, unusable)
+        except SkippedFile as unusable:
+            import_log.drop(index, unusable)
     gc.collect()
     assert [each() for each in kept] == [None, None]
-    assert ledger.reasons == {"damaged image": 2}
-    assert len(ledger.dropped_csv()) < 1000
+    assert import_log.reasons == {"damaged image": 2}
+    assert len(import_log.dropped_csv()) < 1000
 
 
 def png_of_16_bits(side: int, channels: int) -> bytes:
@@ -157,10 +159,13 @@ def png_of_16_bits(side: int, channels: int) -> bytes:
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+            struct.dataset(">I", len(body))
+            + kind
+            + body
+            + struct.dataset(">I", zlib.crc32(kind + body))
         )
 
-    header = struct.pack(">IIBBBBB", side, side, 16, colour, 0, 0, 0)
+    header = struct.dataset(">IIBBBBB", side, side, 16, colour, 0, 0, 0)
     head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
     return head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
@@ -212,7 +217,7 @@ def test_plain_netpbm_is_refused_and_binary_read() -> None:
     plain = b"P3\n8 8\n255\n" + b" ".join(b"%d" % v for v in pixels.reshape(-1)) + b"\n"
     comments = b"P6\n" + b"#" * 1_000_000 + b"\n8 8\n255\n" + pixels.tobytes()
     for data in (plain, b"P2\n1 1\n255\n0\n", b"P1 1 1 0", comments):
-        with pytest.raises(Unusable, match="not an image"):
+        with pytest.raises(SkippedFile, match="not an image"):
             decode(data, SHAPE)
 
 
@@ -223,7 +228,7 @@ def test_scans_of_a_jpeg_are_counted() -> None:
     assert decode(progressive, Shape(8)).pixels.shape == (8, 8, 3)
     begin = progressive.rindex(b"\xff\xda")
     many = progressive[:begin] + progressive[begin:-2] * MAX_SCANS + progressive[-2:]
-    with pytest.raises(Unusable, match="too many scans"):
+    with pytest.raises(SkippedFile, match="too many scans"):
         decode(many, Shape(8))
     assert decode(jpeg(), Shape(8)).pixels.shape == (8, 8, 3)
 
@@ -242,59 +247,59 @@ def test_a_fingerprint_is_computed_and_not_believed(
     first, second = (tmp_path / name for name in ("first", "second"))
     portraits.write(first, 20, 32, seed=1)
     portraits.write(second, 20, 32, seed=2)
-    assert verified(Pack.open(first)).fingerprint == Pack.open(first).fingerprint
-    # A pack that claims to be another.
+    assert verified(Dataset.open(first)).fingerprint == Dataset.open(first).fingerprint
+    # A dataset that claims to be another.
     card = (second / "dataset.json").read_text()
-    claims = card.replace(Pack.open(second).fingerprint, Pack.open(first).fingerprint)
+    claims = card.replace(Dataset.open(second).fingerprint, Dataset.open(first).fingerprint)
     (second / "dataset.json").write_text(claims)
     with pytest.raises(DataError, match="has changed since it was made"):
-        verified(Pack.open(second))
+        verified(Dataset.open(second))
     (second / "dataset.json").write_text(card)
-    verified(Pack.open(second))
+    verified(Dataset.open(second))
     # One that was edited in place after it was looked at.
     with (second / "images.npy").open("r+b") as file:
         file.seek(200)
         file.write(b"\1\2\3")
     with pytest.raises(DataError, match="has changed since it was made"):
-        verified(Pack.open(second))
+        verified(Dataset.open(second))
 
 
 def test_what_is_unchanged_is_not_read_again(
     tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    portraits.write(tmp_path / "pack", 20, 32)
+    portraits.write(tmp_path / "dataset", 20, 32)
     monkeypatch.setattr(identity, "_WORTH_A_NOTE", 0)
-    read: list[Pack] = []
-    whole = Pack.verify
-    monkeypatch.setattr(Pack, "verify", lambda pack: (read.append(pack), whole(pack)))
+    read: list[Dataset] = []
+    whole = Dataset.verify
+    monkeypatch.setattr(Dataset, "verify", lambda dataset: (read.append(dataset), whole(dataset)))
     for _ in range(3):
-        verified(Pack.open(tmp_path / "pack"))
+        verified(Dataset.open(tmp_path / "dataset"))
     assert len(read) == 1
     # The note is a note: without it, and where it cannot be kept, the content is read.
     for note in own_cache.rglob("*.json"):
         note.write_text("{}")
-    verified(Pack.open(tmp_path / "pack"))
-    monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path / "pack" / "items.csv"))
-    verified(Pack.open(tmp_path / "pack"))
+    verified(Dataset.open(tmp_path / "dataset"))
+    monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path / "dataset" / "items.csv"))
+    verified(Dataset.open(tmp_path / "dataset"))
     assert len(read) == 3
 
 
 def test_overwrite_takes_nothing_that_it_did_not_write(tmp_path: Path) -> None:
-    pack = tmp_path / "pack"
-    portraits.write(pack, 20, 32)
-    notes = pack / "runs" / "a" / "notes.txt"
+    dataset = tmp_path / "dataset"
+    portraits.write(dataset, 20, 32)
+    notes = dataset / "runs" / "a" / "notes.txt"
     notes.parent.mkdir(parents=True)
     notes.write_text("irreplaceable")
-    before = Pack.open(pack).fingerprint
-    with pytest.raises(DataError, match=r"holds what does not belong to its pack.*runs"):
-        portraits.write(pack, 20, 32, seed=1, overwrite=True)
+    before = Dataset.open(dataset).fingerprint
+    with pytest.raises(DataError, match=r"holds what does not belong to its dataset.*runs"):
+        portraits.write(dataset, 20, 32, seed=1, overwrite=True)
     assert notes.read_text() == "irreplaceable"
-    assert Pack.open(pack, verify=True).fingerprint == before
+    assert Dataset.open(dataset, verify=True).fingerprint == before
     notes.unlink()
     notes.parent.rmdir()
     notes.parent.parent.rmdir()
-    portraits.write(pack, 20, 32, seed=1, overwrite=True)
-    assert Pack.open(pack, verify=True).fingerprint != before
+    portraits.write(dataset, 20, 32, seed=1, overwrite=True)
+    assert Dataset.open(dataset, verify=True).fingerprint != before
 
 
 def test_an_import_may_be_replaced_with_its_list_of_dropped_files(tmp_path: Path) -> None:

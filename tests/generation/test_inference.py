@@ -18,7 +18,7 @@ from facegan.generation.samples import GROUP, labelled_pictures, pictures
 from facegan.networks.interfaces import Generator
 from facegan.networks.kernels.strided import StridedConvTranspose2d
 from facegan.networks.layers.norm import BatchNorm2d
-from facegan.training.feed import pixels_of
+from facegan.training.batch_source import value_range_of
 
 Make = Callable[..., Any]
 LABELS = (Label("Smiling", binary=True), Label("age", binary=False, mean=40.0, std=10.0))
@@ -43,7 +43,7 @@ def made(tiny: Make, name: str, labels: tuple[Label, ...] = ()) -> tuple[Generat
             generator(torch.randn(8, generator.latent.size))
     if labels:
         generator.label_rows.normal_()
-    pixels = pixels_of(recipe, {"mean": [0.5] * 3, "std": [0.25] * 3})
+    pixels = value_range_of(recipe, {"mean": [0.5] * 3, "std": [0.25] * 3})
     return generator.eval().to(memory_format=torch.channels_last), pixels
 
 
@@ -139,7 +139,7 @@ def test_a_seed_has_its_picture_and_labels_whatever_the_group(tiny: Make, precis
 def test_outlines_import_no_compiler(name: str) -> None:
     """PyTorch's would take seconds and a hundred megabytes whenever a model is loaded."""
     code = (
-        "import sys; from facegan.networks.outlines import outlines; "
+        "import sys; from facegan.networks.meta_device import outlines; "
         "from facegan.recipe import Recipe; from facegan.data.spec import ImageSpec; "
         f"recipe = Recipe.load({name!r})\n"
         "with outlines(): recipe.generator.build(ImageSpec(64, 3), recipe.data.range)\n"

@@ -63,9 +63,11 @@ def test_every_logger_has_a_package_and_is_found_by_its_name() -> None:
         assert kind.package
 
 
-def test_what_a_logger_is_told(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) -> None:
+def test_what_a_logger_is_told(
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
+) -> None:
     recipe, run, logger = tiny("gan", "evaluation.times=1"), tmp_path / "run", Recorder()
-    train(recipe, pack_path, run, reporter=watcher(), loggers=[logger])
+    train(recipe, dataset_path, run, reporter=watcher(), loggers=[logger])
     (opened, tracked, identity), *_ = logger.calls
     assert (opened, identity) == ("open", None)
     assert (tracked.path, tracked.name, tracked.images_seen) == (run, "run", 0)
@@ -91,9 +93,9 @@ def test_what_a_logger_is_told(tiny: Make, watcher: Any, pack_path: Path, tmp_pa
 
 
 def test_scores_measured_on_the_way_are_curves_too(
-    tiny: Make, watcher: Any, make_pack: Make, tmp_path: Path
+    tiny: Make, watcher: Any, make_dataset: Make, tmp_path: Path
 ) -> None:
-    data, logger = make_pack(tmp_path / "data", n=240), Recorder()
+    data, logger = make_dataset(tmp_path / "data", n=240), Recorder()
     settings = ("evaluation.times=1", "evaluation.n=50", "evaluation.n_real=50")
     train(tiny("gan", *settings), data, tmp_path / "run", reporter=watcher(), loggers=[logger])
     scores = [
@@ -104,66 +106,68 @@ def test_scores_measured_on_the_way_are_curves_too(
 
 
 def test_a_run_that_goes_on_is_the_same_run_and_sends_no_point_twice(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe, run = tiny("gan"), tmp_path / "run"
     first, second, third = Recorder(), Recorder(), Recorder()
-    train(recipe, pack_path, run, reporter=watcher(144), loggers=[first])
+    train(recipe, dataset_path, run, reporter=watcher(144), loggers=[first])
     assert first.calls[-1] == ("close", False)
     # The newest checkpoint is damaged: the run goes back to 128, and the tick there and beyond
     # was sent before.
     (run / "checkpoints/000000.144k/state.safetensors").write_bytes(b"")
-    train(recipe, pack_path, run, reporter=watcher(), loggers=[second])
+    train(recipe, dataset_path, run, reporter=watcher(), loggers=[second])
     assert second.calls[0][2] == "first"
     assert second.calls[0][1].images_seen == 128
     assert set(second.seen("scalars")) == {160, 192}
     assert second.seen("samples") == [192]
     # A finished run is not opened again.
-    train(recipe, pack_path, run, reporter=watcher(), loggers=[third])
+    train(recipe, dataset_path, run, reporter=watcher(), loggers=[third])
     assert third.calls == []
 
 
 def test_a_logger_that_rewinds_gets_the_points_beyond_the_checkpoint_again(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     class Rewinding(Recorder):
         rewinds = True
 
     recipe, run, second = tiny("gan"), tmp_path / "run", Rewinding()
-    train(recipe, pack_path, run, reporter=watcher(144), loggers=[Rewinding()])
+    train(recipe, dataset_path, run, reporter=watcher(144), loggers=[Rewinding()])
     (run / "checkpoints/000000.144k/state.safetensors").write_bytes(b"")
-    train(recipe, pack_path, run, reporter=watcher(), loggers=[second])
+    train(recipe, dataset_path, run, reporter=watcher(), loggers=[second])
     assert 160 in second.seen("scalars")
     assert second.calls[0][1].images_seen == 128
 
 
 @pytest.mark.parametrize("call", ["open", "scalars", "samples", "close"])
 def test_a_logger_that_fails_changes_nothing_and_is_said_once(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path, call: str
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path, call: str
 ) -> None:
     recipe, watch, other = tiny("gan"), watcher(), Recorder()
     other.name = "other"  # type: ignore[misc]
     failing = Recorder(call)
-    outcome = train(recipe, pack_path, tmp_path / "run", reporter=watch, loggers=[failing, other])
+    outcome = train(
+        recipe, dataset_path, tmp_path / "run", reporter=watch, loggers=[failing, other]
+    )
     assert outcome.finished
     said = [message for message in watch.said if "recorder" in message]
     assert len(said) == 1
     assert "No space left on device" in said[0]
     assert failing.calls[-1][0] == call
     assert other.calls[-1] == ("close", True)
-    train(recipe, pack_path, tmp_path / "plain", reporter=watcher(), loggers=[])
+    train(recipe, dataset_path, tmp_path / "plain", reporter=watcher(), loggers=[])
     assert bytes_of(tmp_path / "run") == bytes_of(tmp_path / "plain")
 
 
 def test_a_damaged_memory_begins_anew(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe, run = tiny("gan"), tmp_path / "run"
-    train(recipe, pack_path, run, reporter=watcher(96), loggers=[Recorder()])
+    train(recipe, dataset_path, run, reporter=watcher(96), loggers=[Recorder()])
     for content in ("{", "[]", '{"recorder": 3}', '{"recorder": {"run": 3, "sent": []}}'):
         (run / "loggers.json").write_text(content)
         logger = Recorder()
-        train(recipe, pack_path, run, reporter=watcher(104), loggers=[logger])
+        train(recipe, dataset_path, run, reporter=watcher(104), loggers=[logger])
         assert logger.calls[0][2] is None
 
 
@@ -204,13 +208,13 @@ def test_a_folder_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def interrupted(
-    logger: str, tiny: Make, watcher: Any, pack: Path, run: Path
+    logger: str, tiny: Make, watcher: Any, dataset: Path, run: Path
 ) -> tuple[list[Point], list[str]]:
     """A run stopped at 144, going on from 128 to its end; its curve, and what was said."""
     recipe, said = tiny("gan"), []
     for stop in (144, None):
         watch = watcher(stop)
-        train(recipe, pack, run, reporter=watch, loggers=[logger])
+        train(recipe, dataset, run, reporter=watch, loggers=[logger])
         said += watch.said
         damaged = run / "checkpoints/000000.144k/state.safetensors"
         if damaged.exists():
@@ -225,11 +229,11 @@ def close(found: list[Point], expected: list[Point]) -> bool:
     )
 
 
-def test_tensorboard(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) -> None:
+def test_tensorboard(tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    curve, said = interrupted("tensorboard", tiny, watcher, pack_path, tmp_path / "run")
+    curve, said = interrupted("tensorboard", tiny, watcher, dataset_path, tmp_path / "run")
     assert said == []
     events = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
     found = [(e.step, e.value) for e in events.Scalars("discriminator/adversarial")]
@@ -239,13 +243,13 @@ def test_tensorboard(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) 
 
 
 def test_tensorboard_with_a_file_in_its_way(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
     run, watch = tmp_path / "run", watcher()
     run.mkdir()
     (run / "tensorboard").write_text("in the way")
-    assert train(tiny("gan"), pack_path, run, reporter=watch, loggers=["tensorboard"]).finished
+    assert train(tiny("gan"), dataset_path, run, reporter=watch, loggers=["tensorboard"]).finished
     assert len([message for message in watch.said if "logger tensorboard" in message]) == 1
 
 
@@ -276,12 +280,12 @@ def history(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def test_weights_and_biases(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wandb = pytest.importorskip("wandb", reason="Weights & Biases is not installed")
     monkeypatch.setenv("WANDB_MODE", "offline")
     run = tmp_path / "run"
-    curve, said = interrupted("wandb", tiny, watcher, pack_path, run)
+    curve, said = interrupted("wandb", tiny, watcher, dataset_path, run)
     assert said == []
     wandb.teardown()  # as the end of a process does: its service writes the rest
     parts = sorted((run / "wandb").glob("offline-run-*"))
@@ -296,12 +300,12 @@ def test_weights_and_biases(
 
 
 def test_mlflow(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    curve, said = interrupted("mlflow", tiny, watcher, pack_path, tmp_path / "run")
+    curve, said = interrupted("mlflow", tiny, watcher, dataset_path, tmp_path / "run")
     assert said == []
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("facegan")
@@ -318,23 +322,23 @@ def test_mlflow(
 
 
 def test_mlflow_whose_server_is_gone(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("mlflow", reason="MLflow is not installed")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     watch = watcher()
-    outcome = train(tiny("gan"), pack_path, tmp_path / "run", reporter=watch, loggers=["mlflow"])
+    outcome = train(tiny("gan"), dataset_path, tmp_path / "run", reporter=watch, loggers=["mlflow"])
     assert outcome.finished
     assert len([message for message in watch.said if "logger mlflow" in message]) == 1
 
 
 def test_aim(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aim = pytest.importorskip("aim", reason="Aim is not installed")
     monkeypatch.chdir(tmp_path)
-    curve, said = interrupted("aim", tiny, watcher, pack_path, tmp_path / "run")
+    curve, said = interrupted("aim", tiny, watcher, dataset_path, tmp_path / "run")
     assert said == []
     identity = json.loads((tmp_path / "run/loggers.json").read_text())["aim"]["run"]
     kept = aim.Run(run_hash=identity, system_tracking_interval=None, capture_terminal_logs=False)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from facegan.data.spec import ImageSpec
-from facegan.losses.slopes import Judged
+from facegan.losses.gradient_norm import Judged
 from facegan.methods import REGULARISERS, Batch, Networks, Regulariser, Update
 from facegan.methods.feature_matching import FeatureMatchingConfig
 from facegan.networks.interfaces import Discriminator, Generator, Latent

@@ -24,9 +24,9 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def pack(make_pack: Make, tmp_path: Path) -> Path:
+def dataset(make_dataset: Make, tmp_path: Path) -> Path:
     """The dataset that it was begun with."""
-    return make_pack(tmp_path / "pack", n=12, resolution=8)
+    return make_dataset(tmp_path / "dataset", n=12, resolution=8)
 
 
 def test_its_recipe_is_read_as_todays() -> None:
@@ -45,14 +45,16 @@ def test_its_generator_opens() -> None:
     assert file.recipe == RunDirectory(OLD).recipe()
 
 
-def test_it_goes_on_to_the_end_of_a_run_of_today(pack: Path, tmp_path: Path, watcher: Any) -> None:
+def test_it_goes_on_to_the_end_of_a_run_of_today(
+    dataset: Path, tmp_path: Path, watcher: Any
+) -> None:
     """Equal up to rounding, as the fixture may have been made on another machine."""
     shutil.copytree(OLD, tmp_path / "old")
     recipe = RunDirectory(OLD).recipe()
     said = watcher()
-    assert train(recipe, pack, tmp_path / "old", threads=1, reporter=said).finished
+    assert train(recipe, dataset, tmp_path / "old", threads=1, reporter=said).finished
     assert "Going on from 0.096 kimg." in said.said
-    assert train(recipe, pack, tmp_path / "new", threads=1, reporter=watcher()).finished
+    assert train(recipe, dataset, tmp_path / "new", threads=1, reporter=watcher()).finished
     name = "checkpoints/000000.192k/state.safetensors"
     old, new = load_file(tmp_path / "old" / name), load_file(tmp_path / "new" / name)
     assert old.keys() == new.keys()

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from stores import S3, s3_server
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError, DeviceError, FaceganError, StorageError, TrainingError
 from facegan.runs import checkpoint
 from facegan.runs.journal import Journal
@@ -230,10 +230,10 @@ def assert_whole(folder: Path) -> None:
 
 
 def test_trials_end_and_leave_no_trace(
-    two: Nodes, tmp_path: Path, storage: str | None, pack_path: Path, s3: S3
+    two: Nodes, tmp_path: Path, storage: str | None, dataset_path: Path, s3: S3
 ) -> None:
     trials = [
-        make(tmp_path, f"seed-{n}", dataset=str(pack_path), mix=["portraits"]) for n in range(3)
+        make(tmp_path, f"seed-{n}", dataset=str(dataset_path), mix=["portraits"]) for n in range(3)
     ]
     watch = Recorder()
     go(two, trials, watch, storage)
@@ -243,7 +243,7 @@ def test_trials_end_and_leave_no_trace(
         assert_whole(folder)
         assert (folder / "log.txt").read_text("utf-8").startswith("from step 0 under")
         # The dataset is where the node has it already.
-        assert result(folder)["places"] == {str(pack_path): str(pack_path)}
+        assert result(folder)["places"] == {str(dataset_path): str(dataset_path)}
         # On a shared disk nothing is copied.
         assert (result(folder)["where"] == str(folder)) == (storage is None)
     assert not list(tmp_path.rglob(".*"))
@@ -253,12 +253,12 @@ def test_trials_end_and_leave_no_trace(
 def test_a_dataset_reaches_nodes_that_lack_it(
     two: Nodes,
     tmp_path: Path,
-    labelled_pack_path: Path,
+    labelled_dataset_path: Path,
     storage: str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # By a path that means something to the study alone, being in another folder than the nodes.
-    shutil.copytree(labelled_pack_path, tmp_path / "labelled")
+    shutil.copytree(labelled_dataset_path, tmp_path / "labelled")
     monkeypatch.chdir(tmp_path)
     trials = [make(tmp_path, "seed-0", pretraining={"dataset": "labelled", "recipe": "x"})]
     if storage is None:
@@ -268,8 +268,11 @@ def test_a_dataset_reaches_nodes_that_lack_it(
         return
     go(two, trials, Recorder(), storage)
     (place,) = result(trials[0])["places"].values()
-    assert Pack.open(place, verify=True).fingerprint == Pack.open(labelled_pack_path).fingerprint
-    assert place not in (str(labelled_pack_path), str(tmp_path / "labelled"))
+    assert (
+        Dataset.open(place, verify=True).fingerprint
+        == Dataset.open(labelled_dataset_path).fingerprint
+    )
+    assert place not in (str(labelled_dataset_path), str(tmp_path / "labelled"))
     assert json.loads((trials[0] / "trial.json").read_text("utf-8"))["pretraining"] == {
         "dataset": "labelled",
         "recipe": "x",

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from stores import S3, s3_server
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError, FaceganError, StorageError
 from facegan.files import new_folder
-from facegan.study.execution.storage import SharedFolder, Store, folder_of, pack
+from facegan.study.execution.storage import SharedFolder, Store, dataset, folder_of
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,10 @@ def test_a_trial_goes_to_a_node_and_comes_back(
     store, state = Store(uri), folder_of(mine) + "/one.tar"
     assert store.missing() is None
     store.send(mine, state)
-    sent = content(mine)
+    to_device = content(mine)
     with store.opened(mine, state) as (there, keep):
         assert there != mine
-        assert content(there) == sent
+        assert content(there) == to_device
         shutil.rmtree(there / "run" / "checkpoints")
         trial(there, 5)
         keep(False)
@@ -112,16 +112,16 @@ def test_what_a_killed_study_did_not_collect(uri: str, tmp_path: Path) -> None:
 
 
 def test_datasets(
-    uri: str, tmp_path: Path, pack_path: Path, monkeypatch: pytest.MonkeyPatch
+    uri: str, tmp_path: Path, dataset_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path / "cache"))
-    store, original = Store(uri), Pack.open(pack_path)
+    store, original = Store(uri), Dataset.open(dataset_path)
     assert store.dataset(original.fingerprint) is None
     store.add_dataset(original)
     store.add_dataset(original)
     found = store.dataset(original.fingerprint)
     assert found is not None
-    assert Pack.open(found, verify=True).fingerprint == original.fingerprint
+    assert Dataset.open(found, verify=True).fingerprint == original.fingerprint
     # Fetched once.
     stamp = (found / "images.npy").stat()
     assert store.dataset(original.fingerprint) == found
@@ -129,12 +129,12 @@ def test_datasets(
 
 
 def test_a_damaged_dataset_is_refused(
-    uri: str, tmp_path: Path, pack_path: Path, monkeypatch: pytest.MonkeyPatch
+    uri: str, tmp_path: Path, dataset_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path / "cache"))
     copy = tmp_path / "copy"
-    shutil.copytree(pack_path, copy)
-    store, original = Store(uri), Pack.open(copy)
+    shutil.copytree(dataset_path, copy)
+    store, original = Store(uri), Dataset.open(copy)
     images = (copy / "images.npy").read_bytes()
     (copy / "images.npy").write_bytes(images[:-1] + bytes([images[-1] ^ 1]))
     store.add_dataset(original)
@@ -150,7 +150,7 @@ def test_a_store_that_is_another_one(uri: str, tmp_path: Path) -> None:
     assert store.missing() is not None
 
 
-def test_a_shared_folder(tmp_path: Path, pack_path: Path) -> None:
+def test_a_shared_folder(tmp_path: Path, dataset_path: Path) -> None:
     place = SharedFolder(tmp_path)
     assert place.missing() is None
     another = SharedFolder(tmp_path)  # as on a node with a folder of its own at the same path
@@ -158,8 +158,8 @@ def test_a_shared_folder(tmp_path: Path, pack_path: Path) -> None:
     assert another.missing() is None
     with place.opened(tmp_path / "trial", "") as (folder, _):
         assert folder == tmp_path / "trial"
-    with pytest.raises(DataError, match=str(pack_path)):
-        place.add_dataset(Pack.open(pack_path))
+    with pytest.raises(DataError, match=str(dataset_path)):
+        place.add_dataset(Dataset.open(dataset_path))
     another.close()
     assert not list(tmp_path.iterdir())
 
@@ -191,7 +191,7 @@ def test_no_journal_is_older_than_its_checkpoint(tmp_path: Path) -> None:
         seen: list[int] = []
         while len(seen) < 20:
             file = io.BytesIO()
-            pack(folder, file)
+            dataset(folder, file)
             file.seek(0)
             copy = tmp_path / f"copy-{len(seen)}"
             with tarfile.open(fileobj=file) as tar:

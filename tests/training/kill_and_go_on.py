@@ -19,7 +19,7 @@ from facegan.recipe import Recipe
 from facegan.runs.journal import Journal
 
 
-def fork(recipe: Recipe, pack: str, run: Path, line: int = 0, delay: float = 0.0) -> int:
+def fork(recipe: Recipe, dataset: str, run: Path, line: int = 0, delay: float = 0.0) -> int:
     """Train in a process of its own; returns how it ended.
 
     With `line`, the system ends it, wherever it is, when it has computed for `delay` seconds since
@@ -32,7 +32,7 @@ def fork(recipe: Recipe, pack: str, run: Path, line: int = 0, delay: float = 0.0
     try:
         if line:
             die_after(line, delay)
-        status = 0 if train(recipe, pack, run, device="cpu").finished else 3
+        status = 0 if train(recipe, dataset, run, device="cpu").finished else 3
     finally:
         os._exit(status)
 
@@ -49,17 +49,17 @@ def die_after(line: int, delay: float) -> None:
     Journal.append = watched  # type: ignore[method-assign]
 
 
-def main(recipe_file: str, pack: str, folder: str) -> None:
+def main(recipe_file: str, dataset: str, folder: str) -> None:
     recipe = Recipe.load(recipe_file)
     dice = random.Random(os.getpid())  # another moment each time: that is the point
     whole, killed = Path(folder) / "whole", Path(folder) / "killed"
-    assert fork(recipe, pack, whole) == 0
+    assert fork(recipe, dataset, whole) == 0
     kills = []
     for line in (4, 8, 13):
         delay = dice.uniform(1e-4, 0.03)
-        if os.WIFSIGNALED(fork(recipe, pack, killed, line, delay)):
+        if os.WIFSIGNALED(fork(recipe, dataset, killed, line, delay)):
             kills.append([line, delay])
-    assert fork(recipe, pack, killed) == 0
+    assert fork(recipe, dataset, killed) == 0
     print(json.dumps(kills))
 
 

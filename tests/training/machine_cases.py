@@ -1,7 +1,7 @@
 """What tests/training/test_machines.py lets processes do, started once for each of them.
 
-python machine_cases.py late RECIPE PACK RUN        SIGTERM comes when training has ended
-python machine_cases.py count RECIPE PACK RUN OUT   exchanges between processes, counted
+python machine_cases.py late RECIPE DATASET RUN        SIGTERM comes when training has ended
+python machine_cases.py count RECIPE DATASET RUN OUT   exchanges between processes, counted
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def lose(rank: str, *words: str) -> None:
     main()
 
 
-def late(recipe: str, pack: str, run: str) -> None:
+def late(recipe: str, dataset: str, run: str) -> None:
     """The second process learns from the first that it must stop, and is told after that."""
     go_on, barrier = Loop.go_on, dist.barrier
 
@@ -50,18 +50,18 @@ def late(recipe: str, pack: str, run: str) -> None:
         self.stop = lambda: self.trainer.execution.main  # type: ignore[method-assign]
         return go_on(self)
 
-    def told(*values: Any, **options: Any) -> Any:
+    def formatted(*values: Any, **options: Any) -> Any:
         """As the processes take leave of each other."""
         if os.environ["RANK"] == "1":
             signal.raise_signal(signal.SIGTERM)
         return barrier(*values, **options)
 
     Loop.go_on = stopped  # type: ignore[method-assign]
-    dist.barrier = told
-    assert not train(Recipe.load(recipe), pack, run, device="cpu").finished
+    dist.barrier = formatted
+    assert not train(Recipe.load(recipe), dataset, run, device="cpu").finished
 
 
-def count(recipe: str, pack: str, run: str, out: str) -> None:
+def count(recipe: str, dataset: str, run: str, out: str) -> None:
     """Count what the processes exchange in runs of two lengths."""
     exchanges: list[str] = []
 
@@ -83,7 +83,7 @@ def count(recipe: str, pack: str, run: str, out: str) -> None:
         begun = len(exchanges)
         wanted = Recipe.load(recipe)
         budget = f"{steps * wanted.training.batch}img"
-        train(wanted, pack, f"{run}-{steps}", budget=budget, device="cpu")
+        train(wanted, dataset, f"{run}-{steps}", budget=budget, device="cpu")
         found.append(len(exchanges) - begun)
     if os.environ["RANK"] == "0":
         Path(out).write_text(json.dumps(found), "utf-8")

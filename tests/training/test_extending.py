@@ -69,15 +69,15 @@ def but_recipe(files: dict[str, bytes]) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_longer_run_equals_one_that_had_the_budget_at_once(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path, case: str
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path, case: str
 ) -> None:
     name = case.partition("-")[0] if case != "wgan-gp" else case
     short, whole = CASES[case]
-    train(tiny(name, *whole, *TWICE), pack_path, tmp_path / "whole", reporter=watcher())
+    train(tiny(name, *whole, *TWICE), dataset_path, tmp_path / "whole", reporter=watcher())
     recipe, run = tiny(name, *short), tmp_path / "run"
-    assert train(recipe, pack_path, run, reporter=watcher()).total == 192
+    assert train(recipe, dataset_path, run, reporter=watcher()).total == 192
     watch = watcher()
-    outcome = train(recipe, pack_path, run, budget="384img", reporter=watch)
+    outcome = train(recipe, dataset_path, run, budget="384img", reporter=watch)
     assert (outcome.finished, outcome.images_seen, outcome.total) == (True, 384, 384)
     assert any("0.192 → 0.384 kimg" in message for message in watch.said)
     found, expected = (but_recipe(bytes_of(each)) for each in (run, tmp_path / "whole"))
@@ -87,15 +87,15 @@ def test_a_longer_run_equals_one_that_had_the_budget_at_once(
 
 @pytest.mark.parametrize("extend", ["keep", "stretch"])
 def test_an_extension_that_is_stopped_goes_on_exactly(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path, extend: str
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path, extend: str
 ) -> None:
     recipe = tiny("gan", f"stages.*.*.lr={RATE.format(finish=1.0)}", "training.snapshots=6")
     for name, stops in {"whole": [None], "parts": [200, 232, 300, None]}.items():
         run = tmp_path / name
-        train(recipe, pack_path, run, reporter=watcher())
+        train(recipe, dataset_path, run, reporter=watcher())
         for stop in stops:
             outcome = train(
-                *(recipe, pack_path, run),
+                *(recipe, dataset_path, run),
                 budget="384img",
                 extend=extend,
                 reporter=watcher(stop),
@@ -118,14 +118,14 @@ def rates(run: Path) -> dict[int, float]:
 
 
 def test_schedules_are_kept_or_stretched(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe = tiny("gan", "stages.*.*.lr={kind='linear', start=1e-3, end=0}")
     found = {}
     for extend in ("keep", "stretch"):
         run = tmp_path / extend
-        train(recipe, pack_path, run, reporter=watcher())
-        train(recipe, pack_path, run, budget="384img", extend=extend, reporter=watcher())
+        train(recipe, dataset_path, run, reporter=watcher())
+        train(recipe, dataset_path, run, budget="384img", extend=extend, reporter=watcher())
         found[extend] = rates(run)
     # The last step of a tick begins 8 images before it.
     assert found["keep"] == pytest.approx(
@@ -140,64 +140,66 @@ def test_schedules_are_kept_or_stretched(
 
 
 def test_a_run_that_did_not_finish_can_be_extended_and_more_than_once(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe, run = tiny("gan"), tmp_path / "run"
-    train(recipe, pack_path, run, reporter=watcher(80))
-    train(recipe, pack_path, run, budget="0.256kimg", reporter=watcher(120))
-    assert train(recipe, pack_path, run, budget="384img", reporter=watcher()).finished
+    train(recipe, dataset_path, run, reporter=watcher(80))
+    train(recipe, dataset_path, run, budget="0.256kimg", reporter=watcher(120))
+    assert train(recipe, dataset_path, run, budget="384img", reporter=watcher()).finished
     assert [
         (each.images_seen, each.images_before, each.images)
         for each in extensions(RunDirectory(run).provenance())
     ] == [(80, 192, 256), (120, 256, 384)]
-    train(tiny("gan", *TWICE), pack_path, tmp_path / "whole", reporter=watcher())
+    train(tiny("gan", *TWICE), dataset_path, tmp_path / "whole", reporter=watcher())
     assert but_recipe(bytes_of(run)) == but_recipe(bytes_of(tmp_path / "whole"))
     assert RunDirectory(run).recipe().training.budget == "384img"
 
 
 def test_a_budget_written_otherwise_is_the_same_budget(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe, run = tiny("gan"), tmp_path / "run"
-    train(recipe, pack_path, run, reporter=watcher())
+    train(recipe, dataset_path, run, reporter=watcher())
     before = (run / "provenance.json").read_bytes()
     for same in ("0.192kimg", "185img"):  # 185 images take as many whole steps
-        outcome = train(recipe, pack_path, run, budget=same, reporter=watcher())
+        outcome = train(recipe, dataset_path, run, budget=same, reporter=watcher())
         assert (outcome.finished, outcome.total) == (True, 192)
     assert (run / "provenance.json").read_bytes() == before
 
 
 def test_a_smaller_budget_is_refused(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe, run = tiny("gan"), tmp_path / "run"
-    train(recipe, pack_path, run, reporter=watcher(96))
+    train(recipe, dataset_path, run, reporter=watcher(96))
     before = content(run)
     with pytest.raises(RunError, match="100img is less") as caught:
-        train(recipe, pack_path, run, budget="100img", reporter=watcher())
+        train(recipe, dataset_path, run, budget="100img", reporter=watcher())
     assert "192img" in caught.value.hint
     assert content(run) == before
-    train(recipe, pack_path, run, budget="384img", reporter=watcher())
+    train(recipe, dataset_path, run, budget="384img", reporter=watcher())
     with pytest.raises(RunError, match="budget of 384img"):
-        train(recipe, pack_path, run, reporter=watcher())  # as it was begun
+        train(recipe, dataset_path, run, reporter=watcher())  # as it was begun
 
 
 def test_another_recipe_is_refused_whatever_the_budget(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe, run = tiny("gan"), tmp_path / "run"
-    train(recipe, pack_path, run, reporter=watcher(96))
+    train(recipe, dataset_path, run, reporter=watcher(96))
     with pytest.raises(RunError, match=r"training.seed: 0 → 1"):
-        train(tiny("gan", "training.seed=1"), pack_path, run, budget="384img", reporter=watcher())
+        train(
+            tiny("gan", "training.seed=1"), dataset_path, run, budget="384img", reporter=watcher()
+        )
     with pytest.raises(RunError, match="extend is 'streched'") as caught:
-        train(recipe, pack_path, run, extend="streched", reporter=watcher())  # type: ignore[arg-type]
+        train(recipe, dataset_path, run, extend="streched", reporter=watcher())  # type: ignore[arg-type]
     assert "stretch" in caught.value.hint
 
 
 def test_more_time_is_turned_into_images_anew(
     tiny: Make,
     watcher: Any,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -216,53 +218,53 @@ def test_more_time_is_turned_into_images_anew(
     monkeypatch.setattr(beginning, "make_plan", plan)
     recipe = tiny("gan", "stages=[{}, {}]", "training.budget=24s")
     run = tmp_path / "run"
-    assert train(recipe, pack_path, run, reporter=watcher()).total == 192
+    assert train(recipe, dataset_path, run, reporter=watcher()).total == 192
     speed = 16.0
-    assert train(recipe, pack_path, run, budget="28s", reporter=watcher()).total == 192 + 64
+    assert train(recipe, dataset_path, run, budget="28s", reporter=watcher()).total == 192 + 64
     longer = recipe.with_budget("28s")
-    assert train(longer, pack_path, run, reporter=watcher()).total == 256
+    assert train(longer, dataset_path, run, reporter=watcher()).total == 256
     with pytest.raises(RunError, match="27s is less"):
-        train(recipe, pack_path, run, budget="27s", reporter=watcher())
+        train(recipe, dataset_path, run, budget="27s", reporter=watcher())
     assert asked == [(24.0, 2), (4.0, 1)]
     (done,) = extensions(RunDirectory(run).provenance())
     assert done.measured_img_per_s == 16.0
 
 
 def test_killed_while_it_is_written_down(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     """The provenance is written first and decides: the recipe's file follows it."""
     recipe, run = tiny("gan"), tmp_path / "run"
-    train(recipe, pack_path, run, reporter=watcher())
+    train(recipe, dataset_path, run, reporter=watcher())
     begun = (run / "recipe.toml").read_bytes()
-    train(recipe, pack_path, run, budget="384img", extend="stretch", reporter=watcher(232))
+    train(recipe, dataset_path, run, budget="384img", extend="stretch", reporter=watcher(232))
     (run / "recipe.toml").write_bytes(begun)
-    assert train(recipe, pack_path, run, budget="384img", reporter=watcher()).total == 384
+    assert train(recipe, dataset_path, run, budget="384img", reporter=watcher()).total == 384
     assert RunDirectory(run).recipe().training.budget == "384img"
     (done,) = extensions(RunDirectory(run).provenance())
     assert done.schedules == "stretch"
 
 
 def test_going_back_before_the_extension_moves_it(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     """The newest checkpoint is lost: what follows the older one has the new length."""
     recipe, run = tiny("gan"), tmp_path / "run"
-    train(recipe, pack_path, run, reporter=watcher(136))
-    train(recipe, pack_path, run, budget="384img", extend="stretch", reporter=watcher(144))
+    train(recipe, dataset_path, run, reporter=watcher(136))
+    train(recipe, dataset_path, run, budget="384img", extend="stretch", reporter=watcher(144))
     assert extensions(RunDirectory(run).provenance())[0].images_seen == 136
     kept = sorted((run / "checkpoints").iterdir())
     for checkpoint in kept[1:]:
         (checkpoint / "state.safetensors").write_bytes(b"")
     older = round(float(kept[0].name[:-1]) * 1000)
-    train(recipe, pack_path, run, budget="384img", reporter=watcher())
+    train(recipe, dataset_path, run, budget="384img", reporter=watcher())
     assert extensions(RunDirectory(run).provenance())[0].images_seen == min(older, 136)
 
 
-def test_the_page_tells_of_it(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) -> None:
+def test_the_page_tells_of_it(tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path) -> None:
     recipe, run = tiny("gan"), tmp_path / "run"
-    train(recipe, pack_path, run, reporter=watcher())
-    train(recipe, pack_path, run, budget="384img", extend="stretch", reporter=watcher())
+    train(recipe, dataset_path, run, reporter=watcher())
+    train(recipe, dataset_path, run, budget="384img", extend="stretch", reporter=watcher())
     page = report(run).read_text("utf-8")
     assert "0.192 → 0.384 kimg" in page
     assert "--budget 0.192kimg" in page

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from process_cases import DoubleFeed, in_double
+from process_cases import DoubleBatchSource, in_double
 from torch import nn
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.device import Execution
 from facegan.recipe import Recipe, recipe_names
 from facegan.training.state import TrainingState
@@ -32,16 +32,16 @@ FILE = Path(__file__).with_name("golden_losses.json")
 CALM = ("stages.*.*={kind='sgd', lr=0.01}", "training.seed=3")
 
 
-def losses(recipe: Recipe, pack: Path) -> dict[str, float]:
+def losses(recipe: Recipe, dataset: Path) -> dict[str, float]:
     """All values of the first steps, by step and name."""
     execution = Execution(torch.device("cpu"))
     found: dict[str, float] = {}
     with in_double():
-        feed = DoubleFeed.of(recipe, Pack.open(pack), execution)
-        state = TrainingState(recipe, feed.spec, execution, feed.label_rows())
+        batch_source = DoubleBatchSource.of(recipe, Dataset.open(dataset), execution)
+        state = TrainingState(recipe, batch_source.spec, execution, batch_source.label_rows())
         for network in (state.networks.generator, state.networks.discriminator, state.average):
             fill(network.double())
-        trainer = Trainer(recipe, state, feed, execution, total=10**6)
+        trainer = Trainer(recipe, state, batch_source, execution, total=10**6)
         for step in range(STEPS):
             found |= {f"{step}.{name}": value for name, value in trainer.step().items()}
     return found
@@ -58,9 +58,11 @@ def fill(network: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_losses_are_as_they_were(tiny: Callable[..., Recipe], pack_path: Path, name: str) -> None:
+def test_losses_are_as_they_were(
+    tiny: Callable[..., Recipe], dataset_path: Path, name: str
+) -> None:
     expected = json.loads(FILE.read_text("utf-8"))[name]
-    found = losses(tiny(name, *CALM), pack_path)
+    found = losses(tiny(name, *CALM), dataset_path)
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
@@ -72,15 +74,15 @@ def _write_anew() -> None:
     import tempfile
 
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    from conftest import SHORT, TINY, TINY_RECIPES, write_pack
+    from conftest import SHORT, TINY, TINY_RECIPES, write_dataset
 
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        pack = write_pack(Path(folder) / "pack")
+        dataset = write_dataset(Path(folder) / "dataset")
         for name in recipe_names():
             recipe = Recipe.load(name)
             small = (*TINY[recipe.generator.kind], *TINY_RECIPES.get(name, ()))
-            found[name] = losses(recipe.override(*small, *SHORT, *CALM), pack)
+            found[name] = losses(recipe.override(*small, *SHORT, *CALM), dataset)
     FILE.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 

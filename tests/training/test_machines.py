@@ -101,13 +101,13 @@ def agents(*arguments: str) -> list[list[str]]:
     ]
 
 
-def words(recipe: Path, pack: Path, run: Path) -> tuple[str, ...]:
-    return ("train", str(recipe), "--data", str(pack), "--run", str(run), "--device", "cpu")
+def words(recipe: Path, dataset: Path, run: Path) -> tuple[str, ...]:
+    return ("train", str(recipe), "--data", str(dataset), "--run", str(run), "--device", "cpu")
 
 
-def on_two_machines(recipe: Path, pack: Path, run: Path) -> list[list[str]]:
+def on_two_machines(recipe: Path, dataset: Path, run: Path) -> list[list[str]]:
     # Without the two dashes torchrun takes --run for one of its own options, cut short.
-    return agents("-m", "--", "facegan", *words(recipe, pack, run))
+    return agents("-m", "--", "facegan", *words(recipe, dataset, run))
 
 
 def in_two_processes(folder: Path, *arguments: str) -> Ended:
@@ -130,19 +130,19 @@ def state(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def whole(recipe: Path, pack_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(recipe: Path, dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on two machines that nothing disturbed."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    with started(on_two_machines(recipe, pack_path, run), [{}, {}]) as running:
+    with started(on_two_machines(recipe, dataset_path, run), [{}, {}]) as running:
         found = ended(running)
     assert found.statuses == [0, 0], found.errors
     return run
 
 
 def test_the_weights_are_those_of_one_process(
-    whole: Path, recipe: Path, pack_path: Path, tmp_path: Path
+    whole: Path, recipe: Path, dataset_path: Path, tmp_path: Path
 ) -> None:
-    assert train(Recipe.load(recipe), pack_path, tmp_path / "one", device="cpu").finished
+    assert train(Recipe.load(recipe), dataset_path, tmp_path / "one", device="cpu").finished
     expected, found = state(tmp_path / "one"), state(whole)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
@@ -155,10 +155,10 @@ def test_the_weights_are_those_of_one_process(
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_ends_the_other_and_the_run_goes_on(
-    victim: int, whole: Path, recipe: Path, pack_path: Path, tmp_path: Path
+    victim: int, whole: Path, recipe: Path, dataset_path: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    losing = (machine_cases.__file__, "lose", str(victim), *words(recipe, pack_path, run))
+    losing = (machine_cases.__file__, "lose", str(victim), *words(recipe, dataset_path, run))
     with started(agents("--", *losing), [{}, {}]) as running:
         found = ended(running)
     assert found.statuses == [1, 1]
@@ -169,7 +169,7 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(
     last = checkpoint.latest(run / "checkpoints")
     assert last is not None
     assert 320 <= last.images_seen < 640
-    with started(on_two_machines(recipe, pack_path, run), [{}, {}]) as running:
+    with started(on_two_machines(recipe, dataset_path, run), [{}, {}]) as running:
         assert ended(running).statuses == [0, 0]
     for name, value in state(whole).items():
         assert torch.equal(value, state(run)[name]), name
@@ -185,11 +185,11 @@ def rank_of(pid: int) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes under /proc")
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_of_our_own_launcher(
-    victim: int, recipe: Path, pack_path: Path, tmp_path: Path
+    victim: int, recipe: Path, dataset_path: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     more = ("--processes", "2", "--budget", "10000kimg")  # it never ends by itself
-    command = [sys.executable, "-m", "facegan", *words(recipe, pack_path, run), *more]
+    command = [sys.executable, "-m", "facegan", *words(recipe, dataset_path, run), *more]
     with started([command], [{}]) as running:
         while not (run / "samples" / "000000.000k.png").exists():
             assert running[0].poll() is None, running[0].communicate()
@@ -208,10 +208,12 @@ def test_a_killed_process_of_our_own_launcher(
 
 
 def test_a_signal_that_comes_late_breaks_nothing(
-    recipe: Path, pack_path: Path, tmp_path: Path
+    recipe: Path, dataset_path: Path, tmp_path: Path
 ) -> None:
     """A launcher tells processes one by one; the first tells the others, and all may be done."""
-    found = in_two_processes(tmp_path, "late", str(recipe), str(pack_path), str(tmp_path / "run"))
+    found = in_two_processes(
+        tmp_path, "late", str(recipe), str(dataset_path), str(tmp_path / "run")
+    )
     assert found.statuses == [0, 0], found.errors
     last = checkpoint.latest(tmp_path / "run" / "checkpoints")
     assert last is not None
@@ -219,11 +221,11 @@ def test_a_signal_that_comes_late_breaks_nothing(
 
 
 def test_one_exchange_a_step_beside_the_gradients(
-    recipe: Path, pack_path: Path, tmp_path: Path
+    recipe: Path, dataset_path: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "counts.json"
     run = str(tmp_path / "run")
-    found = in_two_processes(tmp_path, "count", str(recipe), str(pack_path), run, str(out))
+    found = in_two_processes(tmp_path, "count", str(recipe), str(dataset_path), run, str(out))
     assert found.statuses == [0, 0], found.errors
     three, eight = json.loads(out.read_text("utf-8"))
     # The gradients of either player, and the values with what is asked.
@@ -235,13 +237,13 @@ def test_machines_that_do_not_see_the_same(
     missing: str,
     whole: Path,
     recipe: Path,
-    pack_path: Path,
-    labelled_pack_path: Path,
+    dataset_path: Path,
+    labelled_dataset_path: Path,
     tmp_path: Path,
 ) -> None:
     """By paths that differ, as if the same path led to something else on each machine."""
     runs = [whole, tmp_path / "elsewhere"] if missing == "run" else [tmp_path / "run"] * 2
-    packs = [pack_path, pack_path if missing == "run" else labelled_pack_path]
+    datasets = [dataset_path, dataset_path if missing == "run" else labelled_dataset_path]
     commands = [
         [
             sys.executable,
@@ -250,11 +252,11 @@ def test_machines_that_do_not_see_the_same(
             "train",
             str(recipe),
             "--data",
-            str(pack),
+            str(dataset),
             "--run",
             str(run),
         ]
-        for run, pack in zip(runs, packs, strict=True)
+        for run, dataset in zip(runs, datasets, strict=True)
     ]
     meeting = (tmp_path / "meeting").as_uri()
     environments = [

@@ -35,8 +35,8 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
 
 
 def test_until_it_is_ready_signals_do_what_they_did() -> None:
-    told: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+    formatted: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: formatted.append(number))
     try:
         with stop_on_signals(ready=False) as request:
             signal.raise_signal(signal.SIGTERM)
@@ -46,7 +46,7 @@ def test_until_it_is_ready_signals_do_what_they_did() -> None:
             request.ready = True
             signal.raise_signal(signal.SIGTERM)
             assert request()
-        assert told == [signal.SIGTERM]
+        assert formatted == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -103,14 +103,16 @@ class Stopping(Reporter):
 
 
 def test_a_reporter_stops_a_run_which_is_saved_and_goes_on(
-    tiny: Any, watcher: Any, bytes_of: Any, pack_path: Path, tmp_path: Path
+    tiny: Any, watcher: Any, bytes_of: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe = tiny("gan")
-    part = train(recipe, pack_path, tmp_path / "run", reporter=Reporters(watcher(), Stopping(88)))
+    part = train(
+        recipe, dataset_path, tmp_path / "run", reporter=Reporters(watcher(), Stopping(88))
+    )
     assert (part.finished, part.images_seen, part.stopped_by) == (False, 88, None)
     kept = latest(tmp_path / "run/checkpoints")
     assert kept is not None
     assert kept.images_seen == 88
-    assert train(recipe, pack_path, tmp_path / "run", reporter=Reporter()).finished
-    train(recipe, pack_path, tmp_path / "whole", reporter=watcher())
+    assert train(recipe, dataset_path, tmp_path / "run", reporter=Reporter()).finished
+    train(recipe, dataset_path, tmp_path / "whole", reporter=watcher())
     assert bytes_of(tmp_path / "run") == bytes_of(tmp_path / "whole")

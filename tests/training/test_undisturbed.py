@@ -20,7 +20,7 @@ from facegan.training.memory import available, require_memory
 
 @pytest.mark.parametrize("method", ["begin", "step", "tick", "say", "end"])
 def test_a_reporter_that_cannot_speak_ends_no_run(
-    tiny: Callable[..., Recipe], watcher: Any, pack_path: Path, tmp_path: Path, method: str
+    tiny: Callable[..., Recipe], watcher: Any, dataset_path: Path, tmp_path: Path, method: str
 ) -> None:
     class Broken(watcher):  # type: ignore[misc]
         """A pipe whose other end was closed."""
@@ -32,7 +32,7 @@ def test_a_reporter_that_cannot_speak_ends_no_run(
         raise BrokenPipeError(32, "Broken pipe")
 
     setattr(Broken, method, broken)
-    outcome = train(tiny("gan", "training.budget=16img"), pack_path, tmp_path, reporter=Broken())
+    outcome = train(tiny("gan", "training.budget=16img"), dataset_path, tmp_path, reporter=Broken())
     assert outcome.finished
     # Not even asked again.
     assert len(calls) <= 1

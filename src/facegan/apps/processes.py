@@ -58,20 +58,20 @@ def train_in_processes(
     job = {**options, "run": str(run.path), "recipe": recipe.to_toml()}
     with stop_on_signals() as stop:
         group = _Group(count, json.dumps(job), stop)
-        told = _Told(recipe, run, reporter, group.ask_to_stop)
+        formatted = _Told(recipe, run, reporter, group.ask_to_stop)
         try:
             for line in group.events:
-                told.take(json.loads(line))
+                formatted.take(json.loads(line))
             statuses = group.wait()
         finally:
             group.kill()
-            told.end()
-        if told.error is not None:
-            lost = _killed(statuses) if isinstance(told.error, ConnectionLost) else None
-            raise lost or told.error
-        if told.outcome is None or any(statuses):
+            formatted.end()
+        if formatted.error is not None:
+            lost = _killed(statuses) if isinstance(formatted.error, ConnectionLost) else None
+            raise lost or formatted.error
+        if formatted.outcome is None or any(statuses):
             _explain(stop.signal, statuses)
-        outcome = told.outcome
+        outcome = formatted.outcome
     assert outcome is not None
     outcome["run"] = Path(outcome["run"])
     # What they were told by this process is not what this process was told.
@@ -174,10 +174,10 @@ class _Group:
         self._folder.cleanup()
 
     def _watch(self) -> None:
-        told, deadline = False, None
+        formatted, deadline = False, None
         while any(process.poll() is None for process in self._running):
-            if not told and (self._asked or self._stop()):
-                told = True
+            if not formatted and (self._asked or self._stop()):
+                formatted = True
                 for process in self._running:
                     process.send_signal(signal.SIGTERM)
             if deadline is None and any(process.poll() for process in self._running):

@@ -21,7 +21,7 @@ from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.runs.extension import SCHEDULES, Schedules
 from facegan.runs.provenance import dataset_identity
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.loop import Loop
 from facegan.training.plan import check_batch
 from facegan.training.probe import Probe
@@ -74,7 +74,7 @@ def train(
 
     Args:
         recipe: a Recipe, a shipped recipe's name, or a TOML file.
-        data: a pack's folder, or `portraits`.
+        data: a dataset's folder, or `portraits`.
         run: the run's folder.
         budget: replaces the recipe's: `200kimg`, `10min`, `2h`. Of a run that goes on, it may be
             larger than before, not smaller. More time is turned into images anew, for the part
@@ -123,16 +123,16 @@ def train(
             "extend": extend,
         }
         return train_in_processes(processes, recipe, folder, reporter, **options)
-    pack, others = open_dataset(data), [open_dataset(each) for each in mix]
+    dataset, others = open_dataset(data), [open_dataset(each) for each in mix]
     if threads is None:
         threads = threads_before(folder)
     # Signals that come while the processes take leave of each other must not end one of them.
     with stop_on_signals(ready=False) as stop, joined(device, threads) as execution:
         check_batch(recipe, execution)
         with folder.locked() if execution.main else nullcontext():
-            feed = Feed.of(recipe, pack, execution, others)
-            dataset = dataset_identity(pack.card, [other.card for other in others])
-            job = Job(recipe, pack, feed, dataset, folder, reporter, extend)
+            batch_source = BatchSource.of(recipe, dataset, execution, others)
+            identity = dataset_identity(dataset.card, [other.card for other in others])
+            job = Job(recipe, dataset, batch_source, identity, folder, reporter, extend)
             _require_same(job, execution)
             ready = go_on(job, execution, start_from) if folder.started else None
             return _train(job, ready or begin(job, execution, start_from), stop)
@@ -147,7 +147,7 @@ def _require_same(job: Job, execution: Execution) -> None:
             f"The processes do not find the same run in {job.run.path}.",
             "Put the run's folder on a disk that all machines share, at the same path.",
         )
-    if not all_agree((json.dumps(job.dataset, sort_keys=True),), execution):
+    if not all_agree((json.dumps(job.identity, sort_keys=True),), execution):
         raise DataError(
             "The processes were given different datasets.",
             "Copy the dataset to the same path on all machines, or put it on a shared disk.",
@@ -156,17 +156,17 @@ def _require_same(job: Job, execution: Execution) -> None:
 
 def _train(job: Job, ready: Ready, stop: StopRequest) -> Outcome:
     recipe, run, reporter, state = job.recipe, job.run, job.reporter, ready.state
-    trainer = Trainer(recipe, state, job.feed, ready.execution, ready.length.schedules)
+    trainer = Trainer(recipe, state, job.batch_source, ready.execution, ready.length.schedules)
     probe = None
     if ready.execution.main:
-        probe = Probe(job.pack, job.feed.spec, job.feed.pixels, ready.execution)
+        probe = Probe(job.dataset, job.batch_source.spec, job.batch_source.pixels, ready.execution)
     stop.ready = True
     with _watching(reporter, recipe, run, trainer, ready.length.total):
         finished = Loop(
             trainer,
             run,
-            job.feed.pixels,
-            job.dataset,
+            job.batch_source.pixels,
+            job.identity,
             reporter,
             stop,
             probe,

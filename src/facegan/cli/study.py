@@ -18,7 +18,7 @@ from facegan.errors import FaceganError
     "--data",
     "datasets",
     multiple=True,
-    metavar="[NAME=]PACK",
+    metavar="[NAME=]DATASET",
     help="Take this dataset in place of the plan's; NAME where it has several.",
 )
 @click.option(
@@ -117,7 +117,7 @@ def study(
         click.echo("Stopped; what ran has saved. Run the same command again to go on.", err=True)
         sys.exit(130)
     _write_page(where)
-    for line in studies.told(outcome):
+    for line in studies.formatted(outcome):
         click.echo(line)
 
 
@@ -132,6 +132,6 @@ def _write_page(where: Path) -> None:
 
 
 def _named(text: str) -> tuple[str, str]:
-    """`NAME=PACK`; a path alone has no name."""
+    """`NAME=DATASET`; a path alone has no name."""
     name, separator, place = text.partition("=")
     return (name, place) if separator and "/" not in name else ("", text)

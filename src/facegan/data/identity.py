@@ -1,7 +1,7 @@
-"""That a pack's content is what its card says: its fingerprint is computed, never believed.
+"""That a dataset's content is what its card says: its fingerprint is computed, never believed.
 
-Features are cached under a pack's fingerprint and runs go on by it, so a card that claims
-another's, or a pack that was edited in place, would falsify scores and runs without a word. The
+Features are cached under a dataset's fingerprint and runs go on by it, so a card that claims
+another's, or a dataset that was edited in place, would falsify scores and runs without a word. The
 content of a large one is read once; after that the sizes, places and times of its files tell
 whether it is still the same.
 """
@@ -14,45 +14,45 @@ import json
 import os
 from pathlib import Path
 
-from facegan.data.pack import IMAGES, ITEMS, LABELS, Pack
+from facegan.data.dataset import IMAGES, ITEMS, LABELS, Dataset
 from facegan.files import cache_folder
 
 # Bytes of pictures: less is read again in less than a second.
 _WORTH_A_NOTE = 1 << 27
 
 
-def verified(pack: Pack) -> Pack:
-    """The pack, once its content has the fingerprint of its card.
+def verified(dataset: Dataset) -> Dataset:
+    """The dataset, once its content has the fingerprint of its card.
 
     Raises:
         DataError: it has another.
     """
-    _ = pack.splits  # what is wrong with its lines is told by line
-    if pack.images.nbytes < _WORTH_A_NOTE:
-        pack.verify()
-        return pack
-    note = _note(pack.path)
-    said = json.dumps([pack.fingerprint, list(pack.label_names), _files(pack.path)])
+    _ = dataset.splits  # what is wrong with its lines is told by line
+    if dataset.images.nbytes < _WORTH_A_NOTE:
+        dataset.verify()
+        return dataset
+    note = _note(dataset.path)
+    said = json.dumps([dataset.fingerprint, list(dataset.label_names), _files(dataset.path)])
     with contextlib.suppress(OSError, ValueError):
         if note.read_text("utf-8") == said:
-            return pack
-    pack.verify()
+            return dataset
+    dataset.verify()
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time alone
         note.parent.mkdir(parents=True, exist_ok=True)
         beside = note.with_name(f"{note.name}.{os.getpid()}")
         beside.write_text(said, "utf-8")
         beside.replace(note)
-    return pack
+    return dataset
 
 
 def _note(path: Path) -> Path:
-    """Where it is kept which state of a pack's files was read."""
+    """Where it is kept which state of a dataset's files was read."""
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]
     return cache_folder() / "fingerprints" / f"{name}.json"
 
 
 def _files(path: Path) -> list[list[int | str]]:
-    """What changes of a pack's files when their content does."""
+    """What changes of a dataset's files when their content does."""
     found: list[list[int | str]] = []
     for name in (IMAGES, ITEMS, LABELS):
         with contextlib.suppress(FileNotFoundError):

@@ -1,10 +1,10 @@
-"""Writing a pack: in batches, beside its place, and renamed into it when complete.
+"""Writing a dataset: in batches, beside its place, and renamed into it when complete.
 
-    with PackWriter("faces", resolution=64, channels=3) as writer:
+    with DatasetWriter("faces", resolution=64, channels=3) as writer:
         writer.add(images, names, identities, splits, sources)   # as often as needed
         writer.finish({"name": "faces", "licence": "mine"})
 
-Until `finish` returns, nothing stands at the target; whatever goes wrong, an earlier pack
+Until `finish` returns, nothing stands at the target; whatever goes wrong, an earlier dataset
 there stays as it was.
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.append import GrowingArray, HashedFile, write_synced
-from facegan.data.pack import (
+from facegan.data.dataset import (
     CARD,
     DROPPED,
     FORMAT,
@@ -35,33 +35,33 @@ from facegan.data.pack import (
     LABELS,
     SPLITS,
     fingerprint,
-    is_pack,
+    is_dataset,
     put_aside,
 )
-from facegan.data.tally import Tally, describe_labels
+from facegan.data.statistics import Statistics, describe_labels
 from facegan.disk import exchange, sync
 from facegan.errors import DataError, storage
 from facegan.locks import HeldError, Lock
 from facegan.version import __version__
 
-# All that a pack's folder may hold where it is to be replaced.
+# All that a dataset's folder may hold where it is to be replaced.
 _WRITTEN = frozenset({IMAGES, ITEMS, LABELS, CARD, DROPPED})
 
 
 class BeingWrittenError(DataError):
-    """Another process is writing the same pack."""
+    """Another process is writing the same dataset."""
 
 
-class PackWriter:
-    """Writes one pack; a context manager. Memory stays bounded by the batches given to `add`.
+class DatasetWriter:
+    """Writes one dataset; a context manager. Memory stays bounded by the batches given to `add`.
 
     Args:
         path: the folder to make. Its parents are made where missing.
         resolution: height and width of every image, in pixels.
         channels: 3 (RGB) or 1 (grey).
-        label_names: the names of the label columns; empty for a pack without labels.
-        overwrite: replace a pack that stands at `path`, once the new one is complete.
-            A folder that is not a pack is never replaced.
+        label_names: the names of the label columns; empty for a dataset without labels.
+        overwrite: replace a dataset that stands at `path`, once the new one is complete.
+            A folder that is not a dataset is never replaced.
 
     Raises:
         DataError: `path` is taken, or another process is writing it.
@@ -86,14 +86,14 @@ class PackWriter:
         self._shape = (resolution, resolution, channels)
         if not self.path.name:
             raise DataError(
-                f"{self.path} cannot become a pack.",
+                f"{self.path} cannot become a dataset.",
                 "Give another name, such as that of a folder in it.",
             )
         self._partial = self.path.with_name(f".{self.path.name}.partial-{secrets.token_hex(4)}")
         self._replaced = put_aside(self.path)
         self._lock: Lock | None = None
         self._count = 0
-        self._tally = Tally(channels)
+        self._statistics = Statistics(channels)
 
     def __enter__(self) -> Self:
         with storage(self.path):
@@ -168,16 +168,16 @@ class PackWriter:
             self._items.write(_csv_lines(rows))
             if self._labels is not None:
                 self._labels.append(labels)
-        self._tally.add(images, identities, splits)
+        self._statistics.add(images, identities, splits)
         self._count += count
 
     def extra(self, name: str, text: str) -> None:
-        """Put one more file, `name` with content `text`, into the pack."""
+        """Put one more file, `name` with content `text`, into the dataset."""
         with storage(self.path):
             write_synced(self._partial / name, text.encode())
 
     def finish(self, card: Mapping[str, Any]) -> None:
-        """Complete the pack and move it into place.
+        """Complete the dataset and move it into place.
 
         Args:
             card: what to say of the data beyond what the writer knows: name, source, licence, ….
@@ -190,7 +190,7 @@ class PackWriter:
         Raises:
             DataError: there is no image in the train split.
         """
-        if not self._tally.counts["train"]:
+        if not self._statistics.counts["train"]:
             raise DataError(
                 f"None of {self._count} images is in the train split: there is nothing to learn "
                 "from.",
@@ -208,14 +208,14 @@ class PackWriter:
             sync(self.path.parent)
 
     def _complete(self, card: Mapping[str, Any]) -> dict[str, Any]:
-        mean, std = self._tally.mean_and_std()
+        mean, std = self._statistics.mean_and_std()
         complete = {
             "format": FORMAT,
             "created_with": f"facegan {__version__}",
             **card,
             "resolution": self._shape[0],
             "channels": self._shape[2],
-            "counts": {**card.get("counts", {}), **self._tally.counts},
+            "counts": {**card.get("counts", {}), **self._statistics.counts},
             "mean": mean,
             "std": std,
             "label_names": list(self.label_names),
@@ -236,24 +236,24 @@ class PackWriter:
         if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
             return
         if not self.path.is_dir():
-            raise DataError(f"{self.path} is a file.", "Choose another name for the pack.")
-        if not is_pack(self.path):
+            raise DataError(f"{self.path} is a file.", "Choose another name for the dataset.")
+        if not is_dataset(self.path):
             raise DataError(
-                f"{self.path} is a folder that is not a pack; it is never replaced.",
-                "Choose another name for the pack.",
+                f"{self.path} is a folder that is not a dataset; it is never replaced.",
+                "Choose another name for the dataset.",
             )
         if not self.overwrite:
             raise DataError(
-                f"{self.path} already holds a pack.",
+                f"{self.path} already holds a dataset.",
                 "Choose another name, or replace it with --overwrite.",
             )
         others = sorted({entry.name for entry in self.path.iterdir()} - _WRITTEN)
         if others:
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
             raise DataError(
-                f"{self.path} holds what does not belong to its pack, and would be lost with it: "
+                f"{self.path} holds what does not belong to its dataset, and would be lost with it: "
                 f"{', '.join(map(printable, others[:3]))}{more}.",
-                "Move that elsewhere, or choose another name for the pack.",
+                "Move that elsewhere, or choose another name for the dataset.",
             )
 
     def _clear_leftovers(self) -> None:
@@ -269,7 +269,7 @@ class PackWriter:
     def _move_into_place(self) -> None:
         if exchange(self._partial, self.path):
             return  # what was there is thrown away as what is not in place
-        if is_pack(self.path):
+        if is_dataset(self.path):
             self.path.rename(self._replaced)
         try:
             if self.path.is_dir():

@@ -1,6 +1,6 @@
-"""Features of real pictures, computed once for each pack and extractor.
+"""Features of real pictures, computed once for each dataset and extractor.
 
-A folder for each pair holds `features.f32`, the rows of all pictures of the pack, and
+A folder for each pair holds `features.f32`, the rows of all pictures of the dataset, and
 `sums.u64`, a checksum of each row that has been computed: asking for other pictures later
 computes only those that are missing. A row whose checksum differs was torn, or damaged since,
 and is computed again, so that a crash costs time and never truth.
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.disk import sync
 from facegan.evaluation.extractors.base import Extractor
 from facegan.locks import Lock
@@ -66,7 +66,7 @@ def _mirror(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 class FeatureCache:
-    """Keeps what `extract` found for the pictures of packs.
+    """Keeps what `extract` found for the pictures of datasets.
 
     Args:
         folder: where; made when first needed.
@@ -78,29 +78,29 @@ class FeatureCache:
     def features(
         self,
         extractor: Extractor,
-        pack: Pack,
+        dataset: Dataset,
         indices: npt.NDArray[np.int64],
         mirrored: bool = False,
         progress: Progress = silent,
     ) -> Features:
-        """The features of some pictures of a pack: float32 [N, D], in the order of `indices`.
+        """The features of some pictures of a dataset: float32 [N, D], in the order of `indices`.
 
         Where the folder cannot be written, they are computed and not kept, with a warning.
         Another process that computes the same is waited for.
         """
         name = hashlib.sha256(
-            f"{pack.fingerprint} {extractor.fingerprint} {mirrored}".encode()
+            f"{dataset.fingerprint} {extractor.fingerprint} {mirrored}".encode()
         ).hexdigest()[:24]
         place = self._folder / "features" / f"{extractor.name.replace('/', '-')}-{name}"
         try:
             place.mkdir(parents=True, exist_ok=True)
             with Lock(place / ".lock", patience=None):
-                rows = _Rows(place, len(pack), extractor.dimension)
+                rows = _Rows(place, len(dataset), extractor.dimension)
                 found, whole = rows.read(indices)
                 missing = np.unique(indices[~whole])
                 for begin in range(0, len(missing), _CHUNK):
                     some = missing[begin : begin + _CHUNK]
-                    rows.write(some, extract(extractor, pack.images, some, mirrored))
+                    rows.write(some, extract(extractor, dataset.images, some, mirrored))
                     progress(begin + len(some), len(missing))
                 if not len(missing):
                     return found
@@ -114,11 +114,11 @@ class FeatureCache:
                 f"Features are not kept for the next time: {place}: {error.strerror or error}.",
                 stacklevel=2,
             )
-            return extract(extractor, pack.images, indices, mirrored, progress)
+            return extract(extractor, dataset.images, indices, mirrored, progress)
 
 
 class _Rows:
-    """The two files of one pack and extractor.
+    """The two files of one dataset and extractor.
 
     Written with ordinary calls, not through a memory map, because a full disk must be an
     error that can be caught, and not a signal that kills the process.

@@ -26,7 +26,7 @@ NO_RATIO = "–"
 
 
 @dataclass(frozen=True)
-class Told:
+class Formatted:
     """A number and what surrounds it, ready to print.
 
     Attributes:
@@ -41,7 +41,7 @@ class Told:
         return f"{self.value} ({self.between})" if self.between else self.value
 
 
-def told(estimate: Estimate | None, percent: bool = False) -> Told:
+def formatted(estimate: Estimate | None, percent: bool = False) -> Formatted:
     """An estimate with as many decimals as its interval makes sense of.
 
     Args:
@@ -49,7 +49,7 @@ def told(estimate: Estimate | None, percent: bool = False) -> Told:
         percent: whether a share in [0, 1] is written in percent.
     """
     if estimate is None:
-        return Told("–")
+        return Formatted("–")
     scale = 100 if percent else 1
     value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
     half = (high - low) / 2
@@ -58,7 +58,7 @@ def told(estimate: Estimate | None, percent: bool = False) -> Told:
     decimals = min(max(decimals, 0), _MOST_DECIMALS)
     unit = " %" if percent else ""
     low_text, high_text = fixed(low, decimals), fixed(high, decimals)
-    return Told(f"{fixed(value, decimals)}{unit}", f"{low_text} – {high_text}")
+    return Formatted(f"{fixed(value, decimals)}{unit}", f"{low_text} – {high_text}")
 
 
 def score_title(name: ScoreName, extractor: str) -> str:
@@ -109,8 +109,8 @@ def conditions(evaluation: Evaluation, each: str = "") -> str:
 def faces_found(faces: Faces) -> str:
     """In how many pictures a face is found, in one sentence."""
     return (
-        f"A face is found in {told(faces.generated, percent=True)} of the generated pictures and "
-        f"in {told(faces.real, percent=True)} of real ones ({faces.detector}, n = {faces.n:,})."
+        f"A face is found in {formatted(faces.generated, percent=True)} of the generated pictures and "
+        f"in {formatted(faces.real, percent=True)} of real ones ({faces.detector}, n = {faces.n:,})."
     )
 
 

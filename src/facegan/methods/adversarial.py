@@ -20,8 +20,8 @@ from facegan.data.spec import Label
 from facegan.errors import RecipeError
 from facegan.losses.adversarial import ADVERSARIAL, Adversarial, Loss
 from facegan.losses.auxiliary import classification, regression
+from facegan.losses.gradient_norm import Judged
 from facegan.losses.penalties import PENALTIES, Penalty
-from facegan.losses.slopes import Judged
 from facegan.methods.method import METHODS, MethodConfig, Needs
 from facegan.methods.regulariser import REGULARISERS, Regulariser, Update
 from facegan.methods.terms import Batch, Networks, Terms

@@ -13,8 +13,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from facegan.device import sent
-from facegan.losses.slopes import Judged
+from facegan.device import to_device
+from facegan.losses.gradient_norm import Judged
 from facegan.methods.regulariser import REGULARISERS, Regulariser, Update
 from facegan.schedule import PositiveSchedule
 from facegan.seeding import Random
@@ -54,8 +54,8 @@ class Consistency(Regulariser):
         draws = random.uniform(n, 3)
         most = torch.tensor([int(self.shift * height), int(self.shift * width)])
         offsets = ((2 * most + 1) * draws[:, :2]).long().minimum(2 * most) - most
-        down, right = sent(offsets, images.device)[:, :, None].unbind(1)
-        mirrored = sent(draws[:, 2:] < 0.5, images.device)
+        down, right = to_device(offsets, images.device)[:, :, None].unbind(1)
+        mirrored = to_device(draws[:, 2:] < 0.5, images.device)
         rows = _reflected(torch.arange(height, device=images.device) - down, height)
         columns = _reflected(torch.arange(width, device=images.device) - right, width)
         if self.flip:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from facegan.losses.slopes import Judged
+from facegan.losses.gradient_norm import Judged
 from facegan.methods.adversarial import AdversarialMethod, Game
 from facegan.methods.method import METHODS
 from facegan.methods.terms import Batch, Networks, Terms

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from facegan.device import sent
+from facegan.device import to_device
 from facegan.losses.penalties import Every
 from facegan.methods.regulariser import REGULARISERS, Regulariser, Update
 from facegan.networks.layers.processes import mean_over_processes
@@ -43,12 +43,12 @@ class PathLength(Regulariser):
     def generator_loss(self, update: Update) -> Tensor:
         """See `Regulariser.generator_loss`."""
         batch, generator = update.batch, update.networks.generator
-        z = sent(generator.latent.draw(batch.random, len(batch.real)), batch.real.device)
+        z = to_device(generator.latent.draw(batch.random, len(batch.real)), batch.real.device)
         z.requires_grad_(True)
         # As input_gradient: squared gradients of many pixels lose too much in bfloat16.
         with torch.autocast(z.device.type, enabled=False):
             images = generator(z, batch.labels)
-            y = sent(batch.random.normal(*images.shape), images.device) / images.shape[-1]
+            y = to_device(batch.random.normal(*images.shape), images.device) / images.shape[-1]
             (gradient,) = torch.autograd.grad((images * y).sum(), z, create_graph=True)
         # The norm's derivative is infinite at a gradient of exactly zero.
         length = (gradient.square().sum(1) + 1e-12).sqrt()

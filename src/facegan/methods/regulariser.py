@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from facegan.config import Config
+from facegan.losses.gradient_norm import Judged
 from facegan.losses.penalties import Every
-from facegan.losses.slopes import Judged
 from facegan.methods.terms import Batch, Networks
 from facegan.registry import Kinds
 from facegan.schedule import PositiveSchedule

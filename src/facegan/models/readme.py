@@ -21,14 +21,14 @@ from facegan.evaluation.wording import (
     conditions,
     duration,
     faces_found,
+    formatted,
     in_unit,
     ratio,
     score_title,
-    told,
 )
 from facegan.models.about import About
 from facegan.models.card import Card, TrainingData
-from facegan.models.store import BOX, SUFFIX
+from facegan.models.store import BUNDLED, SUFFIX
 
 # Licences that hubs know by these names; any other is "other", and told in words.
 _KNOWN_LICENCES = frozenset(
@@ -66,7 +66,7 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
         ),
         agreement=compared(agreement) if agreement else "",
         labels=[
-            (label.name, label.measure, told(label.generated), told(label.real))
+            (label.name, label.measure, formatted(label.generated), formatted(label.real))
             for label in (agreement.labels if agreement else ())
         ],
         data=[_facts(_of_data(each, mixed=number > 0)) for number, each in enumerate(card.data)],
@@ -112,7 +112,7 @@ def _rows(space: FeatureScores) -> Iterator[tuple[object, ...]]:
     for name in _shown(space):
         score = space.scores[name]
         title = f"{score_title(name, space.extractor)} {arrow(name)}"
-        generated, real = (told(in_unit(name, each)) for each in (score.generated, score.real))
+        generated, real = (formatted(in_unit(name, each)) for each in (score.generated, score.real))
         yield title, generated, real, ratio(score.ratio)
 
 
@@ -122,7 +122,7 @@ def _commands(name: str) -> str:
         "facegan models install model.safetensors",
         f"facegan generate --model {name}",
     ]
-    if (BOX / f"{name}{SUFFIX}").exists():
+    if (BUNDLED / f"{name}{SUFFIX}").exists():
         del lines[1]  # it comes with facegan
     return "\n".join(lines)
 

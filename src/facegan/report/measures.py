@@ -22,13 +22,13 @@ from facegan.evaluation.results import (
     ScoreName,
 )
 from facegan.evaluation.wording import (
-    Told,
+    Formatted,
     conditions,
     fixed,
+    formatted,
     in_unit,
     ratio,
     score_title,
-    told,
     wanted,
 )
 from facegan.report.bars import Bar, Scale, bar
@@ -75,8 +75,8 @@ class Measure:
     name: str
     title: str
     wanted: Wanted
-    generated: Told
-    real: Told
+    generated: Formatted
+    real: Formatted
     ratio: str = ""
     estimates: tuple[Estimate, Estimate] | None = None
     floor: str = "real"
@@ -222,8 +222,8 @@ def _scores(space: FeatureScores) -> Iterator[Measure]:
             name,
             score_title(name, space.extractor),
             wanted(name),
-            told(generated),
-            told(real),
+            formatted(generated),
+            formatted(real),
             ratio(score.ratio),
             (generated, real),
         )
@@ -234,8 +234,8 @@ def _faces(faces: Faces) -> Measure:
         "faces",
         "a face is found in",
         "more",
-        told(faces.generated, percent=True),
-        told(faces.real, percent=True),
+        formatted(faces.generated, percent=True),
+        formatted(faces.real, percent=True),
     )
 
 
@@ -245,15 +245,15 @@ def _modes(modes: Modes) -> Iterator[Measure]:
         "covered",
         "combinations that occur",
         "more",
-        Told(f"{modes.covered:,}", every),
-        Told(f"{modes.covered_real:,}", every),
+        Formatted(f"{modes.covered:,}", every),
+        Formatted(f"{modes.covered_real:,}", every),
     )
     yield Measure(
         "total_variation",
         "total variation from the truth",
         "less",
-        told(modes.total_variation),
-        told(modes.total_variation_real),
+        formatted(modes.total_variation),
+        formatted(modes.total_variation_real),
     )
 
 
@@ -263,25 +263,25 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
         "closer",
         "closer to the training set than held-out pictures are",
         "the same",
-        Told(fixed(seen.closer, 3), f"z = {fixed(seen.z, 1)}"),
-        Told(f"{fixed(seen.closer_low, 3)} – {fixed(seen.closer_high, 3)}"),
+        Formatted(fixed(seen.closer, 3), f"z = {fixed(seen.z, 1)}"),
+        Formatted(f"{fixed(seen.closer_low, 3)} – {fixed(seen.closer_high, 3)}"),
         floor="by chance",
     )
     yield Measure(
         "closer_holdout",
         "the same, towards the holdout",
         "the same",
-        Told(fixed(seen.closer_holdout, 3)),
-        Told("0.5"),
+        Formatted(fixed(seen.closer_holdout, 3)),
+        Formatted("0.5"),
         floor="by chance",
     )
     mirrored = f"{seen.near_mirrored:,} of them mirrored" if seen.near_mirrored else ""
-    by_chance = Told(fixed(seen.near_expected, 0 if seen.near_expected >= 10 else 1))
+    by_chance = Formatted(fixed(seen.near_expected, 0 if seen.near_expected >= 10 else 1))
     yield Measure(
         "near",
         "closer than 99 % of held-out pictures",
         "the same",
-        Told(f"{seen.near:,}", mirrored),
+        Formatted(f"{seen.near:,}", mirrored),
         by_chance,
         floor="by chance",
     )
@@ -289,7 +289,7 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
         "near_holdout",
         "as many, towards the holdout",
         "the same",
-        Told(f"{seen.near_holdout:,}"),
+        Formatted(f"{seen.near_holdout:,}"),
         by_chance,
         floor="by chance",
     )
@@ -297,8 +297,8 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
         "authentic",
         "authentic (AuthPct)",
         "the same",
-        told(seen.authentic, percent=True),
-        told(seen.authentic_real, percent=True),
+        formatted(seen.authentic, percent=True),
+        formatted(seen.authentic_real, percent=True),
         floor="held out",
     )
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from facegan.documents import render
 from facegan.evaluation.results import Estimate
-from facegan.evaluation.wording import Told, compared, duration, kimg, plain, ratio, settings, told
+from facegan.evaluation.wording import (
+    Formatted,
+    compared,
+    duration,
+    formatted,
+    kimg,
+    plain,
+    ratio,
+    settings,
+)
 from facegan.recipe import Recipe, stage_starts
 from facegan.report.charts import journal_plots, score_plots
 from facegan.report.filmstrip import filmstrip, shown_width
@@ -162,8 +171,8 @@ def _score_table(track: Track) -> Table:
             [
                 Cell(one.generated),
                 Cell(one.real),
-                Cell(Told(one.ratio)),
-                Cell(Told(""), bar=one.bar),
+                Cell(Formatted(one.ratio)),
+                Cell(Formatted(""), bar=one.bar),
             ],
             note=f"{one.wanted} is better",
             code=one.name,
@@ -187,7 +196,11 @@ def _agreement(evaluations: Sequence[Measured]) -> dict[str, Any] | None:
     rows = [
         Row(
             label.name,
-            [Cell(Told(label.measure)), Cell(told(label.generated)), Cell(told(label.real))],
+            [
+                Cell(Formatted(label.measure)),
+                Cell(formatted(label.generated)),
+                Cell(formatted(label.real)),
+            ],
             note=_off_by(label.error, label.error_real),
         )
         for label in found.labels
@@ -229,7 +242,7 @@ def _floor(measure: Measure) -> str:
 
 def _best(best: Best, run: str) -> dict[str, str]:
     """The best snapshot in words; `run` is its folder's name."""
-    fd = told(Estimate(value=best.fd, low=best.low, high=best.high))
+    fd = formatted(Estimate(value=best.fd, low=best.low, high=best.high))
     return {
         "kimg": kimg(best.images_seen),
         "title": "FID" if best.extractor == "inception" else "FD",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.documents import render
-from facegan.evaluation.wording import Told, brief, duration, fixed, kimg
+from facegan.evaluation.wording import Formatted, brief, duration, fixed, kimg
 from facegan.report.differences import flat
 from facegan.report.filmstrip import COLUMNS, Frame, filmstrip
 from facegan.report.limits import not_told_by_study
@@ -206,11 +206,11 @@ def _span(values: Sequence[str]) -> str:
 def _speed(speed: Speed | None) -> Cell:
     """Images a second, measured alone; below them precision and threads."""
     if speed is None:
-        return Cell(Told("–", "–"))
+        return Cell(Formatted("–", "–"))
     before = speed.pretraining_img_per_s
     said = brief(speed.img_per_s) + ("" if before is None else f" (pretraining {brief(before)})")
     threads = f"{speed.threads} thread{'s' if speed.threads > 1 else ''}"
-    return Cell(Told(said, f"{speed.precision}, {threads}, {speed.device}"))
+    return Cell(Formatted(said, f"{speed.precision}, {threads}, {speed.device}"))
 
 
 def _total(results: StudyResults) -> str:

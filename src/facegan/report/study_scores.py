@@ -17,13 +17,13 @@ from facegan.evaluation.results import (
     ScoreName,
 )
 from facegan.evaluation.wording import (
-    Told,
+    Formatted,
     brief,
     conditions,
+    formatted,
     in_unit,
     ratio,
     score_title,
-    told,
     unit,
     wanted,
 )
@@ -126,16 +126,16 @@ def _scores(
     rows = []
     if metrics:
         cells = [
-            None if (x := floors[metric]) is None else Cell(Told(brief(unit(metric) * x)))
+            None if (x := floors[metric]) is None else Cell(Formatted(brief(unit(metric) * x)))
             for metric in metrics
         ]
-        empty = Cell(Told(""))
+        empty = Cell(Formatted(""))
         rows.append(Row("real pictures (floor)", [empty, *cells, empty], floor=True, code="floor"))
     for shown in order:
         fd = fds[shown.name]
         beside = ratio(fd.median / floor) if fd and fd.median is not None and floor else ""
         first = Cell(
-            Told(""),
+            Formatted(""),
             bar=None
             if fd is None or fd.median is None
             else bar(line, known(fd), fd.interval, floor=floor, median=fd.median),
@@ -199,9 +199,9 @@ def _cell(
         return None
     low, high = summary.interval or (summary.median, summary.median)
     text = (
-        Told(brief(unit(metric) * summary.median))
+        Formatted(brief(unit(metric) * summary.median))
         if summary.interval is None
-        else told(in_unit(metric, Estimate(value=summary.median, low=low, high=high)))
+        else formatted(in_unit(metric, Estimate(value=summary.median, low=low, high=high)))
     )
     return Cell(text, ratio_below(beside), low <= lead[1] and high >= lead[0])
 
@@ -234,7 +234,7 @@ def _ended(results: StudyResults, dataset: str, method: str) -> Cell:
     ended = results.of(dataset, method).values()
     failed = sum(result.status == "failed" for result in ended)
     finished = f"{len(ended) - failed} of {len(results.plan.seeds)}"
-    return Cell(Told(finished, f"{failed} failed" if failed else ""))
+    return Cell(Formatted(finished, f"{failed} failed" if failed else ""))
 
 
 def _differing(one: Evaluation, other: Evaluation) -> list[str]:

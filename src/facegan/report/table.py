@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facegan.evaluation.wording import NO_RATIO, Told
+from facegan.evaluation.wording import NO_RATIO, Formatted
 from facegan.report.bars import Bar
 
 
@@ -40,7 +40,7 @@ class Cell:
         parts: (title, value) of what it is made of, such as the seeds.
     """
 
-    told: Told
+    formatted: Formatted
     beside: str = ""
     leads: bool = False
     bar: Bar | None = None
@@ -49,7 +49,7 @@ class Cell:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to show in it."""
-        return not (self.told.value or self.bar or self.parts)
+        return not (self.formatted.value or self.bar or self.parts)
 
 
 @dataclass(frozen=True)
@@ -99,4 +99,4 @@ def ratio_below(ratio: str) -> str:
 
 def texts(values: Sequence[str]) -> list[Cell | None]:
     """Cells of words."""
-    return [Cell(Told(value)) for value in values]
+    return [Cell(Formatted(value)) for value in values]

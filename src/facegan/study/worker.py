@@ -24,7 +24,7 @@ from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.startup import tune_process
-from facegan.study.execution import DATASETS, ENVIRONMENT, LEASH
+from facegan.study.execution import DATASETS, ENVIRONMENT, PARENT_WATCH
 from facegan.study.results import CurvePoint, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec
 
@@ -180,7 +180,7 @@ def _tidy(trial: TrialFolder) -> None:
     checkpoint.keep_newest(trial.run / "checkpoints", 1)
 
 
-def _leash() -> None:
+def _watch_parent() -> None:
     """End, having saved, when the process that holds our standard input is gone."""
 
     def wait() -> None:
@@ -194,8 +194,8 @@ def _leash() -> None:
 
 def main() -> int:
     """Perform the trial named on the command line; the exit status says how it ended."""
-    if os.environ.get(LEASH):
-        _leash()
+    if os.environ.get(PARENT_WATCH):
+        _watch_parent()
     try:
         load_noted()
         return 0 if perform(sys.argv[1]) else 143

@@ -18,10 +18,10 @@ from facegan.evaluation.wording import (
     arrow,
     conditions,
     faces_found,
+    formatted,
     in_unit,
     ratio,
     score_title,
-    told,
 )
 
 
@@ -73,7 +73,7 @@ def _scores(space: FeatureScores) -> Table:
         cells = [
             cell
             for each in (score.generated, score.real)
-            for found in (told(in_unit(name, each)),)
+            for found in (formatted(in_unit(name, each)),)
             for cell in (found.value, found.between)
         ]
         title = f"{score_title(name, space.extractor)} {arrow(name)}"
@@ -86,7 +86,7 @@ def _modes(modes: Modes) -> str:
     return (
         f"Known truth: {modes.covered} of {modes.modes} combinations of attributes occur "
         f"(among as many real pictures: {modes.covered_real}). Total variation from the truth "
-        f"{told(generated)}, of real pictures {told(real).value}. The reader is right in "
+        f"{formatted(generated)}, of real pictures {formatted(real).value}. The reader is right in "
         f"{100 * modes.accuracy:.1f} % of pictures."
     )
 
@@ -97,7 +97,7 @@ def _agreement(found: Agreement) -> Table:
     for column in ("agreement", "", "real", "", "off by", "real"):
         table.add_column(column, justify="right", no_wrap=True)
     for label in found.labels:
-        generated, real = told(label.generated), told(label.real)
+        generated, real = formatted(label.generated), formatted(label.real)
         table.add_row(
             label.name,
             *(generated.value, generated.between, real.value, real.between),

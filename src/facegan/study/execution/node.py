@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DeviceError, FaceganError
 from facegan.study.execution import DATASETS, ENVIRONMENT
-from facegan.study.execution.process import GRACE, last_words, leashed
+from facegan.study.execution.process import GRACE, last_words, watched_by_parent
 from facegan.study.execution.storage import Place
 from facegan.version import __version__
 
@@ -119,7 +119,7 @@ def perform(desk: Desk, node: str, where: str, order: Order) -> Outcome:
 def has_dataset(name: str, fingerprint: str) -> bool:
     """Whether this machine has a dataset at the path that the study's machine has it at."""
     with contextlib.suppress(FaceganError, OSError):
-        return Pack.open(name).fingerprint == fingerprint
+        return Dataset.open(name).fingerprint == fingerprint
     return False
 
 
@@ -152,7 +152,7 @@ def _process(
     environment = {"OMP_NUM_THREADS": str(order.threads), DATASETS: json.dumps(datasets)}
     if order.gpus == 0:  # one that is there is another's
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    process = leashed(folder, [sys.executable, *order.arguments], environment)
+    process = watched_by_parent(folder, [sys.executable, *order.arguments], environment)
     try:
         yield process
     finally:

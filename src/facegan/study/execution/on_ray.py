@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from facegan.data.pack import Pack, is_pack
+from facegan.data.dataset import Dataset, is_dataset
 from facegan.errors import DeviceError, FaceganError, RunError, TrainingError
 from facegan.files import read_json
 from facegan.study.execution import COMMAND, GiveUp, Watch
@@ -72,8 +72,8 @@ def run(
         RunError: the process that speaks for the study was lost.
     """
     folders = [folder.absolute() for folder in trials]
-    packs = _packs(folders)
-    datasets = {name: pack.fingerprint for name, pack in packs.items()}
+    datasets = _datasets(folders)
+    fingerprints = {name: dataset.fingerprint for name, dataset in datasets.items()}
     with connected(address) as ray:
         there = able(ray, cpus, gpus)
         place: Place
@@ -85,9 +85,9 @@ def run(
             for node, wrong in ask(ray, there, place.missing):
                 if wrong is not None:
                     raise DeviceError(f"{node.name} cannot perform trials: {wrong[0]}.", wrong[1])
-            lacking = functools.partial(_lacking, datasets)
+            lacking = functools.partial(_lacking, fingerprints)
             for name in sorted({name for _, names in ask(ray, there, lacking) for name in names}):
-                place.add_dataset(packs[name])
+                place.add_dataset(datasets[name])
             for folder in folders:
                 place.recover(folder)
             here = on(ray.get_runtime_context().get_node_id())
@@ -100,7 +100,7 @@ def run(
                 state = f"{folder_of(folders[trial])}/{secrets.token_hex(8)}.tar"
                 place.send(folders[trial], state)
                 order = Order(
-                    *(trial, folders[trial], state, place, datasets, tuple(arguments)),
+                    *(trial, folders[trial], state, place, fingerprints, tuple(arguments)),
                     *(every, cpus, gpus, __version__),
                 )
                 return task.remote(desk, order), state
@@ -112,7 +112,7 @@ def run(
             _Dispatcher(ray, desk, submit, collect, fits, trials, watch, give_up).run()
 
 
-def _packs(trials: Sequence[Path]) -> dict[str, Pack]:
+def _datasets(trials: Sequence[Path]) -> dict[str, Dataset]:
     """The datasets that are folders of this machine, by their names in `trial.json`."""
     names: set[str] = set()
     for folder in trials:
@@ -120,7 +120,7 @@ def _packs(trials: Sequence[Path]) -> dict[str, Pack]:
         names |= {spec["dataset"], *(spec.get("mix") or ())}
         if spec.get("pretraining"):
             names.add(spec["pretraining"]["dataset"])
-    return {name: Pack.open(name) for name in sorted(names) if is_pack(Path(name))}
+    return {name: Dataset.open(name) for name in sorted(names) if is_dataset(Path(name))}
 
 
 def _lacking(datasets: Mapping[str, str]) -> list[str]:

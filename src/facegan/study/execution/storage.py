@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from facegan.data.pack import CARD, IMAGES, ITEMS, LABELS, Pack
+from facegan.data.dataset import CARD, IMAGES, ITEMS, LABELS, Dataset
 from facegan.errors import DataError, DeviceError, FaceganError, StorageError, storage
 from facegan.files import cache_folder, new_folder, write_text
 from facegan.study.execution.process import progress
@@ -71,10 +71,10 @@ class SharedFolder:
         """On a node: the folder to perform the trial in."""
         yield trial, lambda ended: None
 
-    def add_dataset(self, pack: Pack) -> None:
+    def add_dataset(self, dataset: Dataset) -> None:
         """Let nodes have a dataset that one of them does not find."""
         raise DataError(
-            f"A node does not find the dataset {pack.path}, or another one is there.",
+            f"A node does not find the dataset {dataset.path}, or another one is there.",
             "Put it on the shared disk, at the same path on all nodes.",
         )
 
@@ -117,7 +117,7 @@ class Store:
     def send(self, trial: Path, state: str) -> None:
         """Hand a trial to the nodes."""
         with tempfile.TemporaryFile() as tar, self._reached():
-            pack(trial, tar)
+            dataset(trial, tar)
             tar.seek(0)
             self._write(state, lambda stream: shutil.copyfileobj(tar, stream, _PIECE))
 
@@ -144,21 +144,21 @@ class Store:
         """On a node: the folder to perform the trial in, which is sent after each checkpoint."""
         with _scratch() as folder:
             self._fetch(state, folder)
-            sent = wholes(folder)
+            to_device = wholes(folder)
 
             def keep(ended: bool) -> None:
-                nonlocal sent
+                nonlocal to_device
                 now = wholes(folder)
-                if ended or now != sent:
+                if ended or now != to_device:
                     self.send(folder, state)
-                    sent = now
+                    to_device = now
 
             yield folder, keep
 
-    def add_dataset(self, pack: Pack) -> None:
+    def add_dataset(self, dataset: Dataset) -> None:
         """Let nodes have a dataset that one of them does not find."""
         for name in (IMAGES, ITEMS, LABELS, CARD):  # the card last: then all of it is there
-            path, target = pack.path / name, f"datasets/{pack.fingerprint}/{name}"
+            path, target = dataset.path / name, f"datasets/{dataset.fingerprint}/{name}"
             if path.exists() and not self._exists(target):
                 with path.open("rb") as file, self._reached():
                     self._write(target, functools.partial(shutil.copyfileobj, file, length=_PIECE))
@@ -179,7 +179,7 @@ class Store:
                     for name in self._listed(place):
                         with self._read(name) as stream, (beside / Path(name).name).open("wb") as f:
                             shutil.copyfileobj(stream, f, _PIECE)
-                    if Pack.open(beside, verify=True).fingerprint != fingerprint:
+                    if Dataset.open(beside, verify=True).fingerprint != fingerprint:
                         raise DataError(f"{self._uri}/{place} holds another dataset.")
         return target
 
@@ -277,7 +277,7 @@ def folder_of(trial: Path) -> str:
     return "/".join(("trials", *trial.parts[-3:], study))
 
 
-def pack(trial: Path, file: Any) -> None:
+def dataset(trial: Path, file: Any) -> None:
     """Write a trial's folder as a tar file, as it was at one moment: not what is hidden.
 
     Checkpoints and the best snapshot are folders that appear whole; if one does meanwhile, all

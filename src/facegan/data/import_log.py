@@ -7,15 +7,15 @@ import io
 from collections import Counter
 from collections.abc import Container, Sequence
 
+from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member
-from facegan.data.unusable import Unusable
 from facegan.data.writer import printable
 
 # Characters of a detail: some decoders quote what they could not read.
 _LONGEST = 300
 
 
-class Ledger:
+class ImportLog:
     """Keeps account while an import goes on.
 
     Args:
@@ -51,10 +51,10 @@ class Ledger:
         self.kept.append(index)
         self.conversions.update(conversions)
 
-    def drop(self, index: int, unusable: Unusable) -> None:
+    def drop(self, index: int, unusable: SkippedFile) -> None:
         """Note that member `index` is left out."""
         # Raised, it holds the frames that it came through, and they the bytes of the file.
-        self._dropped[index] = Unusable(unusable.reason, unusable.detail[:_LONGEST])
+        self._dropped[index] = SkippedFile(unusable.reason, unusable.detail[:_LONGEST])
 
     @property
     def counts(self) -> dict[str, int]:
@@ -64,8 +64,8 @@ class Ledger:
     @property
     def reasons(self) -> dict[str, int]:
         """How many files were left out for which reason, the commonest first."""
-        tally = Counter(unusable.reason for unusable in self._dropped.values())
-        return dict(sorted(tally.items(), key=lambda item: (-item[1], item[0])))
+        statistics = Counter(unusable.reason for unusable in self._dropped.values())
+        return dict(sorted(statistics.items(), key=lambda item: (-item[1], item[0])))
 
     def dropped_csv(self) -> str:
         """Every file left out: name, reason, detail, in the source's order."""
