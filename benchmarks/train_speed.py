@@ -8,7 +8,8 @@ in turn, each in its own process, several times; every figure and the ratios are
   every update, as the script has them, and as it is shipped.
 
     python benchmarks/train_speed.py [DATASET] --rounds 5
-    python benchmarks/train_speed.py [DATASET] --device cuda --network dcgan --network r3gan --profile
+    python benchmarks/train_speed.py [DATASET] --device cuda --network dcgan --network r3gan \
+        --profile
 """
 
 from __future__ import annotations

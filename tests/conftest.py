@@ -46,7 +46,7 @@ LABELS = ("warm", "light", "sure")
 
 
 def write_labelled_dataset(path: Path, n: int = 48, resolution: int = 32, seed: int = 0) -> Path:
-    """A dataset of blobs with labels of all kinds: binary, a quantity, a probability; some missing."""
+    """Blobs with labels of all kinds: binary, a quantity, a probability; some missing."""
     names = [f"{i:03}.png" for i in range(n)]
     splits = ["holdout" if i % 6 == 5 else "train" for i in range(n)]
     images = draw_pictures(n, resolution, 3, seed)

@@ -11,6 +11,7 @@ Each function here is also a command: `facegan --help`.
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from facegan.version import __version__ as __version__
@@ -42,7 +43,14 @@ _PUBLIC = {
 }
 
 
+# What was called otherwise in 0.1.0.
+_OLD_NAMES = {"Pack": "Dataset"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _OLD_NAMES:
+        name, old = _OLD_NAMES[name], name
+        warnings.warn(f"facegan.{old} is called facegan.{name} now.", FutureWarning, stacklevel=2)
     if name not in _PUBLIC:
         raise AttributeError(f"module 'facegan' has no attribute {name!r}")
     return getattr(importlib.import_module(_PUBLIC[name]), name)

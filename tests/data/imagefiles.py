@@ -41,24 +41,19 @@ def png_16_bits(pixels: np.ndarray) -> bytes:
     """A PNG of uint16 [H,W,3], which Pillow cannot write."""
     height, width, _ = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    header = struct.dataset(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
     return _png(header, zlib.compress(rows))
 
 
 def png_bomb(width: int = 60_000, height: int = 60_000) -> bytes:
     """A small file whose header declares a giant."""
-    return _png(
-        struct.dataset(">IIBBBBB", width, height, 8, 2, 0, 0, 0), zlib.compress(b"\0" * 100)
-    )
+    return _png(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), zlib.compress(b"\0" * 100))
 
 
 def _png(header: bytes, data: bytes) -> bytes:
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.dataset(">I", len(body))
-        + kind
-        + body
-        + struct.dataset(">I", zlib.crc32(kind + body))
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
     )
 

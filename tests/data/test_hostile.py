@@ -115,12 +115,10 @@ def test_damaged_tars_are_refused_by_name(tmp_path: Path, said: bytes) -> None:
 
 
 def test_a_zip_whose_member_has_no_name_is_refused(tmp_path: Path) -> None:
-    local = (
-        struct.dataset("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 0, 0x8CDC1683, 1, 1, 0, 0) + b"x"
-    )
-    entry = struct.dataset("<IHHHHHHI", 0x02014B50, 20, 20, 0, 0, 0, 0, 0x8CDC1683)
-    entry += struct.dataset("<IIHHHHHII", 1, 1, 0, 0, 0, 0, 0, 0, 0)
-    end = struct.dataset("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(entry), len(local), 0)
+    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 0, 0x8CDC1683, 1, 1, 0, 0) + b"x"
+    entry = struct.pack("<IHHHHHHI", 0x02014B50, 20, 20, 0, 0, 0, 0, 0x8CDC1683)
+    entry += struct.pack("<IIHHHHHII", 1, 1, 0, 0, 0, 0, 0, 0, 0)
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(entry), len(local), 0)
     path = tmp_path / "a.zip"
     path.write_bytes(local + entry + end)
     with pytest.raises(DataError, match=r"a\.zip"):
@@ -159,13 +157,10 @@ def png_of_16_bits(side: int, channels: int) -> bytes:
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
-            struct.dataset(">I", len(body))
-            + kind
-            + body
-            + struct.dataset(">I", zlib.crc32(kind + body))
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
-    header = struct.dataset(">IIBBBBB", side, side, 16, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 16, colour, 0, 0, 0)
     head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
     return head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 

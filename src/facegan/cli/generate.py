@@ -43,6 +43,7 @@ from facegan.errors import FaceganError, nearest
     "'facegan models labels SOURCE' lists them.",
 )
 @click.option("--dataset", is_flag=True, help="A dataset to train on or mix in, instead of files.")
+@click.option("--pack", "old_name", is_flag=True, hidden=True)
 @click.option(
     "--holdout", default=0.0, show_default=True, help="Of a dataset: share kept from training."
 )
@@ -64,6 +65,7 @@ def generate(
     model: str | None,
     out: Path | None,
     labels: tuple[str, ...],
+    old_name: bool,
     **options: Any,
 ) -> None:
     """Generate pictures from SOURCE: a run's folder, a generator.safetensors file or a model.
@@ -80,6 +82,9 @@ def generate(
         raise click.UsageError(f"SOURCE ({source}) and --model ({model}): give one of them.")
     if out is None and source is not None and source.exists():
         raise click.UsageError("Missing option '--out': the folder to write into.")
+    if old_name:
+        click.echo("--pack is called --dataset now.", err=True)
+        options["dataset"] = True
     from facegan.apps import models
 
     found = source if source is not None else models.model_path(model)

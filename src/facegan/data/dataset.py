@@ -238,7 +238,10 @@ def _read_card(path: Path) -> dict[str, Any]:
     except OSError as error:  # a name that no file can have
         raise DataError(f"{path}: {error.strerror}.", "Give a dataset's folder.") from error
     if not there:
-        hint = "Make one with `facegan data import SOURCE DATASET` or `facegan data portraits DATASET`."
+        hint = (
+            "Make one with `facegan data import SOURCE DATASET` or "
+            "`facegan data portraits DATASET`."
+        )
         if put_aside(path).exists():
             hint = f"Its replacement was interrupted; rename {put_aside(path)} to have the old one."
         raise DataError(f"There is no dataset at {path}.", hint)

@@ -251,7 +251,7 @@ class DatasetWriter:
         if others:
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
             raise DataError(
-                f"{self.path} holds what does not belong to its dataset, and would be lost with it: "
+                f"{self.path} holds what does not belong to its dataset and would be lost with it: "
                 f"{', '.join(map(printable, others[:3]))}{more}.",
                 "Move that elsewhere, or choose another name for the dataset.",
             )

@@ -92,8 +92,8 @@ def choose_real(
     wanted = n_real if n_real is not None else min(DEFAULT_N_REAL, len(rest))
     if not FEWEST <= wanted <= len(rest):
         raise DataError(
-            f"A reference of {wanted} pictures cannot be drawn from {dataset.path}: {len(rest)} are "
-            f"there for it.",
+            f"A reference of {wanted} pictures cannot be drawn from {dataset.path}: {len(rest)} "
+            "are there for it.",
             f"It takes {FEWEST} or more"
             + (": import again with a larger --holdout." if apart else f", up to {len(rest)}."),
         )

@@ -109,8 +109,9 @@ def conditions(evaluation: Evaluation, each: str = "") -> str:
 def faces_found(faces: Faces) -> str:
     """In how many pictures a face is found, in one sentence."""
     return (
-        f"A face is found in {formatted(faces.generated, percent=True)} of the generated pictures and "
-        f"in {formatted(faces.real, percent=True)} of real ones ({faces.detector}, n = {faces.n:,})."
+        f"A face is found in {formatted(faces.generated, percent=True)} of the generated "
+        f"pictures and in {formatted(faces.real, percent=True)} of real ones "
+        f"({faces.detector}, n = {faces.n:,})."
     )
 
 

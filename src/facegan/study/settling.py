@@ -193,8 +193,9 @@ def _possible(measure: Measurement, name: str, dataset: Dataset) -> Measurement:
     most = most_measurable(dataset)
     if measure.n > most:
         raise DataError(
-            f"The dataset {name} has {len(dataset.indices('train')):,} pictures to train on: at most "
-            f"{most:,} can be measured beside as many real ones, and the plan says {measure.n:,}.",
+            f"The dataset {name} has {len(dataset.indices('train')):,} pictures to train on: at "
+            f"most {most:,} can be measured beside as many real ones, and the plan says "
+            f"{measure.n:,}.",
             f"Set measure.n to {most} or less, or take a larger dataset.",
         )
     left = len(dataset.indices("train")) - measure.n

@@ -203,7 +203,7 @@ def require_same_shape(dataset: Dataset, other: Dataset) -> None:
     if (mine.resolution, mine.channels) != (theirs.resolution, theirs.channels):
         raise DataError(
             f"{other.path} has images of {theirs.resolution}×{theirs.resolution} with "
-            f"{theirs.channels} channels, {dataset.path} of {mine.resolution}×{mine.resolution} with "
-            f"{mine.channels}.",
+            f"{theirs.channels} channels, {dataset.path} of {mine.resolution}×{mine.resolution} "
+            f"with {mine.channels}.",
             "Import one of them again in the shape of the other.",
         )
