@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from imagefiles import encoded, jpeg, png, scene
 
-from facegan.data import identity, importer, portraits
+from facegan import portraits
+from facegan.data import identity, importer
 from facegan.data.archives import TarSource
 from facegan.data.dataset import Dataset
 from facegan.data.decode import MAX_SCANS, Room, Shape, decode

@@ -195,7 +195,7 @@ def test_an_interruption_leaves_the_old_pack(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         import_images(source, tmp_path / "dataset", overwrite=True, progress=interrupt)
     assert Dataset.open(tmp_path / "dataset", verify=True).fingerprint == old
-    assert listing(tmp_path) == ["in", "dataset"]
+    assert listing(tmp_path) == ["dataset", "in"]
 
 
 KILLED = """
@@ -219,7 +219,7 @@ def test_a_killed_import_leaves_no_pack_and_can_be_repeated(tmp_path: Path):
         process.kill()
     assert not (tmp_path / "dataset").exists()
     import_images(source, tmp_path / "dataset", holdout=0)
-    assert listing(tmp_path) == ["in", "dataset"]
+    assert listing(tmp_path) == ["dataset", "in"]
 
 
 def test_a_truncated_archive_leaves_nothing(tmp_path: Path):
