@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,6 +125,23 @@ def test_whoever_takes_only_the_first_leaves_no_threads(
     next(groups)
     assert threading.active_count() == before + 3
     del groups
+    assert threading.active_count() == before
+
+
+def test_leaving_while_threads_still_begin_leaves_none_behind(
+    threads: Callable[[int], None],
+) -> None:
+    """A thread that was slow to begin once took the sign to end from the others."""
+    threads(3)
+    before, interval = threading.active_count(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(300):
+            groups = samples._side_by_side(lambda item: item, range(20))
+            next(groups)
+            groups.close()
+    finally:
+        sys.setswitchinterval(interval)
     assert threading.active_count() == before
 
 

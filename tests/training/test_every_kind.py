@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import (
+from facegan.augment import TRANSFORMS
+from facegan.losses.adversarial import ADVERSARIAL
+from facegan.losses.penalties import PENALTIES
+from facegan.methods import METHODS, REGULARISERS
+from facegan.networks import DISCRIMINATORS, GENERATORS
+from facegan.recipe import Recipe
+from tiny import (
     TINY,
     TINY_METHODS,
     TINY_PENALTIES,
@@ -16,12 +22,6 @@ from conftest import (
     TINY_TRANSFORMS,
     no_entry,
 )
-from facegan.augment import TRANSFORMS
-from facegan.losses.adversarial import ADVERSARIAL
-from facegan.losses.penalties import PENALTIES
-from facegan.methods import METHODS, REGULARISERS
-from facegan.networks import DISCRIMINATORS, GENERATORS
-from facegan.recipe import Recipe
 
 Make = Callable[..., Any]
 

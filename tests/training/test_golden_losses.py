@@ -74,7 +74,8 @@ def _write_anew() -> None:
     import tempfile
 
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    from conftest import SHORT, TINY, TINY_RECIPES, write_dataset
+    from conftest import write_dataset
+    from tiny import SHORT, TINY, TINY_RECIPES
 
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:

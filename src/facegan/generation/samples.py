@@ -152,7 +152,9 @@ def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> Iter
     def begin() -> None:
         torch.get_num_threads()  # a new thread takes the general number over when first asked
         torch.set_num_threads(threads // workers)
-        begun.wait()
+        # A pool whose initialiser fails empties its queue, and with it what tells the others to end.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            begun.wait()
 
     pool = ThreadPoolExecutor(workers, "facegan-pictures", begin)
     waiting: deque[Future[Result]] = deque()
