@@ -59,7 +59,7 @@ def no_entry(kind: str, table: str) -> str:
     """What to tell who added a kind, and forgot that tests make everything small."""
     return (
         f"{kind!r} is registered, and no test makes it small: give it an entry in {table} of "
-        "tests/conftest.py, and the tests that go through the registries cover it."
+        "tests/tiny.py, and the tests that go through the registries cover it."
     )
 
 

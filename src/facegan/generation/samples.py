@@ -152,7 +152,7 @@ def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> Iter
     def begin() -> None:
         torch.get_num_threads()  # a new thread takes the general number over when first asked
         torch.set_num_threads(threads // workers)
-        # A pool whose initialiser fails empties its queue, and with it what tells the others to end.
+        # A pool whose initialiser fails empties its queue, and with it the sign to end.
         with contextlib.suppress(threading.BrokenBarrierError):
             begun.wait()
 
