@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None, peers: Mapping[str, Peer] = PEE
     pythons = _pythons(chosen, tasks, work / "environments", results)
     if REFERENCE not in pythons:
         sys.exit(f"{REFERENCE} itself cannot be installed: nothing to compare with.")
-    pack, images = pictures.prepare(pythons[REFERENCE], work / "data", options.lfw)
-    places = {"pack": pack, "images": images}
+    dataset, images = pictures.prepare(pythons[REFERENCE], work / "data", options.lfw)
+    places = {"dataset": dataset, "images": images}
     if options.lfw is not None:
         places["archive"] = options.lfw.resolve()
     for number in range(1, options.rounds + 1):

@@ -1,6 +1,6 @@
 """facegan's trainer on a recipe, timed. Prints {"img_per_s": …, "precision": …}.
 
-python benchmarks/facegan_training.py PACK --recipe dcgan --steps 20
+python benchmarks/facegan_training.py DATASET --recipe dcgan --steps 20
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from facegan.recipe import Recipe  # noqa: E402
 def main() -> None:
     """Train for some steps and print the speed of those after the warm-up."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pack")
+    parser.add_argument("dataset")
     parser.add_argument("--recipe", default="dcgan")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of the recipe")
     parser.add_argument("--steps", type=int, default=20)
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     recipe = Recipe.load(options.recipe).override(*options.set)
-    with prepared.trainer(recipe, options.pack, options.device) as trainer:
+    with prepared.trainer(recipe, options.dataset, options.device) as trainer:
         device = trainer.execution.device
         for _ in range(options.warmup):
             trainer.step()

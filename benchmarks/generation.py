@@ -7,7 +7,7 @@ Everything in one process, in turn, several times, each once before it counts:
 - on the disk, a file for each picture: a loop as people write it (the plain network, then
   Pillow's `save` for one picture after the other) and `facegan generate`, whose files also are
   forced to the disk and say that they are generated;
-- on the disk, a dataset: `facegan generate --pack`.
+- on the disk, a dataset: `facegan generate --dataset`.
 
 The network is DCGAN-64's with first weights; a run or a generator's file may be named instead,
 and then the plain script has the same network as PyTorch's own modules, if it is a DCGAN.
@@ -96,9 +96,9 @@ def _ways(source: str | Path, n: int, folder: Path) -> dict[str, Callable[[], No
         common = {"n": n, "device": "cpu", "precision": precision}
         to = folder / precision
         ways[f"facegan {precision}, files"] = partial(_generate, source, to, **common)
-        pack = folder / f"{precision}-pack"
-        ways[f"facegan {precision}, pack"] = partial(
-            _generate, source, pack, pack=True, overwrite=True, **common
+        dataset = folder / f"{precision}-dataset"
+        ways[f"facegan {precision}, dataset"] = partial(
+            _generate, source, dataset, dataset=True, overwrite=True, **common
         )
     return ways
 

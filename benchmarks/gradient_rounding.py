@@ -4,7 +4,7 @@ From a run's last checkpoint, the gradients of both players on one batch: in flo
 with the direct forms of the convolutions, in bfloat16 as it is trained; and in float32 on the
 next batch. Prints cosines to the first of them.
 
-    python benchmarks/gradient_rounding.py RUN PACK
+    python benchmarks/gradient_rounding.py RUN DATASET
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ tune_process()  # as the command line does, before PyTorch is imported
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from facegan.data.pack import Pack  # noqa: E402
+from facegan.data.dataset import Dataset  # noqa: E402
 from facegan.device import Execution, Precision  # noqa: E402
 from facegan.networks.kernels import winograd  # noqa: E402
 from facegan.recipe import Recipe  # noqa: E402
 from facegan.runs.checkpoint import Checkpoint, latest  # noqa: E402
-from facegan.training.feed import Feed  # noqa: E402
+from facegan.training.batch_source import BatchSource  # noqa: E402
 from facegan.training.state import PLAYERS, TrainingState  # noqa: E402
 from facegan.training.step import Trainer  # noqa: E402
 
@@ -33,17 +33,17 @@ def main() -> None:
     """Compare the gradients of one batch."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("pack", type=Path)
+    parser.add_argument("dataset", type=Path)
     options = parser.parse_args()
-    recipe, pack = Recipe.load(options.run / "recipe.toml"), Pack.open(options.pack)
+    recipe, dataset = Recipe.load(options.run / "recipe.toml"), Dataset.open(options.dataset)
     last = latest(options.run / "checkpoints")
     if last is None:
         raise SystemExit(f"{options.run} has no checkpoint yet.")
-    exact = gradients(recipe, pack, last, "fp32")
+    exact = gradients(recipe, dataset, last, "fp32")
     others = {
-        "bfloat16, direct": gradients(recipe, pack, last, "bf16", direct=True),
-        "bfloat16": gradients(recipe, pack, last, "bf16"),
-        "float32, the next batch": gradients(recipe, pack, last, "fp32", batches=1),
+        "bfloat16, direct": gradients(recipe, dataset, last, "bf16", direct=True),
+        "bfloat16": gradients(recipe, dataset, last, "bf16"),
+        "float32, the next batch": gradients(recipe, dataset, last, "fp32", batches=1),
     }
     print(f"{'cosine to float32':26}" + "".join(f"{player:>15}" for player in PLAYERS))
     for name, found in others.items():
@@ -53,7 +53,7 @@ def main() -> None:
 
 def gradients(
     recipe: Recipe,
-    pack: Pack,
+    dataset: Dataset,
     at: Checkpoint,
     precision: Precision,
     direct: bool = False,
@@ -63,7 +63,7 @@ def gradients(
 
     Args:
         recipe: of the run.
-        pack: its dataset.
+        dataset: its dataset.
         at: where it stands.
         precision: of the networks.
         direct: without Winograd's form.
@@ -74,13 +74,13 @@ def gradients(
         winograd.pays = lambda weight, shape: False
     try:
         execution = Execution(torch.device("cpu"), precision, channels_last=True)
-        feed = Feed.of(recipe, pack, execution)
-        state = TrainingState(recipe, feed.spec, execution, feed.label_rows())
+        batch_source = BatchSource.of(recipe, dataset, execution)
+        state = TrainingState(recipe, batch_source.spec, execution, batch_source.label_rows())
         state.load(at.tensors(), at.images_seen, at.extra)
         state.images_seen += batches * recipe.training.batch
         for optimizer in state.optimizers.values():
             optimizer.step = lambda *_: None  # type: ignore[method-assign,assignment]
-        Trainer(recipe, state, feed, execution, total=10**9).step()
+        Trainer(recipe, state, batch_source, execution, total=10**9).step()
     finally:
         winograd.pays = pays
     return {

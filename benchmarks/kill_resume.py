@@ -40,13 +40,13 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pack = folder / "pack"
-        drawing = ["data", "portraits", str(pack), "-n", "1000", "--resolution", "32"]
+        dataset = folder / "dataset"
+        drawing = ["data", "portraits", str(dataset), "-n", "1000", "--resolution", "32"]
         subprocess.run([sys.executable, "-m", "facegan", *drawing], check=True)
         begin = time.perf_counter()
-        assert _train(pack, folder / "whole", options.budget).wait() == 0
+        assert _train(dataset, folder / "whole", options.budget).wait() == 0
         print(f"uninterrupted: {time.perf_counter() - begin:.0f} s", flush=True)
-        kills, points = _train_and_kill(pack, folder / "killed", options)
+        kills, points = _train_and_kill(dataset, folder / "killed", options)
         print(f"killed {kills} times; lives began from {len(set(points))} different states")
         differing = _differences(folder / "whole", folder / "killed")
     if differing:
@@ -54,14 +54,14 @@ def main() -> None:
     print("equal: the last checkpoint's files, every sample grid, metrics.jsonl")
 
 
-def _train_and_kill(pack: Path, run: Path, options: argparse.Namespace) -> tuple[int, list[str]]:
+def _train_and_kill(dataset: Path, run: Path, options: argparse.Namespace) -> tuple[int, list[str]]:
     """Kill so many lives; then let one live to the end."""
     chance = random.Random(options.seed)
     kills, points = 0, []
     while kills < options.kills:
         points.append(max((p.name for p in (run / "checkpoints").glob("[0-9]*k")), default=""))
         reached = _seen(run)
-        process = _train(pack, run, options.budget)
+        process = _train(dataset, run, options.budget)
         if chance.random() < 0.2:
             time.sleep(chance.uniform(0.0, 4.0))  # also while it starts and picks up its state
         else:
@@ -73,13 +73,13 @@ def _train_and_kill(pack: Path, run: Path, options: argparse.Namespace) -> tuple
         process.send_signal(signal.SIGKILL)
         process.wait()
         kills += 1
-    assert _train(pack, run, options.budget).wait() == 0
+    assert _train(dataset, run, options.budget).wait() == 0
     return kills, points
 
 
-def _train(pack: Path, run: Path, budget: str) -> subprocess.Popen[bytes]:
+def _train(dataset: Path, run: Path, budget: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "facegan", "train", "dcgan"]
-    command += ["--data", str(pack), "--run", str(run), "--budget", budget]
+    command += ["--data", str(dataset), "--run", str(run), "--budget", budget]
     for key, value in _SETTINGS.items():
         command += ["--set", f"{key}={value}"]
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

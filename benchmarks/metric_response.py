@@ -1,8 +1,8 @@
 """Which metric sees what: real faces, spoilt in known ways, in the place of generated ones.
 
-    python benchmarks/metric_response.py PACK [--n 2500] [--extractor efflite0]
+    python benchmarks/metric_response.py DATASET [--n 2500] [--extractor efflite0]
 
-The people of the pack are divided into four groups that share nobody: a reference, a floor,
+The people of the dataset are divided into four groups that share nobody: a reference, a floor,
 those whose pictures are spoilt, and held-out ones that copying is calibrated on. Prints a
 Markdown table: each score over the score of the floor at the same n, and what the copying
 report counts.
@@ -22,7 +22,7 @@ from PIL import Image, ImageFilter
 
 from facegan.apps.data import progress_bar
 from facegan.apps.datasets import cache_folder
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.evaluation.cache import FeatureCache, extract
 from facegan.evaluation.copying import RealFaces, Space, find_copies
 from facegan.evaluation.extractors import open_extractor
@@ -42,31 +42,31 @@ def main() -> None:
     """Spoil, measure, print."""
     tune_process()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("pack", type=Path)
+    parser.add_argument("dataset", type=Path)
     parser.add_argument("--n", type=int, default=2500)
     parser.add_argument("--extractor", default="efflite0")
     options = parser.parse_args()
-    pack, n = Pack.open(options.pack), options.n
-    train, floor, source, holdout = _four_groups(pack, n)
-    real = RealFaces(train, holdout, pack.names, pack.identities)
+    dataset, n = Dataset.open(options.dataset), options.n
+    train, floor, source, holdout = _four_groups(dataset, n)
+    real = RealFaces(train, holdout, dataset.names, dataset.identities)
     extractors: list[Extractor] = [open_extractor(options.extractor), PixelEmbedding()]
     cache = FeatureCache(cache_folder())
     print(
-        f"{pack.card['name']}, {pack.spec.resolution} px, n {n:,}, reference {len(train):,}, "
+        f"{dataset.card['name']}, {dataset.spec.resolution} px, n {n:,}, reference {len(train):,}, "
         f"held out {len(holdout):,}, {options.extractor}\n"
     )
     known: list[tuple[Features, Features, Features]] = []
     for extractor in extractors:
         with progress_bar(f"real, {extractor.name}") as progress:
-            whole = cache.features(extractor, pack, np.arange(len(pack)), progress=progress)
-            turned = cache.features(extractor, pack, holdout, mirrored=True, progress=progress)
+            whole = cache.features(extractor, dataset, np.arange(len(dataset)), progress=progress)
+            turned = cache.features(extractor, dataset, holdout, mirrored=True, progress=progress)
         known.append((whole, whole[holdout], turned))
     whole = known[0][0]
     scorer = Scorer(whole[train], whole[floor], SCORES, seed=0)
     names = ("FD", "KID", "precision", "recall", "density", "coverage")
     print("| pictures | " + " | ".join(names) + " | closer | near | authentic | of held-out |")
     print("|---|" + "---:|" * 10)
-    for name, images in _spoilt(pack, source, train, n):
+    for name, images in _spoilt(dataset, source, train, n):
         spaces = []
         for extractor, (every, held_out, held_out_turned) in zip(extractors, known, strict=True):
             with progress_bar(f"{name}, {extractor.name}") as progress:
@@ -94,9 +94,9 @@ def main() -> None:
     print(f"\nOf the floor: FD {scorer.scores(whole[floor])['fd'].real.value:.3g}.")
 
 
-def _four_groups(pack: Pack, n: int) -> tuple[npt.NDArray[np.int64], ...]:
+def _four_groups(dataset: Dataset, n: int) -> tuple[npt.NDArray[np.int64], ...]:
     """(reference, floor, to be spoilt, held out): nobody is shown in two of them."""
-    people, number = np.unique(pack.identities, return_inverse=True)
+    people, number = np.unique(dataset.identities, return_inverse=True)
     order = random(0, REAL_CHOICE, 10).permutation(len(people))
     rank = np.argsort(order)[number]
     pictures = np.argsort(rank, kind="stable")
@@ -109,11 +109,11 @@ def _four_groups(pack: Pack, n: int) -> tuple[npt.NDArray[np.int64], ...]:
 
 
 def _spoilt(
-    pack: Pack, source: npt.NDArray[np.int64], train: npt.NDArray[np.int64], n: int
+    dataset: Dataset, source: npt.NDArray[np.int64], train: npt.NDArray[np.int64], n: int
 ) -> list[tuple[str, Images]]:
     """(what was done, uint8 [n, H, W, C]) for each way of spoiling."""
-    images = np.asarray(pack.images[source])
-    copies = np.asarray(pack.images[np.sort(random(0, REAL_CHOICE, 11).permutation(train)[:n])])
+    images = np.asarray(dataset.images[source])
+    copies = np.asarray(dataset.images[np.sort(random(0, REAL_CHOICE, 11).permutation(train)[:n])])
     ways: list[tuple[str, Images]] = [("as they are", images), ("mirrored", images[:, :, ::-1])]
     for sigma in (0.5, 1, 2):
         ways.append((f"blur σ {sigma:g}", _each(images, _blur(sigma))))

@@ -3,7 +3,7 @@
 The comparison for `train_speed.py`: the same networks, loss, optimizer and batch as the
 recipe `dcgan`, written the ordinary way. Prints one JSON line: {"img_per_s": …}.
 
-    python benchmarks/plain_dcgan.py PACK --steps 20
+    python benchmarks/plain_dcgan.py DATASET --steps 20
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class Faces(Dataset[Tensor]):
-    """The pictures of a pack as tensors in [−1, 1], converted one by one."""
+    """The pictures of a dataset as tensors in [−1, 1], converted one by one."""
 
-    def __init__(self, pack: Path) -> None:
-        self.images = np.load(pack / "images.npy")
+    def __init__(self, dataset: Path) -> None:
+        self.images = np.load(dataset / "images.npy")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -84,7 +84,7 @@ def forever(loader: DataLoader[Tensor]) -> Iterator[Tensor]:
 def main() -> None:
     """Train for some steps and print the speed of those after the warm-up."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pack", type=Path)
+    parser.add_argument("dataset", type=Path)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--batch", type=int, default=64)
@@ -106,7 +106,7 @@ def main() -> None:
     criterion = nn.BCELoss()
     optimizer_d = torch.optim.Adam(net_d.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizer_g = torch.optim.Adam(net_g.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    batches = forever(loader(Faces(options.pack), options.batch, device))
+    batches = forever(loader(Faces(options.dataset), options.batch, device))
 
     begin = time.perf_counter()
     for step in range(options.warmup + options.steps):

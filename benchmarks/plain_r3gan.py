@@ -5,7 +5,7 @@ layout, the relativistic loss with R1 and R2 on every update by double backward 
 2024, equations 4 and 5), Adam, an average of the generator; without augmentation. Prints one
 JSON line: {"img_per_s": …}.
 
-    python benchmarks/plain_r3gan.py PACK --recipe r3gan-cpu --steps 20
+    python benchmarks/plain_r3gan.py DATASET --recipe r3gan-cpu --steps 20
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def slope(images: Tensor, logits: Tensor) -> Tensor:
 def main() -> None:
     """Train for some steps and print the speed of those after the warm-up."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pack", type=Path)
+    parser.add_argument("dataset", type=Path)
     parser.add_argument("--recipe", default="r3gan-cpu")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=3)
@@ -52,7 +52,7 @@ def main() -> None:
     average = copy.deepcopy(net_g)
     optimizer_d = torch.optim.Adam(net_d.parameters(), lr=2e-4, betas=(0.0, 0.99))
     optimizer_g = torch.optim.Adam(net_g.parameters(), lr=2e-4, betas=(0.0, 0.99))
-    batches = forever(loader(Faces(options.pack), batch, device))
+    batches = forever(loader(Faces(options.dataset), batch, device))
 
     begin = time.perf_counter()
     for step in range(options.warmup + options.steps):

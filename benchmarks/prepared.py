@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.spec import ImageSpec
 from facegan.device import processes
 from facegan.models.file import GeneratorFile
 from facegan.recipe import Recipe
-from facegan.training.feed import Feed, pixels_of
+from facegan.training.batch_source import BatchSource, value_range_of
 from facegan.training.plan import choose_precision
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
@@ -22,19 +22,19 @@ from facegan.training.step import Trainer
 
 @contextmanager
 def trainer(
-    recipe: Recipe, pack: str | Path, device: str = "cpu", threads: int | None = None
+    recipe: Recipe, dataset: str | Path, device: str = "cpu", threads: int | None = None
 ) -> Iterator[Trainer]:
     """As `facegan train` makes it: the number format tried and chosen, nothing written."""
-    dataset = Pack.open(pack)
+    opened = Dataset.open(dataset)
     with processes(device, threads) as execution:
-        feed = Feed.of(recipe, dataset, execution)
-        execution = choose_precision(recipe, dataset.spec, feed, execution)
-        state = TrainingState(recipe, dataset.spec, execution)
-        yield Trainer(recipe, state, feed, execution, total=10**9)
+        batch_source = BatchSource.of(recipe, opened, execution)
+        execution = choose_precision(recipe, opened.spec, batch_source, execution)
+        state = TrainingState(recipe, opened.spec, execution)
+        yield Trainer(recipe, state, batch_source, execution, total=10**9)
 
 
 def untrained(recipe: Recipe, path: Path) -> Path:
     """Write the file of a generator with its first weights, for 64-pixel pictures."""
     generator = recipe.generator.build(ImageSpec(64, 3), recipe.data.range).eval()
-    GeneratorFile(generator, recipe, pixels_of(recipe, {}), 0, {"name": "none"}).save(path)
+    GeneratorFile(generator, recipe, value_range_of(recipe, {}), 0, {"name": "none"}).save(path)
     return path

@@ -1,8 +1,8 @@
 """How far each recipe is from this machine's limits, and what holds it: one table.
 
-    python benchmarks/recipe_profiles.py [PACK] --threads 1 --batch 16
+    python benchmarks/recipe_profiles.py [DATASET] --threads 1 --batch 16
 
-Each recipe is profiled as `facegan train RECIPE --data PACK --profile` does it. A smaller batch
+Each recipe is profiled as `facegan train RECIPE --data DATASET --profile` does it. A smaller batch
 makes the large recipes bearable on a processor; arithmetic an image stays what it is.
 """
 
@@ -28,32 +28,32 @@ _HEAD = (
 def main() -> None:
     """Profile the recipes one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pack", nargs="?", default="portraits:512@64")
+    parser.add_argument("dataset", nargs="?", default="portraits:512@64")
     parser.add_argument("--recipe", action="append", help="only this; repeatable")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--batch", type=int, help="the most; each recipe's own by default")
     options = parser.parse_args()
-    ceilings = []
+    roofline = []
     print(_HEAD, flush=True)
     for name in options.recipe or recipe_names():
         recipe = Recipe.load(name)
         if options.batch is not None and options.batch < recipe.training.batch:
             recipe = recipe.override(f"training.batch={options.batch}")
-        mix = [options.pack] * len(recipe.data.mix)
+        mix = [options.dataset] * len(recipe.data.mix)
         try:
             found = profile(
-                recipe, options.pack, device=options.device, threads=options.threads, mix=mix
+                recipe, options.dataset, device=options.device, threads=options.threads, mix=mix
             )
         except FaceganError as error:
             print(f"| `{name}` | | | | | | {error.message} |", flush=True)
             continue
-        ceilings.append(found.ceilings)
+        roofline.append(found.roofline)
         print(_row(found), flush=True)
-    if ceilings:
+    if roofline:
         flops, copied = (
             sorted(values)[len(values) // 2]
-            for values in ([c.flops for c in ceilings], [c.bytes for c in ceilings])
+            for values in ([c.flops for c in roofline], [c.bytes for c in roofline])
         )
         print(f"\nCeilings (median): {flops / 1e9:.0f} GFLOP/s, copy {copied / 1e9:.0f} GB/s")
 

@@ -1,6 +1,6 @@
 """What each recipe makes of the same faces in the same time: the table of docs/results.md.
 
-    python benchmarks/recipes_table.py PACK --out results [--budget 15min] [--n 5000] [RECIPE…]
+    python benchmarks/recipes_table.py DATASET --out results [--budget 15min] [--n 5000] [RECIPE…]
 
 Trains the named recipes (all shipped ones by default) one after the other, measures each as
 `facegan evaluate` does, and prints a Markdown table. A RECIPE may carry settings:
@@ -28,7 +28,7 @@ def main() -> None:
     """Train, measure, print."""
     tune_process()
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("pack")
+    arguments.add_argument("dataset")
     arguments.add_argument("recipes", nargs="*", metavar="RECIPE")
     arguments.add_argument("--out", type=Path, required=True)
     arguments.add_argument("--budget", default="15min")
@@ -37,30 +37,30 @@ def main() -> None:
     rows = []
     for wanted in given.recipes or recipe_names():
         run = given.out / wanted.split(":")[0]
-        finished = train(wanted, given.pack, run, given.budget)
+        finished = train(wanted, given.dataset, run, given.budget)
         if finished:
-            rows.append(measured(run, given.pack, given.n))
+            rows.append(measured(run, given.dataset, given.n))
             print_table(rows)
 
 
-def train(wanted: str, pack: str, run: Path, budget: str) -> bool:
+def train(wanted: str, dataset: str, run: Path, budget: str) -> bool:
     """Train one recipe, or go on with it; whether it reached its end."""
     name, settings, base = [*wanted.split(":"), "", ""][:3]
     changed = [each for each in settings.split(",") if each]
     recipe = facegan.Recipe.load(base or name).override(*changed)
     try:
-        return facegan.train(recipe, data=pack, run=run, budget=budget).finished
+        return facegan.train(recipe, data=dataset, run=run, budget=budget).finished
     except facegan.FaceganError as error:
         print(f"{name} failed: {error.message}", flush=True)
         return False
 
 
-def measured(run: Path, pack: str, n: int) -> dict[str, Any]:
+def measured(run: Path, dataset: str, n: int) -> dict[str, Any]:
     """Scores and speed of a run; kept beside it, so that going on does not measure again."""
     kept = run / "table.json"
     if kept.is_file():
         return json.loads(kept.read_text("utf-8"))
-    found = facegan.evaluate(run, data=pack, n=n, copying=False, faces=False)
+    found = facegan.evaluate(run, data=dataset, n=n, copying=False, faces=False)
     scores = found.features[0].scores
     provenance = json.loads((run / "provenance.json").read_text("utf-8"))
     timing = [json.loads(line) for line in (run / "timing.jsonl").read_text("utf-8").splitlines()]

@@ -7,8 +7,8 @@ in turn, each in its own process, several times; every figure and the ratios are
 - `r3gan`: `plain_r3gan.py`, and a recipe of R3GAN twice: with its penalties by double backward on
   every update, as the script has them, and as it is shipped.
 
-    python benchmarks/train_speed.py [PACK] --rounds 5
-    python benchmarks/train_speed.py [PACK] --device cuda --network dcgan --network r3gan --profile
+    python benchmarks/train_speed.py [DATASET] --rounds 5
+    python benchmarks/train_speed.py [DATASET] --device cuda --network dcgan --network r3gan --profile
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pack", nargs="?", help="a pack of 64-pixel pictures; drawn if absent")
+    parser.add_argument(
+        "dataset", nargs="?", help="a dataset of 64-pixel pictures; drawn if absent"
+    )
     parser.add_argument("--network", action="append", choices=("dcgan", "r3gan"))
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--rounds", type=int, default=5)
@@ -52,18 +54,20 @@ def main() -> None:
     sized = options.r3gan or ("r3gan-medium" if gpu else "r3gan-cpu")
     networks = {"dcgan": _dcgan(options.channels), "r3gan": _r3gan(sized)}
     with tempfile.TemporaryDirectory() as folder:
-        pack = options.pack
-        if pack is None:
-            pack = str(Path(folder) / "portraits")
-            command = ["data", "portraits", pack, "-n", "2000", "--resolution", "64"]
+        dataset = options.dataset
+        if dataset is None:
+            dataset = str(Path(folder) / "portraits")
+            command = ["data", "portraits", dataset, "-n", "2000", "--resolution", "64"]
             subprocess.run([sys.executable, "-m", "facegan", *command], check=True)
-        common = [pack, "--steps", str(options.steps), "--device", options.device]
+        common = [dataset, "--steps", str(options.steps), "--device", options.device]
         for network in options.network or ["dcgan"]:
             compare(network, networks[network], common, options.rounds)
         if options.profile:
             print(flush=True)
             script = str(_HERE / "recipe_profiles.py")
-            subprocess.run([sys.executable, script, pack, "--device", options.device], check=True)
+            subprocess.run(
+                [sys.executable, script, dataset, "--device", options.device], check=True
+            )
 
 
 def compare(network: str, ways: list[Way], common: list[str], rounds: int) -> None:

@@ -1,9 +1,9 @@
 """The recipe `tanh-gan` as one flat script: the specification of facegan's trainer.
 
-It imports nothing of facegan. On the same pack and seed it computes what
+It imports nothing of facegan. On the same dataset and seed it computes what
 `facegan train tanh-gan` computes on one CPU process in float32; a test holds the two together.
 
-    python examples/plain_gan.py PACK --steps 100
+    python examples/plain_gan.py DATASET --steps 100
 
 prints one JSON line a step and keeps nothing: it is there to be read and compared with.
 """
@@ -34,8 +34,8 @@ def random(seed: int, stream: int, counter: int) -> np.random.Generator:
     return np.random.default_rng([seed, stream, counter])
 
 
-def read_pack(folder: Path) -> np.ndarray:
-    """The training split of a pack: uint8 [M, H, W, C]."""
+def read_dataset(folder: Path) -> np.ndarray:
+    """The training split of a dataset: uint8 [M, H, W, C]."""
     with (folder / "items.csv").open(encoding="utf-8", newline="") as file:
         train = [item["split"] == "train" for item in csv.DictReader(file)]
     return np.load(folder / "images.npy", mmap_mode="r")[np.array(train)]
@@ -82,7 +82,7 @@ def train(
     folder: Path, steps: int, batch: int = 64, seed: int = 0
 ) -> Iterator[tuple[dict[str, float], nn.Module]]:
     """Train, yielding after each step its values and the averaged generator."""
-    images = read_pack(folder)
+    images = read_dataset(folder)
     generator, discriminator = make_networks(images.shape[1], images.shape[3], seed)
     average = copy.deepcopy(generator)
     adam_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
@@ -129,12 +129,12 @@ def train(
 def main() -> None:
     """Read the arguments and print a line a step."""
     parser = argparse.ArgumentParser(description="facegan's trainer as a flat script")
-    parser.add_argument("pack", type=Path, help="a dataset made by `facegan data`")
+    parser.add_argument("dataset", type=Path, help="a dataset made by `facegan data`")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    for values, _ in train(given.pack, given.steps, given.batch, given.seed):
+    for values, _ in train(given.dataset, given.steps, given.batch, given.seed):
         print(json.dumps(values), flush=True)
 
 

@@ -28,7 +28,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation import attributes as reading
 from facegan.evaluation.agreement import auc
@@ -100,49 +100,49 @@ def main() -> None:
     print(f"{options.out}: {len(content):,} bytes, {time.process_time():.0f} s of processor time")
 
 
-def open_packs(paths: Sequence[Path]) -> list[Pack]:
+def open_packs(paths: Sequence[Path]) -> list[Dataset]:
     """The packs, which must show the same pictures with the same labels."""
-    packs = [Pack.open(path) for path in paths]
+    packs = [Dataset.open(path) for path in paths]
     first = packs[0]
     if first.labels is None or AGE not in first.label_names:
         raise DataError(f"{first.path} has no label {AGE}.", "Import it again with --labels.")
-    for pack in packs:
-        same = pack.names == first.names and pack.splits == first.splits
-        if not same or pack.label_names != first.label_names or pack.spec.channels != 3:
-            raise DataError(f"{pack.path} does not hold the pictures of {first.path} in colour.")
+    for dataset in packs:
+        same = dataset.names == first.names and dataset.splits == first.splits
+        if not same or dataset.label_names != first.label_names or dataset.spec.channels != 3:
+            raise DataError(f"{dataset.path} does not hold the pictures of {first.path} in colour.")
     return packs
 
 
-def names(packs: Sequence[Pack]) -> str:
+def names(packs: Sequence[Dataset]) -> str:
     """Of their folders."""
-    return " ".join(pack.path.name for pack in packs)
+    return " ".join(dataset.path.name for dataset in packs)
 
 
-def labelled(pack: Pack, split: str) -> Rows:
+def labelled(dataset: Dataset, split: str) -> Rows:
     """The pictures of a split of which every label is known."""
-    assert pack.labels is not None
-    rows = pack.indices(split)
-    return rows[np.isfinite(pack.labels[rows]).all(1)]
+    assert dataset.labels is not None
+    rows = dataset.indices(split)
+    return rows[np.isfinite(dataset.labels[rows]).all(1)]
 
 
-def to_learn_from(packs: Sequence[Pack], rows: Rows) -> tuple[Tensor, Tensor]:
+def to_learn_from(packs: Sequence[Dataset], rows: Rows) -> tuple[Tensor, Tensor]:
     """Features float16 [M, D] and labels float32 [M, L]: each picture as it is, and spoilt."""
     places, labels = Places(), packs[0].labels
     assert labels is not None
     features = torch.empty((2 * len(packs) * len(rows), DIMENSION), dtype=torch.float16)
-    for number, pack in enumerate(packs):
+    for number, dataset in enumerate(packs):
         for turn, change in enumerate((as_it_is, spoiling(_LEARN + (number << 20)))):
             begin = (2 * number + turn) * len(rows)
-            look(places, pack, rows, change, features[begin : begin + len(rows)])
-            print(f"{pack.path.name}: looked, {time.process_time():.0f} s", flush=True)
+            look(places, dataset, rows, change, features[begin : begin + len(rows)])
+            print(f"{dataset.path.name}: looked, {time.process_time():.0f} s", flush=True)
     return features, torch.from_numpy(np.tile(labels[rows], (2 * len(packs), 1)))
 
 
-def look(places: Places, pack: Pack, rows: Rows, change: Change, out: Tensor) -> None:
+def look(places: Places, dataset: Dataset, rows: Rows, change: Change, out: Tensor) -> None:
     """The features of these pictures, changed, into `out`."""
     for begin in range(0, len(rows), _CHUNK):
         some = rows[begin : begin + _CHUNK]
-        seen = places.features(change(np.asarray(pack.images[some]), some))
+        seen = places.features(change(np.asarray(dataset.images[some]), some))
         out[begin : begin + len(some)] = torch.from_numpy(seen)
 
 
@@ -270,22 +270,22 @@ def compare(
     )
 
 
-def measure(packs: Sequence[Pack], rows: Rows, head: Head) -> list[Measured]:
-    """On these pictures of every pack: as they are, grey, spoilt."""
+def measure(packs: Sequence[Dataset], rows: Rows, head: Head) -> list[Measured]:
+    """On these pictures of every dataset: as they are, grey, spoilt."""
     changes = {"": as_it_is, ", grey": grey, ", spoilt": spoiling(_MEASURE)}
     places, found = Places(), []
     for said, change in changes.items():
-        for pack in packs:
-            assert pack.labels is not None
+        for dataset in packs:
+            assert dataset.labels is not None
             features = torch.empty((len(rows), DIMENSION))
-            look(places, pack, rows, change, features)
-            condition = f"{pack.spec.resolution} px{said}"
-            labels = np.asarray(pack.labels[rows])
-            found.append(compare(condition, read(features, head), labels, pack.label_names))
+            look(places, dataset, rows, change, features)
+            condition = f"{dataset.spec.resolution} px{said}"
+            labels = np.asarray(dataset.labels[rows])
+            found.append(compare(condition, read(features, head), labels, dataset.label_names))
     return found
 
 
-def cross_validate(packs: Sequence[Pack], folds: int) -> None:
+def cross_validate(packs: Sequence[Dataset], folds: int) -> None:
     """Print how readers that learned from some training identities read the others."""
     rows = labelled(packs[0], "train")
     features, labels = to_learn_from(packs, rows)
@@ -307,18 +307,18 @@ def cross_validate(packs: Sequence[Pack], folds: int) -> None:
     print(describe(packs, measured, "cross-validation").markdown())
 
 
-def describe(packs: Sequence[Pack], measured: Sequence[Measured], command: str) -> AttributeCard:
+def describe(packs: Sequence[Dataset], measured: Sequence[Measured], command: str) -> AttributeCard:
     """All that is known of it."""
-    pack = packs[0]
-    assert pack.labels is not None
-    people = np.array(pack.identities)
-    train, holdout = labelled(pack, "train"), labelled(pack, "holdout")
-    age = pack.label_names.index(AGE)
-    yes = np.asarray(pack.labels) > 0.5
-    columns = [(name, n) for n, name in enumerate(pack.label_names) if n != age]
+    dataset = packs[0]
+    assert dataset.labels is not None
+    people = np.array(dataset.identities)
+    train, holdout = labelled(dataset, "train"), labelled(dataset, "holdout")
+    age = dataset.label_names.index(AGE)
+    yes = np.asarray(dataset.labels) > 0.5
+    columns = [(name, n) for n, name in enumerate(dataset.label_names) if n != age]
     return AttributeCard(
-        names=pack.label_names,
-        ages=(float(pack.labels[train, age].min()), float(pack.labels[train, age].max())),
+        names=dataset.label_names,
+        ages=(float(dataset.labels[train, age].min()), float(dataset.labels[train, age].max())),
         network=SHA256,
         command=command,
         versions={
@@ -348,10 +348,10 @@ def describe(packs: Sequence[Pack], measured: Sequence[Measured], command: str) 
     )
 
 
-def stated(packs: Sequence[Pack], key: str) -> str:
-    """What the card of the first pack that says anything of it says."""
-    for pack in packs:
-        found = pack.card.get(key)
+def stated(packs: Sequence[Dataset], key: str) -> str:
+    """What the card of the first dataset that says anything of it says."""
+    for dataset in packs:
+        found = dataset.card.get(key)
         found = found.get("note") if isinstance(found, dict) else found
         if found and found != "not stated":
             return str(found)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 
 # PyTorch, which no import above brings in, reads these when it starts. One thread each: the
 # tests' networks are tiny, and the number of threads is a condition of bit-for-bit equality.
@@ -29,13 +29,13 @@ def draw_pictures(n: int, resolution: int, channels: int, seed: int = 0) -> np.n
     return (255 * np.exp(-distance / width**2)).round().astype(np.uint8)
 
 
-def write_pack(
+def write_dataset(
     path: Path, n: int = 48, resolution: int = 32, channels: int = 3, seed: int = 0
 ) -> Path:
-    """A pack of blobs; every sixth one is held out, so that the train split has gaps."""
+    """A dataset of blobs; every sixth one is held out, so that the train split has gaps."""
     names = [f"{i:03}.png" for i in range(n)]
     splits = ["holdout" if i % 6 == 5 else "train" for i in range(n)]
-    with PackWriter(path, resolution=resolution, channels=channels) as writer:
+    with DatasetWriter(path, resolution=resolution, channels=channels) as writer:
         writer.add(draw_pictures(n, resolution, channels, seed), names, names, splits, names)
         writer.finish({"name": "blobs", "source": "drawn by the tests", "licence": "CC0-1.0"})
     return path
@@ -44,48 +44,48 @@ def write_pack(
 LABELS = ("warm", "light", "sure")
 
 
-def write_labelled_pack(path: Path, n: int = 48, resolution: int = 32, seed: int = 0) -> Path:
-    """A pack of blobs with labels of all kinds: binary, a quantity, a probability; some missing."""
+def write_labelled_dataset(path: Path, n: int = 48, resolution: int = 32, seed: int = 0) -> Path:
+    """A dataset of blobs with labels of all kinds: binary, a quantity, a probability; some missing."""
     names = [f"{i:03}.png" for i in range(n)]
     splits = ["holdout" if i % 6 == 5 else "train" for i in range(n)]
     images = draw_pictures(n, resolution, 3, seed)
     red, _, blue = images.mean((1, 2)).T
     labels = np.stack((red > blue, images.mean((1, 2, 3)), red / (red + blue)), 1)
     labels[1::5, 0] = labels[3::7, 1] = np.nan
-    with PackWriter(path, resolution, 3, label_names=list(LABELS)) as writer:
+    with DatasetWriter(path, resolution, 3, label_names=list(LABELS)) as writer:
         writer.add(images, names, names, splits, names, labels.astype(np.float32))
         writer.finish({"name": "labelled", "source": "drawn by the tests", "licence": "CC0-1.0"})
     return path
 
 
 @pytest.fixture(scope="session")
-def make_pack() -> Callable[..., Path]:
+def make_dataset() -> Callable[..., Path]:
     """The function `write_pack`."""
-    return write_pack
+    return write_dataset
 
 
 @pytest.fixture(scope="session")
-def pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dataset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """48 colour pictures of 32 pixels, 40 of them to train on. Do not write into it."""
-    return write_pack(tmp_path_factory.mktemp("packs") / "blobs")
+    return write_dataset(tmp_path_factory.mktemp("datasets") / "blobs")
 
 
 @pytest.fixture(scope="session")
-def grey_pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def grey_dataset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same in grey."""
-    return write_pack(tmp_path_factory.mktemp("packs") / "grey", channels=1)
+    return write_dataset(tmp_path_factory.mktemp("datasets") / "grey", channels=1)
 
 
 @pytest.fixture(scope="session")
-def labelled_pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labelled_dataset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Colour pictures with the labels `warm` (binary), `light` (a quantity), `sure` (0 to 1)."""
-    return write_labelled_pack(tmp_path_factory.mktemp("packs") / "labelled")
+    return write_labelled_dataset(tmp_path_factory.mktemp("datasets") / "labelled")
 
 
 @pytest.fixture(scope="session")
-def other_pack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def other_dataset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Other pictures of the same shape."""
-    return write_pack(tmp_path_factory.mktemp("packs") / "other", seed=1)
+    return write_dataset(tmp_path_factory.mktemp("datasets") / "other", seed=1)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -206,26 +206,26 @@ def bytes_of() -> Callable[[Path], dict[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def trainer_of(pack_path: Path) -> Callable[..., Any]:
-    """`trainer_of(recipe)`: a trainer on the small pack or another, as the app builds it."""
+def trainer_of(dataset_path: Path) -> Callable[..., Any]:
+    """`trainer_of(recipe)`: a trainer on the small dataset or another, as the app builds it."""
     import torch
 
     from facegan.budget import parse_budget
-    from facegan.data.pack import Pack
+    from facegan.data.dataset import Dataset
     from facegan.device import Execution
-    from facegan.training.feed import Feed
+    from facegan.training.batch_source import BatchSource
     from facegan.training.plan import choose_precision
     from facegan.training.state import TrainingState
     from facegan.training.step import Trainer
 
-    def make(recipe: Any, execution: Execution | None = None, data: Path = pack_path) -> Trainer:
-        pack = Pack.open(data)
+    def make(recipe: Any, execution: Execution | None = None, data: Path = dataset_path) -> Trainer:
+        dataset = Dataset.open(data)
         here = execution or Execution(torch.device("cpu"))
-        feed = Feed.of(recipe, pack, here)
-        execution = execution or choose_precision(recipe, feed.spec, feed, here)
-        state = TrainingState(recipe, feed.spec, execution, feed.label_rows())
+        batch_source = BatchSource.of(recipe, dataset, here)
+        execution = execution or choose_precision(recipe, batch_source.spec, batch_source, here)
+        state = TrainingState(recipe, batch_source.spec, execution, batch_source.label_rows())
         total = parse_budget(recipe.training.budget).images
         assert total is not None
-        return Trainer(recipe, state, feed, execution, total)
+        return Trainer(recipe, state, batch_source, execution, total)
 
     return make

@@ -123,7 +123,7 @@ def test_importing_the_package_is_light() -> None:
     code = (
         "import sys, facegan; assert 'Recipe' in dir(facegan);"
         f"bad = set(sys.modules) & set({HEAVY!r}); assert not bad, bad;"
-        "facegan.Recipe; facegan.train; facegan.generate; facegan.Pack; facegan.FaceganError;"
+        "facegan.Recipe; facegan.train; facegan.generate; facegan.Dataset; facegan.FaceganError;"
         "facegan.evaluate; facegan.compare;"
         "facegan.import_images"
     )

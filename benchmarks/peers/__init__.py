@@ -2,7 +2,7 @@
 
 roster.py        which peers there are, and which tasks
 environments.py  a virtual environment for each, around one shared PyTorch
-pictures.py      the same pictures for all: a pack, and a folder of PNG files
+pictures.py      the same pictures for all: a dataset, and a folder of PNG files
 results.py       measurements on disk
 runner.py        one measurement in its own process
 protocol.py      the other side: what a worker is asked, and what it answers

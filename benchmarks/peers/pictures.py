@@ -1,6 +1,6 @@
-"""The same pictures for everyone: a pack for facegan, PNG files for the others.
+"""The same pictures for everyone: a dataset for facegan, PNG files for the others.
 
-Run as a script it writes the PNG files: pictures.py PACK FOLDER
+Run as a script it writes the PNG files: pictures.py DATASET FOLDER
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ def prepare(python: Path, folder: Path, archive: Path | None) -> tuple[Path, Pat
         archive: the LFW archive; portraits are drawn without one.
 
     Returns:
-        The pack, and the folder of PNG files.
+        The dataset, and the folder of PNG files.
     """
     folder = folder / ("portraits" if archive is None else "lfw")
-    pack, images = folder / "pack", folder / "images"
+    dataset, images = folder / "dataset", folder / "images"
     facegan = [str(python), "-m", "facegan", "data"]
-    if not pack.exists():
+    if not dataset.exists():
         if archive is None:
-            made = ["portraits", str(pack), "-n", str(_DRAWN), "--resolution", "64"]
+            made = ["portraits", str(dataset), "-n", str(_DRAWN), "--resolution", "64"]
         else:
-            made = ["import", str(archive), str(pack), "--resolution", "64"]
+            made = ["import", str(archive), str(dataset), "--resolution", "64"]
         subprocess.run([*facegan, *made], check=True)
     if not images.exists():
-        subprocess.run([str(python), __file__, str(pack), str(images)], check=True)
-    return pack, images
+        subprocess.run([str(python), __file__, str(dataset), str(images)], check=True)
+    return dataset, images
 
 
-def write(pack: Path, images: Path) -> None:
+def write(dataset: Path, images: Path) -> None:
     """The training split, in the one class folder that ImageFolder asks for."""
     import numpy as np
     from PIL import Image
 
-    arrays = np.load(pack / "images.npy", mmap_mode="r")
-    with (pack / "items.csv").open(encoding="utf-8", newline="") as lines:
+    arrays = np.load(dataset / "images.npy", mmap_mode="r")
+    with (dataset / "items.csv").open(encoding="utf-8", newline="") as lines:
         splits = [item["split"] for item in csv.DictReader(lines)]
     unfinished = images.with_name("unfinished")
     target = unfinished / "all"

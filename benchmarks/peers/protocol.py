@@ -1,7 +1,7 @@
 """The worker's side of a measurement: what it is asked, and the one line that it answers.
 
     PYTHONPATH=benchmarks python benchmarks/peers/workers/plain_worker.py train-dcgan \\
-        --images FOLDER --pack PACK --scratch FOLDER --steps 10 --warmup 3 --threads 2
+        --images FOLDER --dataset DATASET --scratch FOLDER --steps 10 --warmup 3 --threads 2
 
 The last line of its output is one JSON object: task, figure, parameters, note, peak_mib,
 seconds, and torch and capability where it used PyTorch. A worker that cannot measure dies with
@@ -37,7 +37,7 @@ class Job:
     Attributes:
         task: one of `roster.TASKS`.
         images: a folder for `ImageFolder`: the training pictures as PNG files of 64 pixels.
-        pack: the same pictures as a pack of facegan.
+        dataset: the same pictures as a dataset of facegan.
         scratch: an empty folder, which is also the working directory.
         archive: the LFW archive; None where it was not given.
         steps: training steps to time, after `warmup` others.
@@ -52,7 +52,7 @@ class Job:
 
     task: str
     images: Path
-    pack: Path
+    dataset: Path
     scratch: Path
     archive: Path | None
     steps: int
@@ -164,7 +164,7 @@ def _job(arguments: Sequence[str], tasks: Sequence[str]) -> Job:
     parser = argparse.ArgumentParser(description="One measurement; see peers/protocol.py.")
     parser.add_argument("task", choices=tasks)
     parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--pack", type=Path, required=True)
+    parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--scratch", type=Path, required=True)
     parser.add_argument("--archive", type=Path)
     parser.add_argument("--steps", type=int, default=10)
@@ -176,7 +176,7 @@ def _job(arguments: Sequence[str], tasks: Sequence[str]) -> Job:
     parser.add_argument("--package", default="")
     parser.add_argument("--bridge", action="store_true")
     options = parser.parse_args(arguments)
-    for name in ("images", "pack", "scratch", "archive"):
+    for name in ("images", "dataset", "scratch", "archive"):
         path = getattr(options, name)
         setattr(options, name, path and path.resolve())
     return Job(**vars(options))

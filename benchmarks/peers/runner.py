@@ -33,7 +33,7 @@ def measure(
         peer: whose worker.
         python: of its environment.
         task: one of `TASKS`.
-        places: `images`, `pack`, and maybe `archive`.
+        places: `images`, `dataset`, and maybe `archive`.
         settings: `threads`, `width`, `pictures`, and maybe `steps`, which replaces the task's.
         timeout: seconds after which the worker is stopped.
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from facegan.apps.evaluate import evaluate as evaluate
     from facegan.apps.generate import generate as generate
     from facegan.apps.train import train as train
+    from facegan.data.dataset import Dataset as Dataset
     from facegan.data.importer import import_images as import_images
-    from facegan.data.pack import Pack as Pack
     from facegan.errors import FaceganError as FaceganError
     from facegan.recipe import Recipe as Recipe
     from facegan.report.pages import compare as compare
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Name → module: imported when first used, because PyTorch alone takes seconds to start.
 _PUBLIC = {
     "FaceganError": "facegan.errors",
-    "Pack": "facegan.data.pack",
+    "Dataset": "facegan.data.dataset",
     "Recipe": "facegan.recipe",
     "compare": "facegan.report.pages",
     "evaluate": "facegan.apps.evaluate",

@@ -177,7 +177,7 @@ def any_process(flag: bool, execution: Execution) -> bool:
     return bool(tensor.item())
 
 
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor of the processor's on the device, without waiting for what it has still to do.
 
     By default PyTorch waits for a GPU until all work given to it is done. Here CUDA has taken its

@@ -38,7 +38,7 @@ class RecipeError(FaceganError):
 
 
 class DataError(FaceganError):
-    """A source of images, a pack or a labels table that cannot be used."""
+    """A source of images, a dataset or a labels table that cannot be used."""
 
 
 class RunError(FaceganError):

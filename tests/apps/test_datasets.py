@@ -16,14 +16,14 @@ ASK = "from facegan.apps.datasets import open_dataset; print(len(open_dataset('p
 def test_several_processes_that_want_the_same_portraits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One draws, the others wait; nothing but the pack is left in the cache."""
+    """One draws, the others wait; nothing but the dataset is left in the cache."""
     monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path))
     asking = [
         subprocess.Popen([sys.executable, "-c", ASK], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
     assert [process.communicate(timeout=120)[0].strip() for process in asking] == ["40"] * 3
-    (pack,) = tmp_path.iterdir()
-    drawn = (pack / "images.npy").stat().st_mtime_ns
+    (dataset,) = tmp_path.iterdir()
+    drawn = (dataset / "images.npy").stat().st_mtime_ns
     assert len(open_dataset("portraits:40@32")) == 40
-    assert (pack / "images.npy").stat().st_mtime_ns == drawn
+    assert (dataset / "images.npy").stat().st_mtime_ns == drawn

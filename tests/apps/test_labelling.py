@@ -1,4 +1,4 @@
-"""`facegan data label`: a pack with labels read from its pictures."""
+"""`facegan data label`: a dataset with labels read from its pictures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from facegan.apps.labelling import label
-from facegan.data.pack import Pack
-from facegan.data.writer import PackWriter
+from facegan.data.dataset import Dataset
+from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, StorageError
 from facegan.evaluation.attributes import AttributeReader
 
@@ -32,7 +32,7 @@ def test_every_picture_is_labelled(
     path = request.getfixturevalue(kind)
     before = bytes_in(path)
     made = label(path, tmp_path / "new", device="cpu")
-    old = Pack.open(path)
+    old = Dataset.open(path)
     made.verify()
     assert bytes_in(path) == before
     assert made.label_names == reader.names
@@ -55,22 +55,22 @@ def test_every_picture_is_labelled(
 
 
 @pytest.fixture
-def known(tmp_path: Path, pack_path: Path) -> Pack:
+def known(tmp_path: Path, dataset_path: Path) -> Dataset:
     """Blobs with a label of their own, one that the reader knows too, and files left out."""
-    old = Pack.open(pack_path)
+    old = Dataset.open(dataset_path)
     values = np.stack((np.arange(48) / 48, np.full(48, 77)), 1).astype(np.float32)
     values[3, 1] = np.nan
-    with PackWriter(tmp_path / "known", 32, 3, ("warm", "age")) as writer:
+    with DatasetWriter(tmp_path / "known", 32, 3, ("warm", "age")) as writer:
         writer.add(
             np.asarray(old.images), old.names, old.identities, old.splits, old.sources, values
         )
         writer.extra("dropped.csv", "name,reason,detail\n")
         writer.finish({"name": "known", "labels": {"note": "by hand"}, "counts": {"read": 49}})
-    return Pack.open(tmp_path / "known")
+    return Dataset.open(tmp_path / "known")
 
 
 def test_labels_that_are_there_are_kept(
-    known: Pack, reader: AttributeReader, capsys: pytest.CaptureFixture[str]
+    known: Dataset, reader: AttributeReader, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = label(known.path, device="cpu")
     assert made.path == known.path.with_name("known-labelled")
@@ -89,7 +89,7 @@ def test_labels_that_are_there_are_kept(
 
 
 def test_labels_are_read_anew_on_request(
-    known: Pack, reader: AttributeReader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    known: Dataset, reader: AttributeReader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = label(known.path, tmp_path / "new", replace=True, device="cpu")
     assert made.label_names == ("warm", "age", *reader.names[:-1])
@@ -105,35 +105,37 @@ def test_labels_are_read_anew_on_request(
     assert "--replace" in caught.value.hint
 
 
-def test_nothing_is_destroyed(known: Pack, tmp_path: Path, pack_path: Path) -> None:
+def test_nothing_is_destroyed(known: Dataset, tmp_path: Path, dataset_path: Path) -> None:
     before = bytes_in(known.path)
     for overwrite in (False, True):
-        with pytest.raises(DataError, match="is the pack itself"):
+        with pytest.raises(DataError, match="is the dataset itself"):
             label(known.path, known.path / ".." / "known", overwrite=overwrite, device="cpu")
-    taken = Path(shutil.copytree(pack_path, tmp_path / "taken"))
-    with pytest.raises(DataError, match="already holds a pack"):
+    taken = Path(shutil.copytree(dataset_path, tmp_path / "taken"))
+    with pytest.raises(DataError, match="already holds a dataset"):
         label(known.path, taken, device="cpu")
-    assert bytes_in(taken) == bytes_in(pack_path)
+    assert bytes_in(taken) == bytes_in(dataset_path)
     assert bytes_in(known.path) == before
     made = label(known.path, taken, overwrite=True, device="cpu")
     assert made.path == taken
     assert made.label_names[:2] == ("warm", "age")
 
 
-def test_what_cannot_be_labelled_is_refused(make_pack: Callable[..., Path], tmp_path: Path) -> None:
-    small = make_pack(tmp_path / "small", n=6, resolution=16)
+def test_what_cannot_be_labelled_is_refused(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    small = make_dataset(tmp_path / "small", n=6, resolution=16)
     with pytest.raises(DataError, match="16 pixels a side: too few"):
         label(small, tmp_path / "new")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DataError, match="is not a pack"):
+    with pytest.raises(DataError, match="is not a dataset"):
         label(tmp_path / "folder", tmp_path / "new")
-    with pytest.raises(DataError, match="no pack at"):
+    with pytest.raises(DataError, match="no dataset at"):
         label(tmp_path / "absent", tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "small"]
 
 
 def test_a_full_disk_leaves_nothing_behind(
-    pack_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from facegan.data.append import GrowingArray
 
@@ -142,5 +144,5 @@ def test_a_full_disk_leaves_nothing_behind(
 
     monkeypatch.setattr(GrowingArray, "append", full)
     with pytest.raises(StorageError):
-        label(pack_path, tmp_path / "new", device="cpu")
+        label(dataset_path, tmp_path / "new", device="cpu")
     assert list(tmp_path.iterdir()) == []

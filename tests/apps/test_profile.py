@@ -14,7 +14,7 @@ from facegan.apps.profile import StepProfile, profile
 from facegan.cli.terminal.profile import held, print_profile
 from facegan.device import Execution, choose_device
 from facegan.training.speed.operators import Operator
-from facegan.training.speed.roofline import Ceilings
+from facegan.training.speed.roofline import Roofline
 
 EXECUTION = Execution(choose_device("cpu"))
 
@@ -22,11 +22,11 @@ EXECUTION = Execution(choose_device("cpu"))
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SECONDS", 0.0)
-    monkeypatch.setattr(module, "measure_ceilings", lambda *_: Ceilings(1e12, 1e10))
+    monkeypatch.setattr(module, "measure_ceilings", lambda *_: Roofline(1e12, 1e10))
 
 
 def made(tiny: Any, *operators: Operator, seconds: float = 1.0) -> StepProfile:
-    return StepProfile(tiny("dcgan"), EXECUTION, 50, seconds, Ceilings(100.0, 10.0), operators)
+    return StepProfile(tiny("dcgan"), EXECUTION, 50, seconds, Roofline(100.0, 10.0), operators)
 
 
 def test_shares_follow_from_times_and_ceilings(tiny: Any) -> None:
@@ -61,13 +61,13 @@ def test_what_holds_may_lie_between_operators(tiny: Any) -> None:
 
 @pytest.mark.parametrize("name", ["gan", "dcgan", "wgan-gp", "ignm", "r3gan-cpu", "dcgan-staged"])
 def test_a_recipe_is_profiled_and_nothing_is_written(
-    tiny: Any, pack_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tiny: Any, dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     recipe = tiny(name)
     if recipe.data.mix:
         recipe = recipe.override("data.mix=[]")
-    found = profile(recipe, pack_path, device="cpu", threads=1)
+    found = profile(recipe, dataset_path, device="cpu", threads=1)
     assert found.images == recipe.training.batch * recipe.method.n_critic
     assert found.flops > 0
     assert found.seconds > 0

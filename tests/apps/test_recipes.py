@@ -27,8 +27,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the recipes that were measured, in the place of measuring them."""
     names: list[str] = []
 
-    def pretend(recipe: Recipe, pack: Any, execution: Any) -> costs.Cost:
-        assert pack.spec.resolution == 32
+    def pretend(recipe: Recipe, dataset: Any, execution: Any) -> costs.Cost:
+        assert dataset.spec.resolution == 32
         names.append(recipe.name)
         return costs.Cost(img_per_s=250.0, batch=16, precision="fp32")
 
@@ -162,9 +162,9 @@ def test_what_would_take_long_is_measured_with_a_smaller_batch(
     monkeypatch.setattr(costs, "_PATIENCE", patience)
     monkeypatch.setattr(costs, "measure_speed", speed)
     recipe = tiny("gan", "training.batch=32")
-    with costs.blobs(32) as pack:
+    with costs.blobs(32) as dataset:
         monkeypatch.setattr(costs.time, "perf_counter", lambda: next(clock))
-        cost = costs.measure(recipe, pack, Execution(torch.device("cpu")))
+        cost = costs.measure(recipe, dataset, Execution(torch.device("cpu")))
     assert cost == costs.Cost(img_per_s=10.0, batch=batch, precision="fp32")
     assert asked == [4, batch]
 
@@ -178,8 +178,8 @@ def test_a_real_measurement_of_a_small_recipe(
 
     monkeypatch.setattr(costs, "_SECONDS", 0.05)
     recipe = tiny("dcgan")
-    with costs.blobs(32) as pack:
-        cost = costs.measure(recipe, pack, Execution(torch.device("cpu")))
+    with costs.blobs(32) as dataset:
+        cost = costs.measure(recipe, dataset, Execution(torch.device("cpu")))
     assert cost.batch == recipe.training.batch
     assert 1 < cost.img_per_s < 1e6
-    assert not pack.path.exists()
+    assert not dataset.path.exists()

@@ -34,13 +34,13 @@ def test_what_is_said_of_them() -> None:
 
 
 @pytest.fixture(scope="module")
-def pack(make_pack: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pack(tmp_path_factory.mktemp("packs") / "enough", n=160)
+def dataset(make_dataset: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("datasets") / "enough", n=160)
 
 
 @pytest.fixture(scope="module")
 def run(
-    pack: Path, tiny: Callable[..., Any], watcher: Any, tmp_path_factory: pytest.TempPathFactory
+    dataset: Path, tiny: Callable[..., Any], watcher: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[str]]:
     """A tiny run, measured once on its way, and what it said."""
     recipe = tiny(
@@ -49,7 +49,7 @@ def run(
         *("evaluation.times=1", "evaluation.extractor=efflite0@32", "evaluation.n=50"),
     )
     path, reporter = tmp_path_factory.mktemp("runs") / "run", watcher()
-    train(recipe, pack, path, reporter=reporter)
+    train(recipe, dataset, path, reporter=reporter)
     return path, reporter.said
 
 
@@ -71,7 +71,7 @@ def test_training_says_so_once(run: tuple[Path, list[str]]) -> None:
 )
 def test_another_extractor_is_added(
     run: tuple[Path, list[str]],
-    pack: Path,
+    dataset: Path,
     monkeypatch: pytest.MonkeyPatch,
     installed: bool,
     asked: list[str],
@@ -86,7 +86,7 @@ def test_another_extractor_is_added(
 
     monkeypatch.setattr(app, "open_extractor", stand_in)
     monkeypatch.setattr(app, "_faces_installed", lambda: installed)
-    found = app.evaluate(run[0], pack, n=50, extractors=asked, faces=False, copying=False)
+    found = app.evaluate(run[0], dataset, n=50, extractors=asked, faces=False, copying=False)
     assert opened == measured
     if asked == ["inception"]:
         assert found.caveat is None
@@ -96,9 +96,11 @@ def test_another_extractor_is_added(
 
 
 def test_pictures_without_a_recipe_are_measured_as_asked(
-    pack: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "_faces_installed", lambda: True)
-    found = app.evaluate(pack, pack, n=50, extractors=["efflite0@32"], faces=False, copying=False)
+    found = app.evaluate(
+        dataset, dataset, n=50, extractors=["efflite0@32"], faces=False, copying=False
+    )
     assert [space.extractor for space in found.features] == ["efflite0@32"]
     assert found.caveat is None

@@ -147,7 +147,7 @@ def test_a_worker_answers_with_one_line_of_json(
     monkeypatch.chdir(tmp_path)
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.setenv(variable, "7")
-    places = ["--images", ".", "--pack", ".", "--scratch", "."]
+    places = ["--images", ".", "--dataset", ".", "--scratch", "."]
     monkeypatch.setattr(sys, "argv", ["worker", "sample", *places, "--steps", "5", "--bridge"])
     seen: list[protocol.Job] = []
 
@@ -202,7 +202,7 @@ def test_batches_are_timed_by_their_requests() -> None:
 def job(tmp_path: Path, task: str, **changed: Any) -> protocol.Job:
     usual: dict[str, Any] = {"steps": 2, "warmup": 1, "pictures": 64, "width": 8, "threads": 1}
     usual |= {"began": 0.0, "package": "", "bridge": False, "archive": None}
-    places = {"images": tmp_path, "pack": tmp_path / "pack", "scratch": tmp_path}
+    places = {"images": tmp_path, "dataset": tmp_path / "dataset", "scratch": tmp_path}
     return protocol.Job(task=task, **{**usual, **places, **changed})
 
 
@@ -221,13 +221,13 @@ def test_the_worker_of_facegan_uses_facegan_rightly(
 ) -> None:
     from peers.workers import facegan_worker
 
-    from facegan.data.writer import PackWriter
+    from facegan.data.writer import DatasetWriter
     from facegan.training import plan
 
     monkeypatch.setattr(plan, "bf16_hardware", lambda execution: False)
     images = np.random.default_rng(0).integers(0, 256, (70, 64, 64, 3), np.uint8)
     names = [str(number) for number in range(70)]
-    with PackWriter(tmp_path / "pack", resolution=64, channels=3) as writer:
+    with DatasetWriter(tmp_path / "dataset", resolution=64, channels=3) as writer:
         writer.add(images, names, names, ["train"] * 70, names)
         writer.finish({"name": "noise", "source": "drawn by the tests", "licence": "CC0-1.0"})
     trained = facegan_worker.train(job(tmp_path, "train-dcgan", steps=1, warmup=0))
@@ -297,7 +297,7 @@ def test_compare_goes_round_and_goes_on(
             fake(tmp_path, "broken", 1.0, "raise ValueError('in ' + __file__)"),
         )
     }
-    for made in ("pack", "images"):
+    for made in ("dataset", "images"):
         (tmp_path / "work" / "data" / "portraits" / made).mkdir(parents=True)
     monkeypatch.setattr(machine, "neighbours_now", lambda: 1.0)
     out = tmp_path / "out" / "table.md"
@@ -334,14 +334,14 @@ def test_compare_goes_round_and_goes_on(
 
 def test_a_worker_that_hangs_is_stopped(tmp_path: Path) -> None:
     peer = fake(tmp_path, "slow", 1.0, "time.sleep(60)")
-    places = {"pack": tmp_path, "images": tmp_path}
+    places = {"dataset": tmp_path, "images": tmp_path}
     answer = runner.measure(peer, Path(sys.executable), "sample", places, {"threads": 1}, 0.5)
     assert answer["error"] == "not finished after 0.5 s"
     assert answer["peer"] == "slow"
 
 
 def test_a_worker_that_is_killed_or_silent_says_so(tmp_path: Path) -> None:
-    places = {"pack": tmp_path, "images": tmp_path}
+    places = {"dataset": tmp_path, "images": tmp_path}
     for body, error in (
         ("import os; os.kill(os.getpid(), 9)", "ended by SIGKILL"),
         ("print('x'); sys.exit(0)", "its last line is no JSON"),

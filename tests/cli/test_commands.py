@@ -262,7 +262,7 @@ def test_a_generator_makes_a_dataset_to_train_on(home: Path, command: Any) -> No
     """With labels: ask for them, mix the pictures in, look at them."""
     labels = ("--set", "data.labels=['Smiling']", "--budget", "64img")
     assert command(*train("smiling"), *labels, cwd=home).status == 0
-    words = "generate smiling --pack -n 40 --out made --label smiling=1 --holdout 0.1"
+    words = "generate smiling --dataset -n 40 --out made --label smiling=1 --holdout 0.1"
     ended = command(*shlex.split(words), cwd=home)
     assert (ended.status, ended.out, ended.err) == (0, "Wrote made.\n", "")
     shown = command("data", "show", "made", "--verify", cwd=home)

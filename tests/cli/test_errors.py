@@ -54,20 +54,20 @@ def shown(name: str, settings: str, *fragments: str, recipe: str = "gan") -> Non
     case(name, f"recipes show {recipe} {words}", *fragments)
 
 
-TRAIN = "train recipe.toml --data pack --run"
+TRAIN = "train recipe.toml --data dataset --run"
 
 # --- words ---------------------------------------------------------------------------------
 case("unknown-command", "trian gan", "no command 'trian'", "mean 'train'", "generate")
 case("unknown-subcommand", "data improt a b", "no command 'improt'", "mean 'import'", "show")
 case("unknown-subcommand-of-recipes", "recipes shw gan", "no command 'shw'", "mean 'show'")
-case("unknown-option", "train gan --dta pack --run new", "--dta", "--data")
+case("unknown-option", "train gan --dta dataset --run new", "--dta", "--data")
 case("option-without-dataset", "train gan --run new", "--data", "Usage: facegan train")
-case("option-without-run", "train recipe.toml --data pack", "--run", "the folder to train in")
+case("option-without-run", "train recipe.toml --data dataset", "--run", "the folder to train in")
 case("option-without-value", "train gan --data", "--data", "requires an argument")
-case("argument-missing", "data show", "PACK", "Usage: facegan data show")
+case("argument-missing", "data show", "DATASET", "Usage: facegan data show")
 case("argument-too-many", "recipes show gan dcgan", "unexpected extra argument", "dcgan")
 case("number-in-words", "generate run --out new -n many", "many", "integer")
-case("choice-unknown", "data show pack --split test", "test", "holdout")
+case("choice-unknown", "data show dataset --split test", "test", "holdout")
 case("device-unknown", f"{TRAIN} new --device gpu", "gpu", "cpu", "cuda", "auto", status=None)
 case(
     "device-unknown-generate",
@@ -86,9 +86,9 @@ case("demo-out-is-a-file", "demo --out recipe.toml", "recipe.toml", "in the way"
 
 # --- recipes -------------------------------------------------------------------------------
 case("recipe-unknown", "recipes show dcgam", "no recipe 'dcgam'", "mean 'dcgan'", "tanh-gan")
-case("recipe-unknown-train", "train dcgn --data pack --run new", "'dcgn'", "mean 'dcgan'")
+case("recipe-unknown-train", "train dcgn --data dataset --run new", "'dcgn'", "mean 'dcgan'")
 case("recipe-missing", "recipes show mine.toml", "mine.toml", "No such file", "gan, tanh-gan")
-case("recipe-folder", "recipes show ./pack", "pack", "directory", "Give a TOML file", "gan")
+case("recipe-folder", "recipes show ./pack", "dataset", "directory", "Give a TOML file", "gan")
 
 
 def _file(name: str, text: str | bytes) -> Callable[[Path], object]:
@@ -98,7 +98,7 @@ def _file(name: str, text: str | bytes) -> Callable[[Path], object]:
 
 case(
     "recipe-without-ending",
-    "train bad --data pack --run new",
+    "train bad --data dataset --run new",
     "no recipe 'bad'",
     "There is a file bad.toml: add its ending",
     prepare=_file("bad.toml", 'name = "x"\n'),
@@ -215,18 +215,18 @@ NEW = "train recipe.toml --run new --data"
 
 def _edit_card(at: Path, **changes: Any) -> None:
     """Change values of the card; None removes."""
-    file = at / "pack" / "dataset.json"
+    file = at / "dataset" / "dataset.json"
     card = json.loads(file.read_text("utf-8")) | changes
     file.write_text(json.dumps({k: v for k, v in card.items() if v is not None}), "utf-8")
 
 
 def _edit_items(at: Path, change: Callable[[list[str]], list[str]]) -> None:
-    file = at / "pack" / "items.csv"
+    file = at / "dataset" / "items.csv"
     file.write_text("\n".join(change(file.read_text("utf-8").splitlines())) + "\n", "utf-8")
 
 
 def _edit_array(at: Path, name: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
-    np.save(at / "pack" / name, change(np.load(at / "pack" / name)))
+    np.save(at / "dataset" / name, change(np.load(at / "dataset" / name)))
 
 
 def _cut(name: str, keep: float) -> Callable[[Path], object]:
@@ -239,106 +239,106 @@ def _cut(name: str, keep: float) -> Callable[[Path], object]:
     return cut
 
 
-case("data-missing", f"{NEW} nowhere", "no pack at nowhere", "data import SOURCE PACK")
-case("data-missing-dry-run", "train recipe.toml --dry-run --data nowhere", "no pack at nowhere")
-case("data-a-file", f"{NEW} recipe.toml", "recipe.toml is a file", "data import SOURCE PACK")
-case("data-pictures", f"{NEW} pictures", "pictures is not a pack", "import it first")
+case("data-missing", f"{NEW} nowhere", "no dataset at nowhere", "data import SOURCE DATASET")
+case("data-missing-dry-run", "train recipe.toml --dry-run --data nowhere", "no dataset at nowhere")
+case("data-a-file", f"{NEW} recipe.toml", "recipe.toml is a file", "data import SOURCE DATASET")
+case("data-pictures", f"{NEW} pictures", "pictures is not a dataset", "import it first")
 case("data-long-name", f"{NEW} {'x' * 300}", "xxx", "name")
 case(
     "card-not-json",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "dataset.json is not JSON",
     "line 1",
     "--overwrite",
-    prepare=_file("pack/dataset.json", "{format: 1}"),
+    prepare=_file("dataset/dataset.json", "{format: 1}"),
 )
 case(
     "card-of-another-tool",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "states no format",
     "import it first",
-    prepare=_file("pack/dataset.json", '{"labels": null}'),
+    prepare=_file("dataset/dataset.json", '{"labels": null}'),
 )
 case(
     "card-newer",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "newer facegan (format 99",
     "Update facegan",
     prepare=partial(_edit_card, format=99),
 )
 case(
     "card-without-fingerprint",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "lacks the fingerprint",
     "--overwrite",
     prepare=partial(_edit_card, fingerprint=None),
 )
 case(
     "card-without-counts",
-    "data show pack",
+    "data show dataset",
     "dataset.json",
     "counts",
     prepare=partial(_edit_card, counts=None),
 )
 case(
     "card-without-mean",
-    f"{NEW} pack --set data.range=standard",
+    f"{NEW} dataset --set data.range=standard",
     "'standard' needs a mean",
     "data.range=symmetric",
     prepare=partial(_edit_card, mean=None),
 )
 case(
     "images-missing",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "images.npy is missing",
     "--overwrite",
-    prepare=lambda at: (at / "pack/images.npy").unlink(),
+    prepare=lambda at: (at / "dataset/images.npy").unlink(),
 )
 case(
     "images-cut-short",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "images.npy is damaged",
     "--overwrite",
-    prepare=_cut("pack/images.npy", 0.7),
+    prepare=_cut("dataset/images.npy", 0.7),
 )
 case(
     "images-not-an-array",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "images.npy is damaged",
     "--overwrite",
-    prepare=_file("pack/images.npy", "images"),
+    prepare=_file("dataset/images.npy", "images"),
 )
 case(
     "images-wrong-type",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "images.npy holds float32 [48, 32, 32, 3]",
     "uint8 [N,H,W,C]",
     prepare=partial(_edit_array, name="images.npy", change=lambda a: a.astype(np.float32)),
 )
 case(
     "images-not-square",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "images.npy holds uint8 [48, 32, 16, 3]",
     "H equal to W",
     prepare=partial(_edit_array, name="images.npy", change=lambda a: a[:, :, :16].copy()),
 )
 case(
     "images-two-channels",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "[48, 32, 32, 2]",
     "1 or 3 channels",
     prepare=partial(_edit_array, name="images.npy", change=lambda a: a[..., :2].copy()),
 )
 case(
     "images-fewer-than-items",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "items.csv lists 48 images, but images.npy holds 47",
     "--overwrite",
     prepare=partial(_edit_array, name="images.npy", change=lambda a: a[1:].copy()),
 )
 case(
     "items-wrong-split",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "items.csv, line 2",
     "train or holdout",
     prepare=partial(
@@ -347,14 +347,14 @@ case(
 )
 case(
     "items-wrong-columns",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "items.csv has the columns file",
     "name, identity, split, source",
     prepare=partial(_edit_items, change=lambda rows: ["file,who,part,from", *rows[1:]]),
 )
 case(
     "items-all-held-out",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "train split is empty",
     "smaller --holdout",
     prepare=partial(
@@ -363,24 +363,24 @@ case(
 )
 case(
     "labels-missing",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "labels.npy is missing",
     "--overwrite",
     prepare=partial(_edit_card, label_names=["smile"]),
 )
 case(
     "labels-wrong-shape",
-    f"{NEW} pack",
+    f"{NEW} dataset",
     "labels.npy holds float64 [48]",
     "float32 [48, 1]",
     prepare=lambda at: (
         _edit_card(at, label_names=["smile"]),
-        np.save(at / "pack/labels.npy", np.zeros(48)),
+        np.save(at / "dataset/labels.npy", np.zeros(48)),
     ),
 )
 case(
-    "pack-changed",
-    "data show pack --verify",
+    "dataset-changed",
+    "data show dataset --verify",
     "has changed since it was made",
     "--overwrite",
     prepare=partial(_edit_array, name="images.npy", change=lambda a: a[::-1].copy()),
@@ -401,15 +401,15 @@ case(
 )
 case("portraits-odd", f"{NEW} portraits:many", "portraits:many", "COUNT", "RESOLUTION")
 
-# --- looking at packs, drawing them --------------------------------------------------------
-case("show-missing", "data show nowhere", "no pack at nowhere", "data portraits PACK")
-case("show-rows", "data show pack --rows 0", "0 rows", "1 or more")
-case("show-not-png", "data show pack --out sheet.jpg", "sheet.jpg", "ending in .png")
-case("show-seed", "data show pack --seed -1", "-1", "from 0")
+# --- looking at datasets, drawing them --------------------------------------------------------
+case("show-missing", "data show nowhere", "no dataset at nowhere", "data portraits DATASET")
+case("show-rows", "data show dataset --rows 0", "0 rows", "1 or more")
+case("show-not-png", "data show dataset --out sheet.jpg", "sheet.jpg", "ending in .png")
+case("show-seed", "data show dataset --seed -1", "-1", "from 0")
 case("show-empty-split", "data show pack48 --split holdout --out recipe.toml/a.png", "holdout")
 case(
     "show-out-below-a-file",
-    "data show pack --out recipe.toml/a.png",
+    "data show dataset --out recipe.toml/a.png",
     "recipe.toml",
     "in the way",
     status=1,
@@ -417,8 +417,13 @@ case(
 case("draw-none", "data portraits new -n 0", "0 portraits", "at least 1")
 case("draw-small", "data portraits new -n 4 --resolution 8", "8 px", "16 to 2048")
 case("draw-seed", "data portraits new -n 4 --seed -1", "seed -1", "from 0")
-case("draw-exists", "data portraits pack -n 4", "already holds a pack", "--overwrite")
-case("draw-over-pictures", "data portraits pictures -n 4 --overwrite", "not a pack", "another name")
+case("draw-exists", "data portraits dataset -n 4", "already holds a dataset", "--overwrite")
+case(
+    "draw-over-pictures",
+    "data portraits pictures -n 4 --overwrite",
+    "not a dataset",
+    "another name",
+)
 case("draw-over-file", "data portraits recipe.toml -n 4", "recipe.toml is a file", "another name")
 case("draw-below-file", "data portraits recipe.toml/a -n 4", "in the way", status=1)
 case("draw-long-name", f"data portraits {'x' * 300} -n 4", "xxx", "name", status=None)
@@ -472,7 +477,7 @@ case(
 def _archive(kind: str) -> Callable[[Path], Path]:
     """The pictures as `faces.KIND`."""
 
-    def pack(at: Path) -> Path:
+    def dataset(at: Path) -> Path:
         target = at / f"faces.{kind}"
         if kind == "zip":
             with zipfile.ZipFile(target, "w") as archive:
@@ -483,7 +488,7 @@ def _archive(kind: str) -> Callable[[Path], Path]:
                 archive.add(at / "pictures", "pictures")
         return target
 
-    return pack
+    return dataset
 
 
 def _encrypted_zip(at: Path) -> None:
@@ -526,15 +531,15 @@ case(
     "Decrypt it",
     prepare=_encrypted_zip,
 )
-case("import-exists", "data import pictures pack", "already holds a pack", "--overwrite")
+case("import-exists", "data import pictures dataset", "already holds a dataset", "--overwrite")
 case(
     "import-over-pictures",
     "data import pictures/deep other-pictures --overwrite",
-    "not a pack",
+    "not a dataset",
     "another name",
     prepare=lambda at: shutil.copytree(at / "pictures", at / "other-pictures"),
 )
-case("import-a-pack", "data import pack new", "pack is a pack already", "--data")
+case("import-a-dataset", "data import dataset new", "dataset is a dataset already", "--data")
 case("import-over-file", "data import pictures recipe.toml", "is a file", "another name")
 case("import-into-itself", "data import pictures pictures/new", "inside its own source", "outside")
 case("import-onto-itself", "data import pictures pictures", "would be replaced", "another place")
@@ -555,7 +560,7 @@ case("import-workers", f"{IMPORT} --workers 0", "workers is 0", "1 or more")
 case("import-min-size", f"{IMPORT} --min-size 0", "min-size is 0", "1 pixel or more")
 case("import-too-small", f"{IMPORT} --min-size 99", "3 × too small", "--min-size")
 case("labels-no-file", LABELS, "no labels file at table.csv", "path of a CSV")
-case("labels-a-folder", f"{IMPORT} --labels pack", "pack cannot be read", "CSV")
+case("labels-a-folder", f"{IMPORT} --labels dataset", "dataset cannot be read", "CSV")
 for _name, _content, _fragments in (
     ("empty", "", ("table.csv is empty", "column names")),
     ("no-rows", "file,smile\n", ("a header, but no rows", "one line a file")),
@@ -680,14 +685,19 @@ for _words, _fragments in (
     ("Smiling=1", ("no label 'Smiling'", "trained without labels")),
 ):
     case(f"generate-label-{_words.split()[-1]}", f"{GENERATE} --label {_words}", *_fragments)
-case("generate-pack-grid", f"{GENERATE} --pack --grid", "--pack and --grid", "Leave one")
-case("generate-pack-holdout", f"{GENERATE} --pack --holdout 1", "--holdout 1 ", "below 1")
-case("generate-files-overwrite", f"{GENERATE} --overwrite", "--overwrite", "--pack")
-case("generate-pack-exists", "generate run --pack --out pack", "already holds", "--overwrite")
+case("generate-dataset-grid", f"{GENERATE} --dataset --grid", "--dataset and --grid", "Leave one")
+case("generate-dataset-holdout", f"{GENERATE} --dataset --holdout 1", "--holdout 1 ", "below 1")
+case("generate-files-overwrite", f"{GENERATE} --overwrite", "--overwrite", "--dataset")
 case(
-    "generate-pack-over-pictures",
-    "generate run --pack --out pictures --overwrite",
-    "not a pack",
+    "generate-dataset-exists",
+    "generate run --dataset --out dataset",
+    "already holds",
+    "--overwrite",
+)
+case(
+    "generate-dataset-over-pictures",
+    "generate run --dataset --out pictures --overwrite",
+    "not a dataset",
     "another name",
 )
 case("generate-onto-file", "generate run --out recipe.toml", "recipe.toml", "in the way", status=1)
@@ -784,18 +794,18 @@ case(
 @pytest.fixture(scope="session")
 def given(
     tmp_path_factory: pytest.TempPathFactory,
-    pack_path: Path,
-    other_pack_path: Path,
+    dataset_path: Path,
+    other_dataset_path: Path,
     tiny: Callable[..., Any],
     watcher: Any,
     call: Callable[..., Any],
 ) -> Path:
-    """A folder with everything in order: packs, pictures, a recipe, a run half done."""
+    """A folder with everything in order: datasets, pictures, a recipe, a run half done."""
     from facegan.apps.train import train
 
     at = tmp_path_factory.mktemp("given")
-    shutil.copytree(pack_path, at / "pack")
-    shutil.copytree(other_pack_path, at / "other")
+    shutil.copytree(dataset_path, at / "dataset")
+    shutil.copytree(other_dataset_path, at / "other")
     call("data", "portraits", str(at / "pack48"), "-n", "4", "--resolution", "48")
     (at / "pictures").mkdir()
     for seed, name in enumerate(("a.png", "b.png", "deep/a.png")):
@@ -805,7 +815,7 @@ def given(
         Image.fromarray(noise).save(target)
     recipe = tiny("gan")
     (at / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
-    outcome = train(recipe, at / "pack", at / "run", threads=1, reporter=watcher(stop_at=136))
+    outcome = train(recipe, at / "dataset", at / "run", threads=1, reporter=watcher(stop_at=136))
     assert outcome.images_seen == 136
     assert len(list((at / "run/checkpoints").iterdir())) == 2
     (at / "run/.lock").touch()  # some systems leave it, some remove it
@@ -862,8 +872,8 @@ def test_there_are_many_cases() -> None:
     [
         ("trian gan", ("no command 'trian'", "mean 'train'")),
         ("recipes show dcgam", ("no recipe 'dcgam'", "mean 'dcgan'")),
-        ("data show nowhere", ("no pack at nowhere", "data import SOURCE PACK")),
-        ("data import pictures pack", ("already holds a pack", "--overwrite")),
+        ("data show nowhere", ("no dataset at nowhere", "data import SOURCE DATASET")),
+        ("data import pictures dataset", ("already holds a dataset", "--overwrite")),
         (f"{TRAIN} run --set training.seed=7", ("training.seed: 0 → 7", "another --run folder")),
     ],
 )
@@ -943,7 +953,7 @@ def test_a_pickle_is_not_executed(at: Path, call: Any, content: Any) -> None:
     assert (at / "harm").exists(), "or else this test shows nothing"
     (at / "harm").unlink()
     (at / "mine.safetensors").write_bytes(data)
-    np.save(at / "pack/images.npy", np.array([Harmful()]), allow_pickle=True)
+    np.save(at / "dataset/images.npy", np.array([Harmful()]), allow_pickle=True)
     (at / "harm").unlink(missing_ok=True)
     before = content(at)
     ended = call(*shlex.split(MINE))
@@ -1002,7 +1012,7 @@ def test_no_room_while_importing(at: Path, start: Any, wait: Any, content: Any) 
 
 def test_no_room_while_replacing_a_pack(at: Path, start: Any, wait: Any, content: Any) -> None:
     before = content(at)
-    words = shlex.split("data portraits pack --overwrite -n 20 --resolution 64")
+    words = shlex.split("data portraits dataset --overwrite -n 20 --resolution 64")
     ended = wait(start(*words, cwd=at, preexec_fn=_little_room(9_000)))
     assert_helpful(ended, ("No room left while writing", "at/pack"))
     assert ended.status == 1

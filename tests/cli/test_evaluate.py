@@ -93,7 +93,7 @@ def test_files_packs_and_folders_are_measured_too(home: Path, call: Any, monkeyp
     monkeypatch.chdir(home)
     assert call("data", "portraits", "others", "-n", "120", "--resolution", "32", "--seed", "9")
     assert call("generate", "run", "--out", "made", "-n", "60").status == 0
-    assert call("generate", "run", "--out", "packed", "-n", "60", "--pack").status == 0
+    assert call("generate", "run", "--out", "packed", "-n", "60", "--dataset").status == 0
     last = sorted((home / "run/checkpoints").glob("*k"))[-1] / "generator.safetensors"
     common = ["--data", "drawn", "-n", "60", *CHEAP, "--no-copying", "--json"]
     scores = {}
@@ -137,7 +137,7 @@ def test_a_damaged_checkpoint_is_passed_over_aloud(
         ("evaluate drawn --data drawn --best", "not a run"),
         ("evaluate run/best/generator.safetensors --data drawn --best", "not a run"),
         ("evaluate run --data small", "32×32"),
-        ("evaluate run --data nowhere", "no pack"),
+        ("evaluate run --data nowhere", "no dataset"),
         ("evaluate run --data drawn --n-real 5 -n 60", "50 or more"),
     ],
 )

@@ -8,10 +8,10 @@ from typing import Any
 
 
 def test_a_pack_is_labelled_and_shown(
-    call: Callable[..., Any], pack_path: Path, tmp_path: Path
+    call: Callable[..., Any], dataset_path: Path, tmp_path: Path
 ) -> None:
     new = str(tmp_path / "new")
-    ended = call("data", "label", str(pack_path), "--out", new, "--device", "cpu")
+    ended = call("data", "label", str(dataset_path), "--out", new, "--device", "cpu")
     assert ended.status == 0, ended.err
     assert "48 pictures, 41 labels read from each by a network" in ended.out
     shown = call("data", "show", new, "--verify", "--out", str(tmp_path / "sheet.png"))
@@ -21,11 +21,11 @@ def test_a_pack_is_labelled_and_shown(
 
 
 def test_wrong_input_is_said_without_a_traceback(
-    call: Callable[..., Any], content: Callable[[Path], Any], pack_path: Path, tmp_path: Path
+    call: Callable[..., Any], content: Callable[[Path], Any], dataset_path: Path, tmp_path: Path
 ) -> None:
     for words, said in (
-        ((str(tmp_path / "absent"),), "There is no pack"),
-        ((str(pack_path), "--out", str(pack_path)), "is the pack itself"),
+        ((str(tmp_path / "absent"),), "There is no dataset"),
+        ((str(dataset_path), "--out", str(dataset_path)), "is the dataset itself"),
     ):
         ended = call("data", "label", *words)
         assert ended.status == 2

@@ -15,7 +15,7 @@ from PIL import Image
 
 from facegan.data.spec import ImageSpec, Label
 from facegan.models.file import GeneratorFile
-from facegan.training.feed import pixels_of
+from facegan.training.batch_source import value_range_of
 
 LABELS = (Label("Smiling", True), Label("5_o_Clock_Shadow", True), Label("age", False, 40.0, 10.0))
 
@@ -29,7 +29,7 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Any) -> Path:
     torch.manual_seed(0)
     generator = recipe.generator.build(ImageSpec(32, 3, LABELS), recipe.data.range).eval()
     about = {"name": "faces", "fingerprint": "ab" * 32}
-    file = GeneratorFile(generator, recipe, pixels_of(recipe, {}), 12_000, about)
+    file = GeneratorFile(generator, recipe, value_range_of(recipe, {}), 12_000, about)
     file.save(tmp_path / "mine.safetensors")
     fd = {"value": 9.0, "low": 8.0, "high": 10.0}
     space = {"extractor": "efflite0", "resizer": "r", "fingerprint": "f"}
@@ -127,7 +127,7 @@ MINE = "generate mine.safetensors --out new"
         ("generate lfw-46", ("lfw-46 does not exist", "model's name: lfw-64")),
         ("generate mine.safetensors --model lfw-64", ("give one of them",)),
         ("generate mine.safetensors", ("Missing option '--out'", "Usage: facegan generate")),
-        ("generate --pack", ("--out is missing", "folder")),
+        ("generate --dataset", ("--out is missing", "folder")),
         ("evaluate lfw-64 --data portraits:60@32", ("makes pictures of 64×64", "32×32")),
         ("models crad lfw-64", ("no command 'crad'", "mean 'card'")),
         ("models card lfw", ("no model 'lfw'", "lfw-64")),
@@ -139,7 +139,7 @@ MINE = "generate mine.safetensors --out new"
         (PACK.replace("scores.json", "nowhere.json"), ("nowhere.json",)),
         (PACK.replace("--name mine", "--name ../x"), ("'../x' is not a name", "small letters")),
         (f"{PACK} --limits nowhere.txt", ("nowhere.txt cannot be read",)),
-        (f"{PACK} --data nowhere", ("no pack at nowhere",)),
+        (f"{PACK} --data nowhere", ("no dataset at nowhere",)),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(

@@ -19,7 +19,7 @@ name = "small"
 seeds = 1
 budget = "1280img"
 [datasets]
-faces = "pack"
+faces = "dataset"
 [measure]
 extractors = ["efflite0@64"]
 n = 50
@@ -40,8 +40,10 @@ set = ["training.batch=8", "stages.*.*.lr=1e30"]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, make_pack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_pack(tmp_path / "pack", n=132)
+def folder(
+    tmp_path: Path, make_dataset: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    make_dataset(tmp_path / "dataset", n=132)
     (tmp_path / "small.toml").write_text(SMALL, "utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -60,9 +62,9 @@ def test_a_plan_is_shown_as_it_is_written(call: Call) -> None:
 
 
 def test_a_dry_run_trains_nothing(call: Call, folder: Path) -> None:
-    told = call("study", "small.toml", "--dry-run", "--seeds", "4", "--budget", "90s")
-    assert told.status == 0
-    assert "8 trials: 2 methods × 4 seeds × 1 datasets" in told.out
+    formatted = call("study", "small.toml", "--dry-run", "--seeds", "4", "--budget", "90s")
+    assert formatted.status == 0
+    assert "8 trials: 2 methods × 4 seeds × 1 datasets" in formatted.out
     assert not (folder / "studies").exists()
 
 
@@ -72,7 +74,7 @@ def test_a_dry_run_trains_nothing(call: Call, folder: Path) -> None:
         (["quik"], "mean 'quick'"),
         (["nowhere.toml"], "cannot be read"),
         (["small.toml", "--data", "faces=nothing"], "nothing"),
-        (["small.toml", "--data", "face=pack"], "Its datasets: faces"),
+        (["small.toml", "--data", "face=dataset"], "Its datasets: faces"),
         (["small.toml", "--workers", "1000"], "trials at once"),
         (["small.toml", "--workers", "0"], "--workers"),
         (["small.toml", "--budget", "soon"], "not a budget"),

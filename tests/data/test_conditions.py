@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from facegan.data.conditions import fixed, scaled, spec_with_labels, unscaled
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.spec import Label
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, FaceganError
 
 NAN = math.nan
-Write = Callable[..., Pack]
+Write = Callable[..., Dataset]
 N = 9  # the last three are held out
 
 COLUMNS: dict[str, Sequence[float]] = {
@@ -30,25 +30,25 @@ COLUMNS: dict[str, Sequence[float]] = {
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """`write(columns)`: a pack of tiny grey pictures with these label columns."""
+    """`write(columns)`: a dataset of tiny grey pictures with these label columns."""
 
-    def make(columns: dict[str, Sequence[float]]) -> Pack:
+    def make(columns: dict[str, Sequence[float]]) -> Dataset:
         images = np.arange(N, dtype=np.uint8)[:, None, None, None].repeat(16, 1).reshape(N, 4, 4, 1)
         names = [str(i) for i in range(N)]
         splits = ["train"] * 6 + ["holdout"] * 3
         labels = np.array(list(columns.values()), np.float32).T if columns else None
-        with PackWriter(tmp_path / "pack", 4, 1, label_names=list(columns)) as writer:
+        with DatasetWriter(tmp_path / "dataset", 4, 1, label_names=list(columns)) as writer:
             writer.add(images, names, names, splits, names, labels)
             writer.finish({"name": "tiny"})
-        return Pack.open(tmp_path / "pack")
+        return Dataset.open(tmp_path / "dataset")
 
     return make
 
 
 def test_none_are_seen_unless_asked_for(write: Write) -> None:
-    pack = write(COLUMNS)
-    assert spec_with_labels(pack, ()) == pack.spec
-    assert pack.spec.labels == ()
+    dataset = write(COLUMNS)
+    assert spec_with_labels(dataset, ()) == dataset.spec
+    assert dataset.spec.labels == ()
 
 
 def test_quantities_are_measured_on_the_training_images_alone(write: Write) -> None:
@@ -64,18 +64,18 @@ def test_quantities_are_measured_on_the_training_images_alone(write: Write) -> N
 
 
 def test_the_order_is_the_recipes(write: Write) -> None:
-    pack = write(COLUMNS)
-    spec = spec_with_labels(pack, ("age", "male"))
+    dataset = write(COLUMNS)
+    spec = spec_with_labels(dataset, ("age", "male"))
     assert [label.name for label in spec.labels] == ["age", "male"]
-    values = scaled(pack, np.array([1, 4]), spec.labels)
+    values = scaled(dataset, np.array([1, 4]), spec.labels)
     std = math.sqrt(50)
     torch.testing.assert_close(values, torch.tensor([[0.0, 1.0], [-5 / std, -1.0]]))
 
 
 def test_scaled_values(write: Write) -> None:
-    pack = write(COLUMNS)
-    labels = spec_with_labels(pack, "all").labels
-    values = scaled(pack, np.arange(6), labels)
+    dataset = write(COLUMNS)
+    labels = spec_with_labels(dataset, "all").labels
+    values = scaled(dataset, np.arange(6), labels)
     assert values.dtype == torch.float32
     assert torch.equal(values[:, 0].isnan(), torch.tensor([0, 0, 0, 1, 0, 0]).bool())
     assert values[[0, 1, 2, 4, 5], 0].tolist() == [-1, 1, 1, -1, 1]
@@ -88,28 +88,28 @@ def test_scaled_values(write: Write) -> None:
 
 
 def test_unscaling_is_the_inverse(write: Write) -> None:
-    pack = write(COLUMNS)
-    labels = spec_with_labels(pack, "all").labels
-    back = unscaled(scaled(pack, np.arange(N), labels), labels)
+    dataset = write(COLUMNS)
+    labels = spec_with_labels(dataset, "all").labels
+    back = unscaled(scaled(dataset, np.arange(N), labels), labels)
     assert back.dtype == np.float32
     np.testing.assert_allclose(back, np.array(list(COLUMNS.values())).T, rtol=1e-5, atol=1e-6)
 
 
 def test_a_label_is_found_whatever_its_case(write: Write) -> None:
-    pack = write(COLUMNS)
-    other = spec_with_labels(pack, ("Age", "MALE")).labels
+    dataset = write(COLUMNS)
+    other = spec_with_labels(dataset, ("Age", "MALE")).labels
     assert [label.name for label in other] == ["Age", "MALE"]
-    same = spec_with_labels(pack, ("age", "male")).labels
+    same = spec_with_labels(dataset, ("age", "male")).labels
     torch.testing.assert_close(
-        scaled(pack, np.arange(6), other), scaled(pack, np.arange(6), same), equal_nan=True
+        scaled(dataset, np.arange(6), other), scaled(dataset, np.arange(6), same), equal_nan=True
     )
 
 
 def test_of_two_labels_that_differ_in_case_none_is_guessed(write: Write) -> None:
-    pack = write({"age": [1.0] * 5 + [2.0] * (N - 5), "AGE": [3.0] * 5 + [2.0] * (N - 5)})
-    assert spec_with_labels(pack, ("AGE",)).labels[0].mean > 2
+    dataset = write({"age": [1.0] * 5 + [2.0] * (N - 5), "AGE": [3.0] * 5 + [2.0] * (N - 5)})
+    assert spec_with_labels(dataset, ("AGE",)).labels[0].mean > 2
     with pytest.raises(DataError, match="no label 'Age'"):
-        spec_with_labels(pack, ("Age",))
+        spec_with_labels(dataset, ("Age",))
 
 
 def test_a_label_that_another_pack_lacks_is_missing_there(write: Write) -> None:
@@ -127,10 +127,10 @@ def test_a_pack_without_labels_gives_missing_ones(write: Write) -> None:
 
 @pytest.mark.parametrize("wanted", ["all", ("male",)])
 def test_a_pack_without_labels_is_refused_where_some_are_wanted(write: Write, wanted: Any) -> None:
-    pack = write({})
-    assert spec_with_labels(pack, ()).labels == ()
+    dataset = write({})
+    assert spec_with_labels(dataset, ()).labels == ()
     with pytest.raises(DataError, match="has none") as caught:
-        spec_with_labels(pack, wanted)
+        spec_with_labels(dataset, wanted)
     assert "--labels" in caught.value.hint
     assert "data.labels=[]" in caught.value.hint
 
@@ -151,9 +151,9 @@ def test_a_label_that_no_training_image_has_is_refused(write: Write) -> None:
 
 @pytest.mark.parametrize("value", [40.0, 37.3, -1.1])
 def test_a_quantity_that_never_changes_is_refused(write: Write, value: float) -> None:
-    pack = write({"age": [value, value, NAN, value, value, value, 1, 2, 3]})
+    dataset = write({"age": [value, value, NAN, value, value, value, 1, 2, 3]})
     with pytest.raises(DataError, match="in every training image: it says nothing") as caught:
-        spec_with_labels(pack, ("age",))
+        spec_with_labels(dataset, ("age",))
     assert f"{value:g}" in caught.value.message
     assert "data.labels" in caught.value.hint
 

@@ -9,70 +9,70 @@ import pytest
 from imagefiles import fill_folder, lfw_files, png
 from PIL import Image
 
-from facegan.apps.data import draw_portraits, import_pack, show
+from facegan.apps.data import draw_portraits, import_dataset, show
+from facegan.data.dataset import Dataset
 from facegan.data.importer import import_images
-from facegan.data.pack import Pack
 from facegan.data.show import contact_sheet
 from facegan.errors import DataError
 
 
 @pytest.fixture
-def pack(tmp_path: Path) -> Pack:
+def dataset(tmp_path: Path) -> Dataset:
     source = fill_folder(tmp_path / "in", lfw_files() | {"broken [red].jpg": b"x"})
     (tmp_path / "labels.csv").write_text("file,[smile]\nPerson_00_0001,0.25\n")
     return import_images(
-        source, tmp_path / "pack", resolution=16, holdout=0.3, labels=tmp_path / "labels.csv"
+        source, tmp_path / "dataset", resolution=16, holdout=0.3, labels=tmp_path / "labels.csv"
     )
 
 
-def test_a_sheet_shows_pictures_of_the_split(pack: Pack):
-    sheet = contact_sheet(pack, rows=2, columns=3, split="train")
+def test_a_sheet_shows_pictures_of_the_split(dataset: Dataset):
+    sheet = contact_sheet(dataset, rows=2, columns=3, split="train")
     assert sheet.shape == (2 * 18 + 2, 3 * 18 + 2, 3)
     assert (sheet[:2] == 255).all()
-    train = pack.images[pack.indices("train")]
+    train = dataset.images[dataset.indices("train")]
     for row in range(2):
         for column in range(3):
             cell = sheet[18 * row + 2 : 18 * row + 18, 18 * column + 2 : 18 * column + 18]
             assert (train == cell).all((1, 2, 3)).any()
-    assert np.array_equal(sheet, contact_sheet(pack, rows=2, columns=3, split="train"))
-    assert not np.array_equal(sheet, contact_sheet(pack, 2, 3, "train", seed=1))
+    assert np.array_equal(sheet, contact_sheet(dataset, rows=2, columns=3, split="train"))
+    assert not np.array_equal(sheet, contact_sheet(dataset, 2, 3, "train", seed=1))
 
 
-def test_a_sheet_of_few_pictures_is_small(pack: Pack):
-    count = len(pack.indices("holdout"))
-    assert contact_sheet(pack, 8, 99, "holdout").shape == (20, count * 18 + 2, 3)
-    assert contact_sheet(pack, 99, 2, "holdout").shape == (-(-count // 2) * 18 + 2, 38, 3)
+def test_a_sheet_of_few_pictures_is_small(dataset: Dataset):
+    count = len(dataset.indices("holdout"))
+    assert contact_sheet(dataset, 8, 99, "holdout").shape == (20, count * 18 + 2, 3)
+    assert contact_sheet(dataset, 99, 2, "holdout").shape == (-(-count // 2) * 18 + 2, 38, 3)
 
 
-def test_impossible_sheets_are_refused(pack: Pack, tmp_path: Path):
+def test_impossible_sheets_are_refused(dataset: Dataset, tmp_path: Path):
     with pytest.raises(DataError, match="0 rows"):
-        contact_sheet(pack, rows=0)
+        contact_sheet(dataset, rows=0)
     source = fill_folder(tmp_path / "one", {"a.png": png()})
     whole = import_images(source, tmp_path / "whole", holdout=0)
     with pytest.raises(DataError, match="no picture in 'holdout'"):
         contact_sheet(whole, split="holdout")
 
 
-def test_show_prints_the_card_and_writes_the_sheet(pack: Pack, capsys: pytest.CaptureFixture):
-    target = show(pack.path, verify=True)
-    assert target == pack.path.with_name("pack-sheet.png")
-    assert np.array_equal(np.asarray(Image.open(target)), contact_sheet(pack))
+def test_show_prints_the_card_and_writes_the_sheet(dataset: Dataset, capsys: pytest.CaptureFixture):
+    target = show(dataset.path, verify=True)
+    assert target == dataset.path.with_name("dataset-sheet.png")
+    assert np.array_equal(np.asarray(Image.open(target)), contact_sheet(dataset))
     printed = capsys.readouterr().out
     flat = printed.replace("\n", "")
     for text in (str(target), "not an image", "[smile]", "0.25", "Every byte", "not stated"):
         assert text in flat
-    assert pack.fingerprint in "".join(printed.split())
+    assert dataset.fingerprint in "".join(printed.split())
 
 
-def test_show_writes_where_it_is_told(pack: Pack, tmp_path: Path):
-    assert show(pack.path, out=tmp_path / "deep" / "x.png").exists()
+def test_show_writes_where_it_is_told(dataset: Dataset, tmp_path: Path):
+    assert show(dataset.path, out=tmp_path / "deep" / "x.png").exists()
     with pytest.raises(DataError, match="cannot be written to"):
-        show(pack.path, out=tmp_path / "x.txt")
+        show(dataset.path, out=tmp_path / "x.txt")
 
 
 def test_import_says_what_became_of_the_files(tmp_path: Path, capsys: pytest.CaptureFixture):
     source = fill_folder(tmp_path / "in", {"a.png": png(), "b.txt": b"x"})
-    made = import_pack(source, tmp_path / "pack", crop="32", channels=1, holdout=0)
+    made = import_dataset(source, tmp_path / "dataset", crop="32", channels=1, holdout=0)
     assert made.card["crop"] == 32
     printed = capsys.readouterr().out.replace("\n", "")
     assert "1 pictures of 64×64" in printed
@@ -83,11 +83,11 @@ def test_import_says_what_became_of_the_files(tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize("crop", ["half", "-5", "", "1.5", "٣"])
 def test_a_wrong_crop_is_named(tmp_path: Path, crop: str):
     with pytest.raises(DataError, match="crop is"):
-        import_pack(tmp_path, tmp_path / "pack", crop=crop)
+        import_dataset(tmp_path, tmp_path / "dataset", crop=crop)
 
 
 def test_portraits_are_drawn_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture):
-    pack = draw_portraits(tmp_path / "drawn", n=20, resolution=16, channels=1)
-    assert len(pack) == 20
+    dataset = draw_portraits(tmp_path / "drawn", n=20, resolution=16, channels=1)
+    assert len(dataset) == 20
     assert "20 pictures" in capsys.readouterr().out
-    assert Image.open(show(pack.path)).mode == "L"
+    assert Image.open(show(dataset.path)).mode == "L"

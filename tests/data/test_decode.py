@@ -15,7 +15,7 @@ from PIL import Image
 
 from facegan.data import decode as module
 from facegan.data.decode import Shape, decode
-from facegan.data.unusable import Unusable
+from facegan.data.skipped import SkippedFile
 
 AS_IS = Shape(resolution=40)
 
@@ -147,7 +147,7 @@ def test_full_takes_the_centred_square():
 def test_a_crop_takes_its_centred_square():
     shape = Shape(30, crop=30)
     assert difference(encoded(scene(50, 40)), scene(50, 40)[5:35, 10:40], shape) == 0
-    with pytest.raises(Unusable, match="smaller than the crop"):
+    with pytest.raises(SkippedFile, match="smaller than the crop"):
         decode(encoded(scene(50, 29)), shape)
 
 
@@ -184,7 +184,7 @@ LEFT_OUT = {
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_what_is_no_picture_is_left_out_with_its_reason(case: str):
     data, reason = LEFT_OUT[case]
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(SkippedFile) as caught:
         decode(data, AS_IS)
     assert caught.value.reason.startswith(reason)
 
@@ -192,7 +192,7 @@ def test_what_is_no_picture_is_left_out_with_its_reason(case: str):
 def test_size_is_judged_before_decoding(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MAX_PIXELS", 1599)
     monkeypatch.setattr(module, "_eight_bits", lambda *_: pytest.fail("was decoded"))
-    with pytest.raises(Unusable, match="too many pixels"):
+    with pytest.raises(SkippedFile, match="too many pixels"):
         decode(png(), AS_IS)
 
 
@@ -207,7 +207,7 @@ def test_damage_anywhere_escapes_as_nothing_else(kind: str, place: float, junk: 
     data = bytearray(encoded(scene(), kind))
     start = int(place * len(data))
     data[start : start + len(junk)] = junk
-    with contextlib.suppress(Unusable):
+    with contextlib.suppress(SkippedFile):
         assert decode(bytes(data), AS_IS).pixels.shape == (40, 40, 3)
 
 

@@ -1,4 +1,4 @@
-"""Importing from end to end: the pack, its card, and nothing left when it fails."""
+"""Importing from end to end: the dataset, its card, and nothing left when it fails."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from imagefiles import (
 from PIL import Image
 
 from facegan.data import importer
+from facegan.data.dataset import Dataset
 from facegan.data.importer import import_images
 from facegan.data.layouts import Layout
-from facegan.data.pack import Pack
 from facegan.errors import DataError
 
 
@@ -58,25 +58,25 @@ MIXED = {
 def test_a_mixed_source_is_sorted_out(tmp_path: Path, kind: str):
     fill = {"folder": fill_folder, "zip": fill_zip, "tar": fill_tar}[kind]
     source = fill(tmp_path / f"faces.{kind}", MIXED)
-    pack = import_images(source, tmp_path / "pack", resolution=32, holdout=0, licence="mine")
-    assert sorted(pack.names) == sorted(
+    dataset = import_images(source, tmp_path / "dataset", resolution=32, holdout=0, licence="mine")
+    assert sorted(dataset.names) == sorted(
         ["a.png", "copy of a.png", "b.jpg", "grey.png", "wide.png", "cmyk.jpg", "no extension"]
     )
-    counts = pack.card["counts"]
+    counts = dataset.card["counts"]
     assert (counts["read"], counts["kept"], counts["dropped"], counts["junk"]) == (12, 7, 5, 1)
     assert (counts["duplicates"], counts["identities"], counts["holdout"]) == (1, 7, 0)
-    assert pack.card["dropped"] == {
+    assert dataset.card["dropped"] == {
         "damaged image": 1,
         "empty file": 1,
         "not an image": 1,
         "too many pixels": 1,
         "too small": 1,
     }
-    assert pack.card["conversions"] == {"CMYK": 1, "grey repeated as colour": 1}
-    assert pack.card["licence"] == "mine"
-    assert pack.card["source"] == source.name
-    assert str(tmp_path) not in (pack.path / "dataset.json").read_text()
-    with (pack.path / "dropped.csv").open(newline="") as file:
+    assert dataset.card["conversions"] == {"CMYK": 1, "grey repeated as colour": 1}
+    assert dataset.card["licence"] == "mine"
+    assert dataset.card["source"] == source.name
+    assert str(tmp_path) not in (dataset.path / "dataset.json").read_text()
+    with (dataset.path / "dropped.csv").open(newline="") as file:
         dropped = {row["name"]: row["reason"] for row in csv.DictReader(file)}
     assert dropped["cut.jpg"] == "damaged image"
     assert dropped["text.jpg"] == "not an image"
@@ -85,31 +85,31 @@ def test_a_mixed_source_is_sorted_out(tmp_path: Path, kind: str):
 
 def test_pictures_are_cropped_and_resized_as_said(tmp_path: Path):
     source = fill_folder(tmp_path / "in", {"a.png": encoded(scene(100, 90))})
-    pack = import_images(source, tmp_path / "pack", resolution=20, crop=60, holdout=0)
+    dataset = import_images(source, tmp_path / "dataset", resolution=20, crop=60, holdout=0)
     wanted = cv2.resize(scene(100, 90)[15:75, 20:80], (20, 20), interpolation=cv2.INTER_AREA)
-    assert np.array_equal(pack.images[0], wanted)
-    assert pack.card["crop"] == 60
-    assert "area" in pack.card["filter"]
+    assert np.array_equal(dataset.images[0], wanted)
+    assert dataset.card["crop"] == 60
+    assert "area" in dataset.card["filter"]
 
 
 def test_grey_packs(tmp_path: Path):
     source = fill_folder(tmp_path / "in", {f"{i}.png": png(i) for i in range(5)})
-    pack = import_images(source, tmp_path / "pack", channels=1, holdout=0)
-    assert pack.images.shape == (5, 64, 64, 1)
-    assert len(pack.card["mean"]) == len(pack.card["std"]) == 1
-    assert pack.card["conversions"] == {"enlarged": 5}
+    dataset = import_images(source, tmp_path / "dataset", channels=1, holdout=0)
+    assert dataset.images.shape == (5, 64, 64, 1)
+    assert len(dataset.card["mean"]) == len(dataset.card["std"]) == 1
+    assert dataset.card["conversions"] == {"enlarged": 5}
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
 def test_the_result_depends_on_source_and_options_alone(tmp_path: Path, kind: str):
     fill = {"folder": fill_folder, "zip": fill_zip, "tar": fill_tar}[kind]
     source = fill(tmp_path / "lfw", lfw_files(people=90, most=3))
-    packs = [
-        import_images(source, tmp_path / f"pack{workers}", resolution=16, workers=workers).path
+    datasets = [
+        import_images(source, tmp_path / f"dataset{workers}", resolution=16, workers=workers).path
         for workers in (1, 4)
     ]
-    for file in packs[0].iterdir():
-        assert file.read_bytes() == (packs[1] / file.name).read_bytes()
+    for file in datasets[0].iterdir():
+        assert file.read_bytes() == (datasets[1] / file.name).read_bytes()
 
 
 def test_archives_are_hashed(tmp_path: Path):
@@ -117,31 +117,31 @@ def test_archives_are_hashed(tmp_path: Path):
 
     for fill, name in ((fill_zip, "a.zip"), (fill_tar, "a.tar.gz")):
         source = fill(tmp_path / name, {"1.png": png()})
-        pack = import_images(source, tmp_path / "pack", holdout=0, overwrite=True)
-        assert pack.card["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
-        assert pack.card["name"] == "a"
+        dataset = import_images(source, tmp_path / "dataset", holdout=0, overwrite=True)
+        assert dataset.card["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+        assert dataset.card["name"] == "a"
 
 
 def test_labels_are_joined(tmp_path: Path):
     source = fill_tar(tmp_path / "lfw.tgz", lfw_files(people=4) | {"Person_00_0001.txt": b"notes"})
     (tmp_path / "l.csv").write_text("image,smile\nPerson_01_0002.jpg,0.5\nPerson_00_0001,1\nX,1\n")
-    pack = import_images(
-        source, tmp_path / "pack", holdout=0, labels=tmp_path / "l.csv", labels_note="guessed"
+    dataset = import_images(
+        source, tmp_path / "dataset", holdout=0, labels=tmp_path / "l.csv", labels_note="guessed"
     )
-    assert pack.labels is not None
-    by_name = dict(zip(pack.names, pack.labels[:, 0].tolist(), strict=True))
+    assert dataset.labels is not None
+    by_name = dict(zip(dataset.names, dataset.labels[:, 0].tolist(), strict=True))
     assert by_name.pop("Person_01_0002.jpg") == 0.5
     assert by_name.pop("Person_00_0001.jpg") == 1
     assert np.isnan(list(by_name.values())).all()
-    labels = pack.card["labels"]
+    labels = dataset.card["labels"]
     assert (labels["matched"], labels["unused_rows"], labels["note"]) == (2, 1, "guessed")
-    assert labels["columns"][0]["missing"] == len(pack) - 2
+    assert labels["columns"][0]["missing"] == len(dataset) - 2
 
 
 def test_progress_reaches_the_end(tmp_path: Path):
     source = fill_folder(tmp_path / "in", MIXED)
     seen: list[tuple[int, int]] = []
-    import_images(source, tmp_path / "pack", holdout=0, progress=lambda *at: seen.append(at))
+    import_images(source, tmp_path / "dataset", holdout=0, progress=lambda *at: seen.append(at))
     assert seen[-1] == (11, 11)
     assert seen == sorted(seen)
 
@@ -171,7 +171,7 @@ def test_failures_are_explained_and_leave_nothing(tmp_path: Path, case: str):
     files, options, message = FAILING[case]
     (tmp_path / "in").mkdir()
     with pytest.raises(DataError) as caught:
-        import_images(fill_folder(tmp_path / "in", files), tmp_path / "pack", **options)
+        import_images(fill_folder(tmp_path / "in", files), tmp_path / "dataset", **options)
     assert message in caught.value.message
     assert caught.value.hint
     assert listing(tmp_path) == ["in"]
@@ -179,23 +179,23 @@ def test_failures_are_explained_and_leave_nothing(tmp_path: Path, case: str):
 
 def test_a_source_is_never_replaced_by_its_pack(tmp_path: Path):
     source = fill_folder(tmp_path / "in", {"deep/a.png": png()})
-    for pack in (source, source / "pack", tmp_path):
+    for dataset in (source, source / "dataset", tmp_path):
         with pytest.raises(DataError):
-            import_images(source, pack, overwrite=True, holdout=0)
+            import_images(source, dataset, overwrite=True, holdout=0)
     assert listing(source) == ["deep"]
 
 
 def test_an_interruption_leaves_the_old_pack(tmp_path: Path):
     source = fill_folder(tmp_path / "in", {f"{i}.png": png(i) for i in range(70)})
-    old = import_images(source, tmp_path / "pack", resolution=8, holdout=0).fingerprint
+    old = import_images(source, tmp_path / "dataset", resolution=8, holdout=0).fingerprint
 
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        import_images(source, tmp_path / "pack", overwrite=True, progress=interrupt)
-    assert Pack.open(tmp_path / "pack", verify=True).fingerprint == old
-    assert listing(tmp_path) == ["in", "pack"]
+        import_images(source, tmp_path / "dataset", overwrite=True, progress=interrupt)
+    assert Dataset.open(tmp_path / "dataset", verify=True).fingerprint == old
+    assert listing(tmp_path) == ["in", "dataset"]
 
 
 KILLED = """
@@ -212,21 +212,21 @@ import_images(sys.argv[1], sys.argv[2], holdout=0, progress=wait)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_a_killed_import_leaves_no_pack_and_can_be_repeated(tmp_path: Path):
     source = fill_folder(tmp_path / "in", {f"{i}.png": png(i) for i in range(5)})
-    command = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "pack")]
+    command = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "dataset")]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"working\n"
         process.kill()
-    assert not (tmp_path / "pack").exists()
-    import_images(source, tmp_path / "pack", holdout=0)
-    assert listing(tmp_path) == ["in", "pack"]
+    assert not (tmp_path / "dataset").exists()
+    import_images(source, tmp_path / "dataset", holdout=0)
+    assert listing(tmp_path) == ["in", "dataset"]
 
 
 def test_a_truncated_archive_leaves_nothing(tmp_path: Path):
     source = fill_tar(tmp_path / "lfw.tgz", lfw_files())
     source.write_bytes(source.read_bytes()[:-2000])
     with pytest.raises(DataError, match="damaged or cut short"):
-        import_images(source, tmp_path / "pack")
+        import_images(source, tmp_path / "dataset")
     assert listing(tmp_path) == ["lfw.tgz"]
 
 
@@ -234,7 +234,7 @@ def test_look_ahead_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importer, "_BATCH", 2)
     read, written = [], []
 
-    class Slow(importer.PackWriter):
+    class Slow(importer.DatasetWriter):
         def add(self, images, *rest):
             written.extend(images)
             assert len(read) - len(written) <= 2 * (2 * 1 + 2)
@@ -247,10 +247,10 @@ def test_look_ahead_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             read.extend(batch)
             yield batch
 
-    monkeypatch.setattr(importer, "PackWriter", Slow)
+    monkeypatch.setattr(importer, "DatasetWriter", Slow)
     monkeypatch.setattr(importer, "_batches", counted)
     source = fill_folder(tmp_path / "in", {f"{i}.png": png(i) for i in range(40)})
-    assert len(import_images(source, tmp_path / "pack", holdout=0, workers=1)) == 40
+    assert len(import_images(source, tmp_path / "dataset", holdout=0, workers=1)) == 40
 
 
 @settings(max_examples=15, deadline=None)
@@ -269,9 +269,11 @@ def test_any_collection_of_people_is_kept_apart(tmp_path_factory, people, holdou
     layout = Layout("LFW")
     if all(layout.split(f"P{k}", holdout, seed) == "holdout" for k in range(len(people))):
         return
-    pack = import_images(source, folder / "p", resolution=4, holdout=holdout, seed=seed)
-    assert sorted(pack.sources) == sorted(files)
-    train, held = ({pack.identities[i] for i in pack.indices(s)} for s in ("train", "holdout"))
+    dataset = import_images(source, folder / "p", resolution=4, holdout=holdout, seed=seed)
+    assert sorted(dataset.sources) == sorted(files)
+    train, held = (
+        {dataset.identities[i] for i in dataset.indices(s)} for s in ("train", "holdout")
+    )
     assert not train & held
     assert len(train | held) == len(people)
     if holdout == 0:

@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 from imagefiles import fill_folder, fill_tar, fill_zip, lfw_files, png
 
+from facegan.data.dataset import Dataset
 from facegan.data.importer import import_images
 from facegan.data.layouts import Layout
-from facegan.data.pack import Pack
 from facegan.errors import DataError
 
 
-def load(source: Path, tmp_path: Path, **options) -> Pack:
-    return import_images(source, tmp_path / "pack", resolution=16, overwrite=True, **options)
+def load(source: Path, tmp_path: Path, **options) -> Dataset:
+    return import_images(source, tmp_path / "dataset", resolution=16, overwrite=True, **options)
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
 def test_lfw_names_give_identities(tmp_path: Path, kind: str):
     fill = {"folder": fill_folder, "zip": fill_zip, "tar": fill_tar}[kind]
     source = fill(tmp_path / "lfw", lfw_files() | {"README.txt": b"hello"})
-    pack = load(source, tmp_path)
-    assert pack.card["layout"] == "LFW"
-    assert pack.card["counts"]["identities"] == 12
-    assert pack.card["dropped"] == {"not an image": 1}
-    for name, identity in zip(pack.names, pack.identities, strict=True):
+    dataset = load(source, tmp_path)
+    assert dataset.card["layout"] == "LFW"
+    assert dataset.card["counts"]["identities"] == 12
+    assert dataset.card["dropped"] == {"not an image": 1}
+    for name, identity in zip(dataset.names, dataset.identities, strict=True):
         assert name.startswith(identity + "_")
 
 
@@ -37,9 +37,9 @@ def test_an_lfw_folder_may_be_given_from_inside(tmp_path: Path):
 
 
 def test_nobody_is_on_both_sides(tmp_path: Path):
-    pack = load(fill_tar(tmp_path / "lfw.tgz", lfw_files(people=30)), tmp_path, holdout=0.4)
+    dataset = load(fill_tar(tmp_path / "lfw.tgz", lfw_files(people=30)), tmp_path, holdout=0.4)
     sides = {}
-    for identity, split in zip(pack.identities, pack.splits, strict=True):
+    for identity, split in zip(dataset.identities, dataset.splits, strict=True):
         sides.setdefault(identity, set()).add(split)
     assert all(len(side) == 1 for side in sides.values())
     assert {"train"} in sides.values()
@@ -73,39 +73,39 @@ def test_nvlabs_classes_become_columns(tmp_path: Path, kind: str):
     labels = [[name, i % 3] for i, name in enumerate(NVLABS)][:3]
     files = NVLABS | {"dataset.json": json.dumps({"labels": labels}).encode()}
     fill = {"folder": fill_folder, "zip": fill_zip, "tar": fill_tar}[kind]
-    pack = load(fill(tmp_path / "data", files), tmp_path, holdout=0)
-    assert pack.card["layout"] == "NVlabs dataset"
-    assert pack.label_names == ("class_0", "class_1", "class_2")
-    assert pack.labels is not None
-    assert pack.labels[:3].tolist() == np.eye(3).tolist()
-    assert np.isnan(pack.labels[3]).all()
-    assert pack.card["dropped"] == {}
-    assert pack.card["counts"]["read"] == 4
+    dataset = load(fill(tmp_path / "data", files), tmp_path, holdout=0)
+    assert dataset.card["layout"] == "NVlabs dataset"
+    assert dataset.label_names == ("class_0", "class_1", "class_2")
+    assert dataset.labels is not None
+    assert dataset.labels[:3].tolist() == np.eye(3).tolist()
+    assert np.isnan(dataset.labels[3]).all()
+    assert dataset.card["dropped"] == {}
+    assert dataset.card["counts"]["read"] == 4
 
 
 def test_nvlabs_vectors_stay(tmp_path: Path):
     labels = [[name, [i / 4, -i]] for i, name in enumerate(NVLABS)]
     files = NVLABS | {"dataset.json": json.dumps({"labels": labels}).encode()}
-    pack = load(fill_zip(tmp_path / "data.zip", files), tmp_path)
-    assert pack.label_names == ("label_0", "label_1")
-    assert pack.labels is not None
-    assert pack.labels.tolist() == [[i / 4, -i] for i in range(4)]
+    dataset = load(fill_zip(tmp_path / "data.zip", files), tmp_path)
+    assert dataset.label_names == ("label_0", "label_1")
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == [[i / 4, -i] for i in range(4)]
 
 
 def test_nvlabs_without_labels(tmp_path: Path):
     files = NVLABS | {"dataset.json": b'{"labels": null}'}
-    pack = load(fill_zip(tmp_path / "data.zip", files), tmp_path)
-    assert pack.labels is None
-    assert pack.card["layout"] == "NVlabs dataset"
+    dataset = load(fill_zip(tmp_path / "data.zip", files), tmp_path)
+    assert dataset.labels is None
+    assert dataset.card["layout"] == "NVlabs dataset"
 
 
 def test_a_csv_replaces_the_labels_of_the_dataset(tmp_path: Path):
     files = NVLABS | {"dataset.json": b'{"labels": [["00000/img00000000.png", 1]]}'}
     (tmp_path / "labels.csv").write_text("file,a\nimg00000002,5\n")
     source = fill_zip(tmp_path / "data.zip", files)
-    pack = load(source, tmp_path, labels=tmp_path / "labels.csv")
-    assert pack.label_names == ("a",)
-    assert pack.card["labels"]["source"] == "labels.csv"
+    dataset = load(source, tmp_path, labels=tmp_path / "labels.csv")
+    assert dataset.label_names == ("a",)
+    assert dataset.card["labels"]["source"] == "labels.csv"
 
 
 @pytest.mark.parametrize(
@@ -132,19 +132,19 @@ def test_wrong_descriptions_are_named(tmp_path: Path, content: str, message: str
         load(source, tmp_path)
     assert message in caught.value.message
     assert caught.value.hint
-    assert not (tmp_path / "pack").exists()
+    assert not (tmp_path / "dataset").exists()
 
 
 def test_another_dataset_json_is_just_a_file(tmp_path: Path):
     files = NVLABS | {"dataset.json": b'{"images": []}'}
-    pack = load(fill_zip(tmp_path / "data.zip", files), tmp_path)
-    assert pack.card["layout"] == "images"
-    assert pack.card["dropped"] == {"not an image": 1}
+    dataset = load(fill_zip(tmp_path / "data.zip", files), tmp_path)
+    assert dataset.card["layout"] == "images"
+    assert dataset.card["dropped"] == {"not an image": 1}
 
 
 def test_a_pack_is_no_source(tmp_path: Path):
     source = load(fill_zip(tmp_path / "data.zip", NVLABS), tmp_path).path
-    with pytest.raises(DataError, match="is a pack already"):
+    with pytest.raises(DataError, match="is a dataset already"):
         import_images(source, tmp_path / "again")
 
 
@@ -164,24 +164,24 @@ def test_celeba_brings_its_lists(tmp_path: Path, arrangement: str):
     else:
         fill_folder(base, PICTURES)
         source = base if arrangement == "around" else base / "img_align_celeba"
-    pack = load(source, tmp_path)
-    assert pack.card["layout"] == "CelebA"
-    assert pack.card["split"] == "official"
-    assert pack.identities == ["7", "9", "7"]
-    assert pack.splits == ["train", "holdout", "holdout"]
-    assert pack.label_names == ("Smiling", "Male")
-    assert pack.labels is not None
-    assert pack.labels.tolist() == [[1, 0], [0, 0], [1, 1]]
-    assert pack.card["dropped"] == {}
+    dataset = load(source, tmp_path)
+    assert dataset.card["layout"] == "CelebA"
+    assert dataset.card["split"] == "official"
+    assert dataset.identities == ["7", "9", "7"]
+    assert dataset.splits == ["train", "holdout", "holdout"]
+    assert dataset.label_names == ("Smiling", "Male")
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == [[1, 0], [0, 0], [1, 1]]
+    assert dataset.card["dropped"] == {}
 
 
 def test_celeba_without_some_lists(tmp_path: Path):
     name = "identity_CelebA.txt"
     source = fill_folder(tmp_path / "in", PICTURES | {name: LISTS[name]})
-    pack = load(source, tmp_path, holdout=0)
-    assert pack.identities == ["7", "9", "7"]
-    assert pack.labels is None
-    assert pack.splits == ["train"] * 3
+    dataset = load(source, tmp_path, holdout=0)
+    assert dataset.identities == ["7", "9", "7"]
+    assert dataset.labels is None
+    assert dataset.splits == ["train"] * 3
 
 
 @pytest.mark.parametrize(

@@ -11,25 +11,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facegan.data.dataset import Dataset
 from facegan.data.importer import import_images
-from facegan.data.pack import Pack
 
 DATA = Path(os.environ.get("FACEGAN_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ARCHIVE, ATTRIBUTES = DATA / "lfw-deepfunneled.tgz", DATA / "lfw-attributes.csv"
 
 
 @pytest.fixture(scope="module")
-def lfw(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+def lfw(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     if not ARCHIVE.exists():
         pytest.skip(f"the LFW archive is not at {ARCHIVE}; set FACEGAN_DATA to its folder")
-    pack = tmp_path_factory.mktemp("lfw") / "faces"
+    dataset = tmp_path_factory.mktemp("lfw") / "faces"
     note = "predictions of two networks, not human labels"
     return import_images(
-        ARCHIVE, pack, resolution=32, crop=152, labels=ATTRIBUTES, labels_note=note
+        ARCHIVE, dataset, resolution=32, crop=152, labels=ATTRIBUTES, labels_note=note
     )
 
 
-def test_every_picture_is_there(lfw: Pack) -> None:
+def test_every_picture_is_there(lfw: Dataset) -> None:
     """Huang et al. 2007: 13,233 pictures of 5,749 people, 1,680 of them with two or more."""
     assert len(lfw) == 13_233
     assert lfw.card["dropped"] == {}
@@ -39,7 +39,7 @@ def test_every_picture_is_there(lfw: Pack) -> None:
     assert lfw.images.shape == (13_233, 32, 32, 3)
 
 
-def test_nobody_is_on_both_sides(lfw: Pack) -> None:
+def test_nobody_is_on_both_sides(lfw: Dataset) -> None:
     people = np.array(lfw.identities)
     train, holdout = lfw.indices("train"), lfw.indices("holdout")
     assert len(train) + len(holdout) == len(lfw)
@@ -47,7 +47,7 @@ def test_nobody_is_on_both_sides(lfw: Pack) -> None:
     assert not set(people[train]) & set(people[holdout])
 
 
-def test_attributes_are_joined_by_file_name(lfw: Pack) -> None:
+def test_attributes_are_joined_by_file_name(lfw: Dataset) -> None:
     assert lfw.labels is not None
     assert lfw.card["labels"]["matched"] == 12_949
     assert np.isnan(lfw.labels).any(axis=1).sum() == 13_233 - 12_949
@@ -57,7 +57,7 @@ def test_attributes_are_joined_by_file_name(lfw: Pack) -> None:
     assert lfw.card["labels"]["note"] == "predictions of two networks, not human labels"
 
 
-def test_the_pictures_are_faces(lfw: Pack) -> None:
+def test_the_pictures_are_faces(lfw: Dataset) -> None:
     """Centred, upright and in colour: the mean picture is brighter in the middle, and skin."""
     mean = lfw.images[::10].mean(axis=0)
     middle, edge = mean[10:22, 10:22].mean(axis=(0, 1)), mean[:, :3].mean(axis=(0, 1))

@@ -15,8 +15,8 @@ from imagefiles import add_to_tar, fill_folder, fill_tar, fill_zip, png
 
 from facegan.data import sources
 from facegan.data.recognise import open_source
+from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Source
-from facegan.data.unusable import Unusable
 from facegan.errors import DataError
 
 FILES = {"b/2.png": b"two", "a/1.png": b"one", "a/Zoë 東.png": b"three"}
@@ -29,7 +29,7 @@ def contents(source: Source) -> dict[str, bytes | str]:
     found: dict[str, bytes | str] = {m.path: m.refused.reason for m in members if m.refused}
     readable = {index for index, member in enumerate(members) if not member.refused}
     for index, content in source.read(readable):
-        is_reason = isinstance(content, Unusable)
+        is_reason = isinstance(content, SkippedFile)
         found[members[index].path] = content.reason if is_reason else content
     return found
 
@@ -167,7 +167,7 @@ def test_a_file_that_vanishes_is_refused(tmp_path: Path):
     source.members()
     (folder / "1.png").unlink()
     (_, first), (_, second) = source.read({0, 1})
-    assert isinstance(first, Unusable)
+    assert isinstance(first, SkippedFile)
     assert second == b"y"
 
 

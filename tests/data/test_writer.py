@@ -1,4 +1,4 @@
-"""Writing a pack: complete or not at all."""
+"""Writing a dataset: complete or not at all."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from facegan.data import append
-from facegan.data.pack import Pack
-from facegan.data.writer import PackWriter, printable
+from facegan.data.dataset import Dataset
+from facegan.data.writer import DatasetWriter, printable
 from facegan.errors import DataError, StorageError
 
 
@@ -23,61 +23,61 @@ def listing(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def add(writer: PackWriter, value: int = 0, split: str = "train", n: int = 2) -> None:
+def add(writer: DatasetWriter, value: int = 0, split: str = "train", n: int = 2) -> None:
     images = np.full((n, 4, 4, 3), value, np.uint8)
     writer.add(images, ["a"] * n, ["a"] * n, [split] * n, ["a"] * n)
 
 
 def write(path: Path, value: int = 0, **options) -> Path:
-    with PackWriter(path, 4, 3, **options) as writer:
+    with DatasetWriter(path, 4, 3, **options) as writer:
         add(writer, value)
         writer.finish({})
     return path
 
 
 def fail_while_writing(path: Path, **options) -> None:
-    with contextlib.suppress(RuntimeError), PackWriter(path, 4, 3, **options) as writer:
+    with contextlib.suppress(RuntimeError), DatasetWriter(path, 4, 3, **options) as writer:
         add(writer)
         raise RuntimeError
 
 
 def test_nothing_but_the_pack_is_left(tmp_path: Path):
-    write(tmp_path / "deep" / "pack")
-    assert listing(tmp_path / "deep") == ["pack"]
+    write(tmp_path / "deep" / "dataset")
+    assert listing(tmp_path / "deep") == ["dataset"]
 
 
 def test_nothing_is_there_before_finish(tmp_path: Path):
-    with PackWriter(tmp_path / "pack", 4, 3) as writer:
+    with DatasetWriter(tmp_path / "dataset", 4, 3) as writer:
         add(writer)
-        assert not (tmp_path / "pack").exists()
+        assert not (tmp_path / "dataset").exists()
     assert listing(tmp_path) == []
 
 
 def test_an_error_leaves_nothing(tmp_path: Path):
-    fail_while_writing(tmp_path / "pack")
+    fail_while_writing(tmp_path / "dataset")
     assert listing(tmp_path) == []
 
 
 def test_an_error_leaves_the_old_pack(tmp_path: Path):
-    pack = write(tmp_path / "pack", 1)
-    fail_while_writing(pack, overwrite=True)
-    assert listing(tmp_path) == ["pack"]
-    assert Pack.open(pack, verify=True).images[0, 0, 0, 0] == 1
+    dataset = write(tmp_path / "dataset", 1)
+    fail_while_writing(dataset, overwrite=True)
+    assert listing(tmp_path) == ["dataset"]
+    assert Dataset.open(dataset, verify=True).images[0, 0, 0, 0] == 1
 
 
 def test_overwrite_replaces(tmp_path: Path):
-    pack = write(tmp_path / "pack", 1)
-    write(pack, 2, overwrite=True)
-    assert listing(tmp_path) == ["pack"]
-    assert Pack.open(pack, verify=True).images[0, 0, 0, 0] == 2
+    dataset = write(tmp_path / "dataset", 1)
+    write(dataset, 2, overwrite=True)
+    assert listing(tmp_path) == ["dataset"]
+    assert Dataset.open(dataset, verify=True).images[0, 0, 0, 0] == 2
 
 
 def test_a_pack_is_not_replaced_unasked(tmp_path: Path):
-    pack = write(tmp_path / "pack", 1)
-    with pytest.raises(DataError, match="already holds a pack") as caught:
-        write(pack, 2)
+    dataset = write(tmp_path / "dataset", 1)
+    with pytest.raises(DataError, match="already holds a dataset") as caught:
+        write(dataset, 2)
     assert "--overwrite" in caught.value.hint
-    assert Pack.open(pack, verify=True).images[0, 0, 0, 0] == 1
+    assert Dataset.open(dataset, verify=True).images[0, 0, 0, 0] == 1
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -93,21 +93,21 @@ def test_other_folders_and_files_are_never_replaced(tmp_path: Path, overwrite: b
 
 
 def test_an_empty_folder_may_be_filled(tmp_path: Path):
-    (tmp_path / "pack").mkdir()
-    Pack.open(write(tmp_path / "pack"))
+    (tmp_path / "dataset").mkdir()
+    Dataset.open(write(tmp_path / "dataset"))
 
 
 def test_two_writers_of_one_pack_exclude_each_other(tmp_path: Path):
     with (
-        PackWriter(tmp_path / "pack", 4, 3),
+        DatasetWriter(tmp_path / "dataset", 4, 3),
         pytest.raises(DataError, match="Another process"),
-        PackWriter(tmp_path / "pack", 4, 3),
+        DatasetWriter(tmp_path / "dataset", 4, 3),
     ):
         pass
 
 
 def test_a_pack_without_training_pictures_is_refused(tmp_path: Path):
-    with PackWriter(tmp_path / "pack", 4, 3) as writer:
+    with DatasetWriter(tmp_path / "dataset", 4, 3) as writer:
         add(writer, split="holdout")
         with pytest.raises(DataError, match="train split"):
             writer.finish({})
@@ -118,7 +118,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: py
     def full(self: append.HashedFile, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with PackWriter(tmp_path / "pack", 4, 3) as writer:
+    with DatasetWriter(tmp_path / "dataset", 4, 3) as writer:
         monkeypatch.setattr(append.HashedFile, "write", full)
         with pytest.raises(StorageError, match="No room left"):
             add(writer)
@@ -128,7 +128,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: py
 def test_a_file_in_the_way_of_a_parent_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="cannot be written"):
-        write(tmp_path / "file" / "pack")
+        write(tmp_path / "file" / "dataset")
 
 
 KILLED = """
@@ -136,12 +136,12 @@ KILLED = """
     from pathlib import Path
     import numpy as np
     from facegan.data import writer as module
-    from facegan.data.writer import PackWriter
+    from facegan.data.writer import DatasetWriter
 
     def die(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with PackWriter(sys.argv[1], 4, 3, overwrite=True) as writer:
+    with DatasetWriter(sys.argv[1], 4, 3, overwrite=True) as writer:
         writer.add(np.zeros((2, 4, 4, 3), np.uint8), *([[w] * 2 for w in ("a", "a", "train", "a")]))
         {moment}
         writer.finish({{}})
@@ -166,30 +166,30 @@ def killed(path: Path, moment: str) -> None:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 @pytest.mark.parametrize("moment", ["adding", "finishing", "renaming"])
 def test_a_killed_writer_leaves_no_pack_and_the_next_one_tidies_up(tmp_path: Path, moment: str):
-    killed(tmp_path / "pack", moment)
-    assert not (tmp_path / "pack").exists()
+    killed(tmp_path / "dataset", moment)
+    assert not (tmp_path / "dataset").exists()
     assert [name for name in listing(tmp_path) if ".partial-" in name]
-    Pack.open(write(tmp_path / "pack"), verify=True)
-    assert listing(tmp_path) == ["pack"]
+    Dataset.open(write(tmp_path / "dataset"), verify=True)
+    assert listing(tmp_path) == ["dataset"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 @pytest.mark.parametrize("moment", ["adding", "finishing", "renaming"])
 def test_a_killed_writer_leaves_the_old_pack(tmp_path: Path, moment: str):
-    pack = write(tmp_path / "pack", 7)
-    killed(pack, moment)
-    assert Pack.open(pack, verify=True).images[0, 0, 0, 0] == 7
+    dataset = write(tmp_path / "dataset", 7)
+    killed(dataset, moment)
+    assert Dataset.open(dataset, verify=True).images[0, 0, 0, 0] == 7
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_a_writer_killed_while_swapping_loses_no_pack(tmp_path: Path):
-    pack = write(tmp_path / "pack", 7)
-    killed(pack, "swapping")
-    assert not pack.exists()
-    with pytest.raises(DataError, match="already holds a pack"):
-        write(pack, 8)
-    assert Pack.open(pack, verify=True).images[0, 0, 0, 0] == 7
-    assert listing(tmp_path) == ["pack"]
+    dataset = write(tmp_path / "dataset", 7)
+    killed(dataset, "swapping")
+    assert not dataset.exists()
+    with pytest.raises(DataError, match="already holds a dataset"):
+        write(dataset, 8)
+    assert Dataset.open(dataset, verify=True).images[0, 0, 0, 0] == 7
+    assert listing(tmp_path) == ["dataset"]
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from facegan import portraits
+from facegan.data.dataset import Dataset
 from facegan.data.importer import import_images
 from facegan.data.layouts import Layout
-from facegan.data.pack import Pack
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation import attributes as reading
 from facegan.evaluation.agreement import auc
@@ -114,14 +114,16 @@ def test_it_sees_the_glasses_of_drawn_people(
 
 
 def test_what_is_read_is_kept_with_a_pack(
-    reader: AttributeReader, pack_path: Path, tmp_path: Path
+    reader: AttributeReader, dataset_path: Path, tmp_path: Path
 ) -> None:
-    pack, cache = Pack.open(pack_path), FeatureCache(tmp_path)
-    first = cache.features(reader, pack, pack.indices())
-    np.testing.assert_array_equal(first, reader.read(np.asarray(pack.images)))
-    told: list[int] = []
-    cache.features(reader, pack, pack.indices(), progress=lambda done, _: told.append(done))
-    assert told == []
+    dataset, cache = Dataset.open(dataset_path), FeatureCache(tmp_path)
+    first = cache.features(reader, dataset, dataset.indices())
+    np.testing.assert_array_equal(first, reader.read(np.asarray(dataset.images)))
+    formatted: list[int] = []
+    cache.features(
+        reader, dataset, dataset.indices(), progress=lambda done, _: formatted.append(done)
+    )
+    assert formatted == []
 
 
 # What it refuses
@@ -213,13 +215,13 @@ def held_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_real_faces_are_read_as_the_card_says(
     reader: AttributeReader, held_out: Path, tmp_path: Path, side: int, least: float
 ) -> None:
-    pack = import_images(
-        held_out, tmp_path / "pack", resolution=side, crop=152, labels=ATTRIBUTES, holdout=0.0
+    dataset = import_images(
+        held_out, tmp_path / "dataset", resolution=side, crop=152, labels=ATTRIBUTES, holdout=0.0
     )
-    assert pack.labels is not None
-    known = np.isfinite(pack.labels).all(1)
-    found, labels = reader.read(np.asarray(pack.images[known])), pack.labels[known]
-    assert pack.label_names == reader.names
+    assert dataset.labels is not None
+    known = np.isfinite(dataset.labels).all(1)
+    found, labels = reader.read(np.asarray(dataset.images[known])), dataset.labels[known]
+    assert dataset.label_names == reader.names
     areas = {
         name: auc(found[:, column], labels[:, column] > 0.5)
         for column, name in enumerate(reader.names)
@@ -246,7 +248,7 @@ def script() -> ModuleType:
 
 
 def write_faces(path: Path, side: int, names: tuple[str, ...]) -> Path:
-    """Drawn people as a pack with all labels: some that can be seen, all others noise."""
+    """Drawn people as a dataset with all labels: some that can be seen, all others noise."""
     n = 60
     people = portraits.sample(n, seed=8)
     truth = dict(zip(portraits.LABEL_NAMES, people.labels().T, strict=True))
@@ -256,7 +258,7 @@ def write_faces(path: Path, side: int, names: tuple[str, ...]) -> Path:
     values[:, names.index(AGE)] = 20 + 50 * (truth["Young"] < 0.5)
     files = [f"{number:02}.png" for number in range(n)]
     splits = ["holdout" if number % 3 == 2 else "train" for number in range(n)]
-    with PackWriter(path, side, 3, names) as writer:
+    with DatasetWriter(path, side, 3, names) as writer:
         writer.add(portraits.draw(people, side), files, files, splits, files, values)
         writer.finish({"name": "drawn", "licence": "CC0-1.0"})
     return path
@@ -282,12 +284,12 @@ def test_the_script_makes_a_reader_again(
     assert (made.about.pictures, made.about.held_out) == (40, 20)
     assert [each.condition for each in made.about.measured[:2]] == ["32 px", "40 px"]
     # The measuring reads as the reader does, from weights rounded alike.
-    pack = Pack.open(packs[0])
-    rows = pack.indices("holdout")
-    found = made.read(np.asarray(pack.images[rows]))
-    assert pack.labels is not None
+    dataset = Dataset.open(packs[0])
+    rows = dataset.indices("holdout")
+    found = made.read(np.asarray(dataset.images[rows]))
+    assert dataset.labels is not None
     glasses = made.names.index("Eyeglasses")
-    area = auc(found[:, glasses], pack.labels[rows, glasses] > 0.5)
+    area = auc(found[:, glasses], dataset.labels[rows, glasses] > 0.5)
     assert area == pytest.approx(made.about.measured[0].auc["Eyeglasses"], abs=0.02)
     monkeypatch.setattr("sys.argv", ["train", *packs, "--folds", "2"])
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
@@ -311,13 +313,13 @@ def test_the_script_learns(script: ModuleType) -> None:
 
 
 def test_packs_that_do_not_fit_are_refused(
-    script: ModuleType, reader: AttributeReader, tmp_path: Path, pack_path: Path
+    script: ModuleType, reader: AttributeReader, tmp_path: Path, dataset_path: Path
 ) -> None:
     with pytest.raises(DataError, match="no label Age"):
-        script.open_packs([pack_path])
+        script.open_packs([dataset_path])
     faces = write_faces(tmp_path / "faces", 32, reader.names)
     with pytest.raises(DataError, match="does not hold the pictures"):
-        script.open_packs([faces, pack_path])
+        script.open_packs([faces, dataset_path])
 
 
 def test_spoilt_pictures_stay_pictures(script: ModuleType, pictures: np.ndarray) -> None:

@@ -8,54 +8,54 @@ import numpy as np
 import pytest
 from plain_extractor import PlainExtractor
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.evaluation.cache import FeatureCache, extract
 
 
 @pytest.fixture
-def pack(pack_path: Path) -> Pack:
-    return Pack.open(pack_path)
+def dataset(dataset_path: Path) -> Dataset:
+    return Dataset.open(dataset_path)
 
 
-def test_every_picture_once_in_the_order_asked_for(pack: Pack, tmp_path: Path) -> None:
+def test_every_picture_once_in_the_order_asked_for(dataset: Dataset, tmp_path: Path) -> None:
     plain, cache = PlainExtractor(), FeatureCache(tmp_path)
-    whole = extract(PlainExtractor(), pack.images)
+    whole = extract(PlainExtractor(), dataset.images)
     some = np.array([7, 3, 11])
-    np.testing.assert_array_equal(cache.features(plain, pack, some), whole[some])
+    np.testing.assert_array_equal(cache.features(plain, dataset, some), whole[some])
     assert plain.seen == 3
     more = np.array([11, 0, 7, 40, 3, 3])
-    np.testing.assert_array_equal(cache.features(plain, pack, more), whole[more])
+    np.testing.assert_array_equal(cache.features(plain, dataset, more), whole[more])
     assert plain.seen == 5
-    again = FeatureCache(tmp_path).features(plain, pack, np.arange(len(pack)))
+    again = FeatureCache(tmp_path).features(plain, dataset, np.arange(len(dataset)))
     np.testing.assert_array_equal(again, whole)
-    assert plain.seen == len(pack)
+    assert plain.seen == len(dataset)
 
 
 def test_packs_extractors_and_mirrors_have_their_own(
-    pack: Pack, other_pack_path: Path, tmp_path: Path
+    dataset: Dataset, other_dataset_path: Path, tmp_path: Path
 ) -> None:
     cache, indices = FeatureCache(tmp_path), np.arange(10)
     first, second = PlainExtractor(), PlainExtractor(seed=1)
     found = [
-        cache.features(first, pack, indices),
-        cache.features(second, pack, indices),
-        cache.features(first, Pack.open(other_pack_path), indices),
-        cache.features(first, pack, indices, mirrored=True),
+        cache.features(first, dataset, indices),
+        cache.features(second, dataset, indices),
+        cache.features(first, Dataset.open(other_dataset_path), indices),
+        cache.features(first, dataset, indices, mirrored=True),
     ]
     for i, a in enumerate(found):
         for b in found[:i]:
             assert not np.array_equal(a, b)
-    mirrored = np.ascontiguousarray(pack.images[:10, :, ::-1])
+    mirrored = np.ascontiguousarray(dataset.images[:10, :, ::-1])
     np.testing.assert_array_equal(found[3], PlainExtractor().features(mirrored))
 
 
-def test_progress_counts_only_what_is_missing(pack: Pack, tmp_path: Path) -> None:
+def test_progress_counts_only_what_is_missing(dataset: Dataset, tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     cache = FeatureCache(tmp_path)
-    cache.features(PlainExtractor(), pack, np.arange(10))
+    cache.features(PlainExtractor(), dataset, np.arange(10))
     cache.features(
         PlainExtractor(),
-        pack,
+        dataset,
         np.arange(30),
         progress=lambda done, total: calls.append((done, total)),
     )
@@ -63,34 +63,36 @@ def test_progress_counts_only_what_is_missing(pack: Pack, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("damage", ["features.f32", "done.u8"])
-def test_a_file_cut_short_is_made_again(pack: Pack, tmp_path: Path, damage: str) -> None:
+def test_a_file_cut_short_is_made_again(dataset: Dataset, tmp_path: Path, damage: str) -> None:
     cache, indices = FeatureCache(tmp_path), np.arange(10)
-    before = cache.features(PlainExtractor(), pack, indices)
+    before = cache.features(PlainExtractor(), dataset, indices)
     (path,) = tmp_path.rglob(damage)
     path.write_bytes(path.read_bytes()[:-1])
     plain = PlainExtractor()
-    np.testing.assert_array_equal(cache.features(plain, pack, indices), before)
+    np.testing.assert_array_equal(cache.features(plain, dataset, indices), before)
     assert plain.seen == 10
 
 
-def test_rows_that_were_not_finished_are_computed_again(pack: Pack, tmp_path: Path) -> None:
+def test_rows_that_were_not_finished_are_computed_again(dataset: Dataset, tmp_path: Path) -> None:
     """As after a crash between writing a row and marking it as done."""
     cache, indices = FeatureCache(tmp_path), np.arange(4)
-    before = cache.features(PlainExtractor(), pack, indices)
+    before = cache.features(PlainExtractor(), dataset, indices)
     (done,) = tmp_path.rglob("done.u8")
     marks = bytearray(done.read_bytes())
     marks[2] = 0
     done.write_bytes(marks)
     (rows,) = tmp_path.rglob("features.f32")
-    values = np.fromfile(rows, np.float32).reshape(len(pack), -1)
+    values = np.fromfile(rows, np.float32).reshape(len(dataset), -1)
     values[2] = np.nan
     values.tofile(rows)
-    np.testing.assert_array_equal(cache.features(PlainExtractor(), pack, indices), before)
+    np.testing.assert_array_equal(cache.features(PlainExtractor(), dataset, indices), before)
 
 
-def test_without_a_writable_folder_it_computes_and_says_so(pack: Pack, tmp_path: Path) -> None:
+def test_without_a_writable_folder_it_computes_and_says_so(
+    dataset: Dataset, tmp_path: Path
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     with pytest.warns(UserWarning, match="not kept"):
-        found = FeatureCache(blocked).features(PlainExtractor(), pack, np.arange(5))
-    np.testing.assert_array_equal(found, PlainExtractor().features(pack.images[:5]))
+        found = FeatureCache(blocked).features(PlainExtractor(), dataset, np.arange(5))
+    np.testing.assert_array_equal(found, PlainExtractor().features(dataset.images[:5]))

@@ -276,14 +276,14 @@ def test_what_is_concluded(numbers: dict[str, float], more: dict[str, int], verd
     limits = {"near_limit": 23.0, "near_highest": 34, "first_highest": 9, "first_expected": 0.8}
     one = Evidence(found=found, **limits | {"first": 0, "first_holdout": 0, "identical": 0} | more)
     said = in_words([one], 1000, np.ones(1323, np.int64))
-    told = {
+    formatted = {
         "copied": "what copies of training pictures look like",
         "attracted": "attracts them more than chance usually does",
         "typical": "smooth or typical faces are close to everything",
         "unlike": "says more of their quality than of copying",
         "chance": "Chance explains what plain shows",
     }
-    assert [name for name, words in told.items() if words in said] == [verdict]
+    assert [name for name, words in formatted.items() if words in said] == [verdict]
     assert ("does not prove" in said) == (verdict != "copied")
 
 
@@ -310,7 +310,7 @@ def test_features_that_do_not_fit() -> None:
 
 
 def test_progress_is_told() -> None:
-    told: list[tuple[int, int]] = []
+    formatted: list[tuple[int, int]] = []
     both = [space(faces(5, 2)), space(faces(5, 2), "other")]
-    find_copies(both, REAL, range(5), progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+    find_copies(both, REAL, range(5), progress=lambda done, total: formatted.append((done, total)))
+    assert formatted == [(1, 2), (2, 2)]

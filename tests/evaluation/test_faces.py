@@ -55,18 +55,18 @@ def portraits() -> Images:
 
 
 @pytest.fixture(scope="module")
-def told() -> list[tuple[int, int]]:
+def formatted() -> list[tuple[int, int]]:
     """What progress was told when `found` was."""
     return []
 
 
 @pytest.fixture(scope="module")
-def found(finder: FaceFinder, portraits: Images, told: list[tuple[int, int]]) -> Images:
+def found(finder: FaceFinder, portraits: Images, formatted: list[tuple[int, int]]) -> Images:
     """Which of the portraits show a face, as a single thread finds them."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return finder.find(portraits, lambda done, total: told.append((done, total)))
+        return finder.find(portraits, lambda done, total: formatted.append((done, total)))
     finally:
         torch.set_num_threads(threads)
 
@@ -140,8 +140,8 @@ def test_drawn_faces_are_found(found: Images) -> None:
     assert 0.75 < found.mean() < 1
 
 
-def test_progress_counts_pictures(found: Images, told: list[tuple[int, int]]) -> None:
-    assert told == [(64, 130), (128, 130), (130, 130)]
+def test_progress_counts_pictures(found: Images, formatted: list[tuple[int, int]]) -> None:
+    assert formatted == [(64, 130), (128, 130), (130, 130)]
 
 
 def test_what_is_no_face_is_not_found(finder: FaceFinder, portraits: Images) -> None:
@@ -201,8 +201,8 @@ def test_shares_stand_side_by_side(portraits: Images, found: Images) -> None:
     real = portraits[:60]
     noise = np.random.default_rng(0).integers(0, 256, real[30:].shape, dtype=np.uint8)
     generated = np.concatenate((real[:30], noise))
-    told: list[tuple[int, int]] = []
-    seen = faces(generated, real, 0, lambda done, total: told.append((done, total)))
+    formatted: list[tuple[int, int]] = []
+    seen = faces(generated, real, 0, lambda done, total: formatted.append((done, total)))
     assert (seen.detector, seen.n) == (DETECTOR, 60)
     assert seen.generated.value == pytest.approx(found[:30].sum() / 60)
     assert seen.real.value == pytest.approx(found[:60].mean())
@@ -211,7 +211,7 @@ def test_shares_stand_side_by_side(portraits: Images, found: Images) -> None:
         error = np.sqrt(share.value * (1 - share.value) / 60)
         assert share.value - share.low == pytest.approx(1.96 * error, abs=0.03)
         assert share.high - share.value == pytest.approx(1.96 * error, abs=0.03)
-    assert told == [(60, 120), (120, 120)]
+    assert formatted == [(60, 120), (120, 120)]
     assert faces(generated, real, 0) == seen
 
 

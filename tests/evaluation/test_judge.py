@@ -12,7 +12,7 @@ import pytest
 from plain_extractor import PlainExtractor
 
 from facegan import portraits
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.judge import ALL_SCORES, Judge
@@ -21,23 +21,25 @@ from facegan.evaluation.results import Evaluation
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory, make_pack: Callable[..., Path]) -> Pack:
+def dataset(tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Path]) -> Dataset:
     """480 pictures, 80 of them held out."""
-    return Pack.open(make_pack(tmp_path_factory.mktemp("pack") / "p", n=480, resolution=16))
+    return Dataset.open(
+        make_dataset(tmp_path_factory.mktemp("dataset") / "p", n=480, resolution=16)
+    )
 
 
 @pytest.fixture(scope="module")
-def judge(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Judge:
-    choice = choose_real(pack, 100)
+def judge(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    choice = choose_real(dataset, 100)
     cache = FeatureCache(tmp_path_factory.mktemp("cache"))
     extractors = [PlainExtractor(), PlainExtractor(8, seed=1)]
-    return Judge(pack, choice, "train", 0, extractors, ALL_SCORES, cache)
+    return Judge(dataset, choice, "train", 0, extractors, ALL_SCORES, cache)
 
 
 def test_the_floor_in_the_place_of_generated_pictures_gets_the_floor(
-    pack: Pack, judge: Judge
+    dataset: Dataset, judge: Judge
 ) -> None:
-    images = np.asarray(pack.images[choose_real(pack, 100).floor])
+    images = np.asarray(dataset.images[choose_real(dataset, 100).floor])
     found = judge.judge(images, "the floor itself").evaluation
     assert (found.n_fake, found.n_real, found.resolution) == (100, 300, 16)
     assert [space.extractor for space in found.features] == ["plain0", "plain1"]
@@ -58,10 +60,10 @@ def test_noise_is_far_worse_than_the_floor(judge: Judge) -> None:
 
 
 def test_copies_are_seen_and_shown_and_held_out_pictures_are_not_accused(
-    pack: Pack, judge: Judge
+    dataset: Dataset, judge: Judge
 ) -> None:
-    train = pack.indices("train")[:100]
-    copied = np.asarray(pack.images[train])[:, :, ::-1]
+    train = dataset.indices("train")[:100]
+    copied = np.asarray(dataset.images[train])[:, :, ::-1]
     found = judge.judge(np.ascontiguousarray(copied), "mirrored copies", copying=True)
     seen = found.evaluation.copying
     assert seen is not None
@@ -77,15 +79,15 @@ def test_copies_are_seen_and_shown_and_held_out_pictures_are_not_accused(
     assert found.closest.shape == found.closest_generated.shape
     assert not np.array_equal(found.closest, found.closest_generated)
     random = np.random.default_rng(0)
-    fresh = np.roll(np.asarray(pack.images[pack.indices("holdout")]), 5, axis=1)
+    fresh = np.roll(np.asarray(dataset.images[dataset.indices("holdout")]), 5, axis=1)
     fresh = fresh[random.integers(0, len(fresh), 100)]
     other = judge.judge(np.ascontiguousarray(fresh), "others", copying=True).evaluation.copying
     assert other is not None
     assert other.embeddings[0].near < 20
 
 
-def test_findings_survive_the_journal(judge: Judge, pack: Pack) -> None:
-    images = np.asarray(pack.images[:100])
+def test_findings_survive_the_journal(judge: Judge, dataset: Dataset) -> None:
+    images = np.asarray(dataset.images[:100])
     found = judge.judge(images, "copies", copying=True).evaluation
     line = json.dumps(found.model_dump(exclude_none=True))
     assert Evaluation.model_validate_json(line) == found
@@ -100,10 +102,10 @@ def test_other_numbers_or_shapes_are_refused(judge: Judge, shape: tuple[int, ...
 
 def test_portraits_are_read(tmp_path: Path) -> None:
     portraits.write(tmp_path / "drawn", 240, resolution=64)
-    pack = Pack.open(tmp_path / "drawn")
+    dataset = Dataset.open(tmp_path / "drawn")
     cache = FeatureCache(tmp_path / "cache")
-    judge = Judge(pack, choose_real(pack, 60), "train", 0, [PlainExtractor()], ["fd"], cache)
-    one = np.repeat(np.asarray(pack.images[:1]), 60, axis=0)
+    judge = Judge(dataset, choose_real(dataset, 60), "train", 0, [PlainExtractor()], ["fd"], cache)
+    one = np.repeat(np.asarray(dataset.images[:1]), 60, axis=0)
     modes = judge.judge(one, "one portrait").evaluation.modes
     assert modes is not None
     assert modes.covered <= 1 < modes.covered_real

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facegan import portraits
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation import modes as module
 from facegan.evaluation.modes import applies_to, modes
@@ -180,12 +180,12 @@ def test_numbers_that_differ_are_refused(real: np.ndarray) -> None:
         modes(real[:0], real[:0])
 
 
-def test_which_packs_it_applies_to(tmp_path: Path, pack_path: Path) -> None:
+def test_which_packs_it_applies_to(tmp_path: Path, dataset_path: Path) -> None:
     portraits.write(tmp_path / "drawn", n=12, resolution=16)
-    card = Pack.open(tmp_path / "drawn").card
+    card = Dataset.open(tmp_path / "drawn").card
     assert applies_to(card)
     assert applies_to(card | {"portraits": card["portraits"] | {"version": portraits.VERSION}})
     assert not applies_to(card | {"portraits": {"version": portraits.VERSION + 1}})
     assert not applies_to(card | {"portraits": None})
-    assert not applies_to(Pack.open(pack_path).card)
+    assert not applies_to(Dataset.open(dataset_path).card)
     assert not applies_to({"name": "portraits"})

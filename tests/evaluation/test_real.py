@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation.real import FEWEST, choose_real
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory, make_pack: Callable[..., Path]) -> Pack:
+def dataset(tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Path]) -> Dataset:
     """360 pictures: 300 to train on, 60 held out."""
-    return Pack.open(make_pack(tmp_path_factory.mktemp("pack") / "p", n=360, resolution=4))
+    return Dataset.open(make_dataset(tmp_path_factory.mktemp("dataset") / "p", n=360, resolution=4))
 
 
 @pytest.mark.parametrize("reference", ["train", "all"])
-def test_reference_and_floor_divide_one_split(pack: Pack, reference: str) -> None:
-    choice = choose_real(pack, 100, None, reference)  # type: ignore[arg-type]
-    pool = set(pack.indices(reference).tolist())
+def test_reference_and_floor_divide_one_split(dataset: Dataset, reference: str) -> None:
+    choice = choose_real(dataset, 100, None, reference)  # type: ignore[arg-type]
+    pool = set(dataset.indices(reference).tolist())
     floor, rest = set(choice.floor.tolist()), set(choice.reference.tolist())
     assert len(choice.floor) == 100
     assert len(choice.reference) == len(pool) - 100
@@ -32,22 +32,24 @@ def test_reference_and_floor_divide_one_split(pack: Pack, reference: str) -> Non
     assert (np.diff(choice.reference) > 0).all()
 
 
-def test_the_holdout_as_reference_leaves_the_floor_to_the_training_pictures(pack: Pack) -> None:
-    choice = choose_real(pack, 200, None, "holdout")
-    assert set(choice.reference.tolist()) == set(pack.indices("holdout").tolist())
-    assert set(choice.floor.tolist()) <= set(pack.indices("train").tolist())
+def test_the_holdout_as_reference_leaves_the_floor_to_the_training_pictures(
+    dataset: Dataset,
+) -> None:
+    choice = choose_real(dataset, 200, None, "holdout")
+    assert set(choice.reference.tolist()) == set(dataset.indices("holdout").tolist())
+    assert set(choice.floor.tolist()) <= set(dataset.indices("train").tolist())
 
 
-def test_the_same_for_the_same_arguments_and_other_for_another_seed(pack: Pack) -> None:
-    one, same, other = (choose_real(pack, 80, 90, seed=s) for s in (0, 0, 1))
+def test_the_same_for_the_same_arguments_and_other_for_another_seed(dataset: Dataset) -> None:
+    one, same, other = (choose_real(dataset, 80, 90, seed=s) for s in (0, 0, 1))
     np.testing.assert_array_equal(one.floor, same.floor)
     np.testing.assert_array_equal(one.reference, same.reference)
     assert len(one.reference) == 90
     assert not np.array_equal(one.floor, other.floor)
 
 
-def test_by_default_half_of_a_small_split(pack: Pack) -> None:
-    choice = choose_real(pack)
+def test_by_default_half_of_a_small_split(dataset: Dataset) -> None:
+    choice = choose_real(dataset)
     assert len(choice.floor) == len(choice.reference) == 150
 
 
@@ -63,15 +65,15 @@ def test_by_default_half_of_a_small_split(pack: Pack) -> None:
     ],
 )
 def test_too_much_or_too_little_is_refused_with_what_is_possible(
-    pack: Pack, n: int, n_real: int | None, reference: str, says: str
+    dataset: Dataset, n: int, n_real: int | None, reference: str, says: str
 ) -> None:
     with pytest.raises(DataError) as refused:
-        choose_real(pack, n, n_real, reference)  # type: ignore[arg-type]
+        choose_real(dataset, n, n_real, reference)  # type: ignore[arg-type]
     assert says in f"{refused.value.message} {refused.value.hint}"
 
 
 def test_a_tiny_pack_cannot_be_measured_with(
-    tmp_path: Path, make_pack: Callable[..., Path]
+    tmp_path: Path, make_dataset: Callable[..., Path]
 ) -> None:
     with pytest.raises(DataError, match="too few"):
-        choose_real(Pack.open(make_pack(tmp_path / "small", n=20, resolution=4)))
+        choose_real(Dataset.open(make_dataset(tmp_path / "small", n=20, resolution=4)))

@@ -25,15 +25,15 @@ from facegan.apps.data import show
 from facegan.apps.generate import generate
 from facegan.apps.train import train
 from facegan.data.append import GrowingArray
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.spec import ImageSpec, Label
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, FaceganError, StorageError
 from facegan.files import sha256
 from facegan.generation import generator as generators
 from facegan.generation import samples
 from facegan.models.file import GeneratorFile
-from facegan.training.feed import pixels_of
+from facegan.training.batch_source import value_range_of
 
 Make = Callable[..., Any]
 LABELS = (Label("Smiling", binary=True), Label("age", binary=False, mean=40.0, std=10.0))
@@ -49,7 +49,7 @@ def file_of(tiny: Make, path: Path, labels: tuple[Label, ...], rows: list[list[f
         at = torch.arange(len(generator.label_rows)) % len(rows)
         generator.label_rows.copy_(torch.tensor(rows)[at])
     dataset = FACES | {"mixed": [{"name": "drawn", "licence": None}]}
-    file = GeneratorFile(generator.eval(), recipe, pixels_of(recipe, {}), 12_000, dataset)
+    file = GeneratorFile(generator.eval(), recipe, value_range_of(recipe, {}), 12_000, dataset)
     file.save(path)
     return path
 
@@ -123,17 +123,17 @@ def test_the_png_says_which_labels_were_asked_for(
         ({"age": 20, "Age": 30}, "age is given twice", "once"),
     ],
 )
-@pytest.mark.parametrize("pack", [False, True])
+@pytest.mark.parametrize("dataset", [False, True])
 def test_labels_that_cannot_be_asked_for(
     conditional: Path,
     tmp_path: Path,
     wanted: dict[str, float],
     message: str,
     hint: str,
-    pack: bool,
+    dataset: bool,
 ) -> None:
     with pytest.raises(FaceganError) as caught:
-        generate(conditional, tmp_path / "out", n=1, labels=wanted, pack=pack)
+        generate(conditional, tmp_path / "out", n=1, labels=wanted, dataset=dataset)
     assert message in caught.value.message
     assert hint in caught.value.hint
     assert not (tmp_path / "out").exists()
@@ -148,33 +148,33 @@ def test_a_generator_without_labels_says_so(plain: Path, tmp_path: Path) -> None
 # --- datasets ------------------------------------------------------------------------------
 def test_a_pack_holds_the_pictures_of_the_seeds(conditional: Path, tmp_path: Path) -> None:
     options: dict[str, Any] = {"n": 40, "seed": 999_990, "truncation": 0.5, "labels": {"age": 25}}
-    (out,) = generate(conditional, tmp_path / "made", pack=True, holdout=0.125, **options)
-    pack = Pack.open(out, verify=True)
-    assert np.array_equal(pack.images, pictures(conditional, tmp_path / "files", **options))
+    (out,) = generate(conditional, tmp_path / "made", dataset=True, holdout=0.125, **options)
+    dataset = Dataset.open(out, verify=True)
+    assert np.array_equal(dataset.images, pictures(conditional, tmp_path / "files", **options))
     names = [f"seed{seed:06}" for seed in range(999_990, 1_000_030)]
-    assert pack.names == pack.identities == names
-    assert pack.splits == ["train"] * 35 + ["holdout"] * 5
-    assert set(pack.sources) == {"generator"}
-    assert pack.card["counts"]["identities"] == 40
+    assert dataset.names == dataset.identities == names
+    assert dataset.splits == ["train"] * 35 + ["holdout"] * 5
+    assert set(dataset.sources) == {"generator"}
+    assert dataset.card["counts"]["identities"] == 40
 
 
 def test_the_labels_of_a_pack_are_in_the_units_of_the_dataset(
     conditional: Path, tmp_path: Path
 ) -> None:
-    generate(conditional, tmp_path / "made", n=60, pack=True)
-    pack = Pack.open(tmp_path / "made")
-    assert pack.label_names == ("Smiling", "age")
-    assert pack.labels is not None
-    smiling, age = np.asarray(pack.labels).T
+    generate(conditional, tmp_path / "made", n=60, dataset=True)
+    dataset = Dataset.open(tmp_path / "made")
+    assert dataset.label_names == ("Smiling", "age")
+    assert dataset.labels is not None
+    smiling, age = np.asarray(dataset.labels).T
     assert 15 < smiling.sum() < 45
     assert set(smiling.tolist()) == {0.0, 1.0}
     np.testing.assert_allclose(age[smiling == 1], 60.0, rtol=1e-6)
     assert np.isnan(age[smiling == 0]).all()
-    assert "asked for" in pack.card["labels"]["note"]
+    assert "asked for" in dataset.card["labels"]["note"]
     # And they are those that the pictures were made with.
-    generate(conditional, tmp_path / "old", n=60, pack=True, labels={"age": 60, "smiling": 1})
-    old = Pack.open(tmp_path / "old")
-    same = [np.array_equal(a, b) for a, b in zip(pack.images, old.images, strict=True)]
+    generate(conditional, tmp_path / "old", n=60, dataset=True, labels={"age": 60, "smiling": 1})
+    old = Dataset.open(tmp_path / "old")
+    same = [np.array_equal(a, b) for a, b in zip(dataset.images, old.images, strict=True)]
     assert same == (smiling == 1).tolist()
     assert old.labels is not None
     np.testing.assert_allclose(old.labels, [[1, 60]] * 60, rtol=1e-6)
@@ -187,7 +187,7 @@ def test_the_card_says_that_it_is_generated_and_from_what(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     options: dict[str, Any] = {"truncation": 0.7, "labels": {"smiling": 1}}
-    generate(conditional, tmp_path / "made", n=4, seed=6, pack=True, **options)
+    generate(conditional, tmp_path / "made", n=4, seed=6, dataset=True, **options)
     card = json.loads((tmp_path / "made/dataset.json").read_text("utf-8"))
     assert card["generated"] == {
         "recipe": "gan",
@@ -218,10 +218,10 @@ def test_the_card_says_that_it_is_generated_and_from_what(
 
 
 def test_a_pack_without_labels(plain: Path, tmp_path: Path) -> None:
-    generate(plain, tmp_path / "made", n=3, pack=True)
-    pack = Pack.open(tmp_path / "made")
-    assert (pack.label_names, pack.labels) == ((), None)
-    assert "labels" not in pack.card
+    generate(plain, tmp_path / "made", n=3, dataset=True)
+    dataset = Dataset.open(tmp_path / "made")
+    assert (dataset.label_names, dataset.labels) == ((), None)
+    assert "labels" not in dataset.card
     with (tmp_path / "made/items.csv").open(encoding="utf-8") as file:
         assert list(csv.reader(file))[1] == ["seed000000", "seed000000", "train", "generator"]
 
@@ -229,37 +229,37 @@ def test_a_pack_without_labels(plain: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"grid": True}, "--pack and --grid"),
-        ({"columns": 3}, "--pack and --grid"),
+        ({"grid": True}, "--dataset and --grid"),
+        ({"columns": 3}, "--dataset and --grid"),
         ({"holdout": 1.0}, "--holdout 1 "),
         ({"holdout": -0.1}, "--holdout -0.1"),
         ({"holdout": float("nan")}, "--holdout nan"),
-        ({"pack": False, "holdout": 0.1}, "--holdout"),
-        ({"pack": False, "overwrite": True}, "--overwrite"),
+        ({"dataset": False, "holdout": 0.1}, "--holdout"),
+        ({"dataset": False, "overwrite": True}, "--overwrite"),
     ],
 )
 def test_options_that_make_no_pack(
     plain: Path, tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(FaceganError, match=message) as caught:
-        generate(plain, tmp_path / "out", n=2, **{"pack": True} | options)
+        generate(plain, tmp_path / "out", n=2, **{"dataset": True} | options)
     assert caught.value.hint
     assert not (tmp_path / "out").exists()
 
 
 def test_a_share_that_keeps_back_all_but_one(plain: Path, tmp_path: Path) -> None:
-    generate(plain, tmp_path / "made", n=2, pack=True, holdout=0.999)
-    assert Pack.open(tmp_path / "made").splits == ["train", "holdout"]
+    generate(plain, tmp_path / "made", n=2, dataset=True, holdout=0.999)
+    assert Dataset.open(tmp_path / "made").splits == ["train", "holdout"]
 
 
 # --- a few at a time, and nothing half done ------------------------------------------------
-@pytest.mark.parametrize("pack", [False, True])
+@pytest.mark.parametrize("dataset", [False, True])
 def test_pictures_go_to_the_disk_a_few_at_a_time(
-    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: bool
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: bool
 ) -> None:
     """Where the disk is slower than the network, the network waits."""
     made, written, most = 0, 0, 0
-    add, save, make = PackWriter.add, application.save_png, generators.labelled_pictures
+    add, save, make = DatasetWriter.add, application.save_png, generators.labelled_pictures
     lock = threading.Lock()
 
     def count(n: int) -> None:
@@ -267,7 +267,7 @@ def test_pictures_go_to_the_disk_a_few_at_a_time(
         with lock:
             written += n
 
-    def slow_add(self: PackWriter, images: np.ndarray, **more: Any) -> None:
+    def slow_add(self: DatasetWriter, images: np.ndarray, **more: Any) -> None:
         time.sleep(0.02)
         add(self, images, **more)
         count(len(images))
@@ -285,12 +285,12 @@ def test_pictures_go_to_the_disk_a_few_at_a_time(
                 most = max(most, made - written)
             yield group
 
-    monkeypatch.setattr(PackWriter, "add", slow_add)
+    monkeypatch.setattr(DatasetWriter, "add", slow_add)
     monkeypatch.setattr(application, "save_png", slow_save)
     monkeypatch.setattr(generators, "labelled_pictures", watched)
-    paths = generate(plain, tmp_path / "made", n=420, pack=pack)
+    paths = generate(plain, tmp_path / "made", n=420, dataset=dataset)
     assert made == written == 420
-    assert len(paths) == (1 if pack else 420)
+    assert len(paths) == (1 if dataset else 420)
     assert 32 < most <= 6 * 32, "it waited for every group, or kept all of them"
 
 
@@ -341,13 +341,13 @@ def test_a_full_disk_leaves_no_pack(
 
     monkeypatch.setattr(GrowingArray, "append", full)
     with pytest.raises(StorageError, match="No room left while writing"):
-        generate(plain, tmp_path / "packs/made", n=2000, pack=True)
-    assert list((tmp_path / "packs").iterdir()) == []
+        generate(plain, tmp_path / "datasets/made", n=2000, dataset=True)
+    assert list((tmp_path / "datasets").iterdir()) == []
 
 
-@pytest.mark.parametrize("pack", [False, True])
+@pytest.mark.parametrize("dataset", [False, True])
 def test_ctrl_c_while_files_are_written(
-    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: bool
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: bool
 ) -> None:
     make = generators.labelled_pictures
 
@@ -359,10 +359,10 @@ def test_ctrl_c_while_files_are_written(
 
     monkeypatch.setattr(generators, "labelled_pictures", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        generate(plain, tmp_path / "made/it", n=2000, pack=pack)
+        generate(plain, tmp_path / "made/it", n=2000, dataset=dataset)
     left = [path.name for path in (tmp_path / "made").rglob("*") if path.is_file()]
     assert not [name for name in left if name.startswith(".")]
-    assert not (pack and left)
+    assert not (dataset and left)
     time.sleep(0.05)
     assert len([p for p in (tmp_path / "made").rglob("*") if p.is_file()]) == len(left)
 
@@ -378,7 +378,7 @@ def test_labels_are_drawn_once(
         return draw(generator, seed, labels)
 
     monkeypatch.setattr(samples, "image_inputs", watched)
-    generate(conditional, tmp_path / "made", n=40, pack=True)
+    generate(conditional, tmp_path / "made", n=40, dataset=True)
     assert sorted(seeds) == list(range(40))
 
 
@@ -392,15 +392,15 @@ def test_progress_is_shown_where_there_are_many(
     shown: bool,
     options: dict[str, Any],
 ) -> None:
-    told: list[tuple[int, int]] = []
+    formatted: list[tuple[int, int]] = []
 
     @contextlib.contextmanager
     def bar(what: str) -> Iterator[Any]:
-        yield lambda done, total: told.append((done, total))
+        yield lambda done, total: formatted.append((done, total))
 
     monkeypatch.setattr(application, "progress_bar", bar)
     generate(plain, tmp_path / "made", n=n, **options)
-    assert told == ([(min(32 * i, n), n) for i in range(1, 18)] if shown else [])
+    assert formatted == ([(min(32 * i, n), n) for i in range(1, 18)] if shown else [])
 
 
 # --- in bfloat16 ---------------------------------------------------------------------------
@@ -416,10 +416,10 @@ def test_bf16_is_nearly_the_same_and_says_so(conditional: Path, tmp_path: Path) 
     assert "precision: bf16" in Image.open(path).text["facegan.model"]
     (path,) = generate(conditional, tmp_path / "other", n=1)
     assert "precision" not in Image.open(path).text["facegan.model"]
-    generate(conditional, tmp_path / "pack", pack=True, precision="bf16", **options)
-    pack = Pack.open(tmp_path / "pack")
-    assert np.array_equal(pack.images, fast)
-    assert pack.card["generated"]["precision"] == "bf16"
+    generate(conditional, tmp_path / "dataset", dataset=True, precision="bf16", **options)
+    dataset = Dataset.open(tmp_path / "dataset")
+    assert np.array_equal(dataset.images, fast)
+    assert dataset.card["generated"]["precision"] == "bf16"
 
 
 def test_an_unknown_precision(plain: Path, tmp_path: Path) -> None:
@@ -433,9 +433,9 @@ def test_an_unknown_precision(plain: Path, tmp_path: Path) -> None:
 def test_nothing_stands_there_until_all_of_it_does(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
-    target = tmp_path / "packs" / "made"
+    target = tmp_path / "datasets" / "made"
     if before:
-        generate(plain, target, n=2, seed=50, pack=True)
+        generate(plain, target, n=2, seed=50, dataset=True)
     make = generators.labelled_pictures
 
     def cut_off(*about: Any) -> Iterator[Any]:
@@ -447,26 +447,26 @@ def test_nothing_stands_there_until_all_of_it_does(
     with monkeypatch.context() as patch:
         patch.setattr(generators, "labelled_pictures", cut_off)
         with pytest.raises(KeyboardInterrupt):
-            generate(plain, target, n=40, pack=True, overwrite=True)
+            generate(plain, target, n=40, dataset=True, overwrite=True)
     assert [path.name for path in target.parent.iterdir()] == (["made"] if before else [])
     if before:
-        assert Pack.open(target, verify=True).names == ["seed000050", "seed000051"]
-    generate(plain, target, n=40, pack=True, overwrite=True)
-    assert len(Pack.open(target, verify=True)) == 40
+        assert Dataset.open(target, verify=True).names == ["seed000050", "seed000051"]
+    generate(plain, target, n=40, dataset=True, overwrite=True)
+    assert len(Dataset.open(target, verify=True)) == 40
 
 
 def test_what_stands_there_is_refused_before_anything_is_made(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generate(plain, tmp_path / "made", n=2, pack=True)
+    generate(plain, tmp_path / "made", n=2, dataset=True)
 
     def never(*about: Any) -> Iterator[Any]:
         raise AssertionError("pictures were made for nothing")
         yield
 
     monkeypatch.setattr(generators, "labelled_pictures", never)
-    with pytest.raises(DataError, match="already holds a pack") as caught:
-        generate(plain, tmp_path / "made", n=3, pack=True)
+    with pytest.raises(DataError, match="already holds a dataset") as caught:
+        generate(plain, tmp_path / "made", n=3, dataset=True)
     assert "--overwrite" in caught.value.hint
 
 
@@ -476,20 +476,20 @@ def test_a_generated_pack_is_trained_on_and_mixed_in(
 ) -> None:
     rows = [[1.0, 2.0], [-1.0, torch.nan], [-1.0, 0.5]]
     conditional = file_of(tiny, tmp_path / "conditional.safetensors", LABELS, rows)
-    generate(conditional, tmp_path / "made", n=24, pack=True)
-    generate(plain, tmp_path / "unlabelled", n=10, pack=True)
+    generate(conditional, tmp_path / "made", n=24, dataset=True)
+    generate(plain, tmp_path / "unlabelled", n=10, dataset=True)
     recipe = tiny("gan", "data.labels=all", "data.mix=[{kind='linear', start=1.0, end=0.0}]")
     run = tmp_path / "run"
     options: dict[str, Any] = {"mix": [tmp_path / "unlabelled"], "reporter": watcher()}
     outcome = train(recipe, tmp_path / "made", run, start_from=conditional, **options)
     assert outcome.finished
     about = json.loads((run / "provenance.json").read_text("utf-8"))["dataset"]
-    assert about["fingerprint"] == Pack.open(tmp_path / "made").fingerprint
+    assert about["fingerprint"] == Dataset.open(tmp_path / "made").fingerprint
     (mixed,) = about["mixed"]
-    assert mixed["fingerprint"] == Pack.open(tmp_path / "unlabelled").fingerprint
+    assert mixed["fingerprint"] == Dataset.open(tmp_path / "unlabelled").fingerprint
     assert "derived from a model" in mixed["licence"]
-    generate(run, tmp_path / "next", n=2, pack=True)
-    learned = Pack.open(tmp_path / "next").card["generated"]["training_data"]
+    generate(run, tmp_path / "next", n=2, dataset=True)
+    learned = Dataset.open(tmp_path / "next").card["generated"]["training_data"]
     assert learned == about
     page = (run / "report.html").read_text("utf-8")
     for fragment in ("--mix MIXED-1", f"--from {conditional}", mixed["fingerprint"], "Mixed in 1"):
@@ -509,7 +509,7 @@ def test_labels_given_are_those_the_network_sees(
         return forward(module, *inputs, **more)
 
     monkeypatch.setattr(torch.nn.Module, "__call__", watched)
-    generate(conditional, tmp_path / "made", n=32, pack=True, labels={"age": 33})
-    stored = torch.from_numpy(np.array(Pack.open(tmp_path / "made").labels))
+    generate(conditional, tmp_path / "made", n=32, dataset=True, labels={"age": 33})
+    stored = torch.from_numpy(np.array(Dataset.open(tmp_path / "made").labels))
     scaled = (stored - torch.tensor([0.5, 40.0])) / torch.tensor([0.5, 10.0])
     torch.testing.assert_close(torch.cat(seen), scaled, equal_nan=True)

@@ -16,7 +16,7 @@ from facegan.generation.samples import GROUP, labelled_pictures, pictures
 from facegan.networks.interfaces import Generator
 from facegan.networks.kernels.strided import StridedConvTranspose2d
 from facegan.networks.layers.norm import BatchNorm2d
-from facegan.training.feed import pixels_of
+from facegan.training.batch_source import value_range_of
 
 Make = Callable[..., Any]
 LABELS = (Label("Smiling", binary=True), Label("age", binary=False, mean=40.0, std=10.0))
@@ -41,7 +41,7 @@ def made(tiny: Make, name: str, labels: tuple[Label, ...] = ()) -> tuple[Generat
             generator(torch.randn(8, generator.latent.size))
     if labels:
         generator.label_rows.normal_()
-    pixels = pixels_of(recipe, {"mean": [0.5] * 3, "std": [0.25] * 3})
+    pixels = value_range_of(recipe, {"mean": [0.5] * 3, "std": [0.25] * 3})
     return generator.eval().to(memory_format=torch.channels_last), pixels
 
 

@@ -29,13 +29,13 @@ def run(
     request: pytest.FixtureRequest,
     tiny: Make,
     watcher: Any,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A trained run whose pictures differ from each other."""
     path = tmp_path_factory.mktemp("pictures") / "run"
     rate = "stages.*.*.lr=5e-3"
-    train(tiny(request.param, rate), pack_path, path, reporter=watcher())
+    train(tiny(request.param, rate), dataset_path, path, reporter=watcher())
     return path
 
 
@@ -222,9 +222,9 @@ def test_grid_layout(n: int, columns: int | None, shape: tuple[int, int]) -> Non
 
 
 def test_grey_pictures_are_grey_files(
-    tiny: Make, watcher: Any, grey_pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, grey_dataset_path: Path, tmp_path: Path
 ) -> None:
-    train(tiny("dcgan"), grey_pack_path, tmp_path / "run", reporter=watcher(8))
+    train(tiny("dcgan"), grey_dataset_path, tmp_path / "run", reporter=watcher(8))
     for grid_ in (False, True):
         written = generate(tmp_path / "run", tmp_path / str(grid_), n=2, grid=grid_)
         with Image.open(written[0]) as image:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from facegan.data.spec import ImageSpec
+from facegan.losses.gradient_norm import Exact, FiniteDifference, Judged, input_gradient
 from facegan.losses.penalties import R1, R1R2, R2, GradientPenalty
-from facegan.losses.slopes import Exact, FiniteDifference, Judged, input_gradient
 from facegan.networks.dcgan import DcganDiscriminatorConfig
 from facegan.schedule import Linear
 from facegan.seeding import Random

@@ -170,11 +170,11 @@ def test_metadata_that_is_not_json(saved: Path, tmp_path: Path) -> None:
 
 
 def test_finding_a_runs_generator(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, saved: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, saved: Path
 ) -> None:
     assert find_generator(saved) == saved
     run = tmp_path / "run"
-    train(tiny("gan"), pack_path, run, reporter=watcher(72))
+    train(tiny("gan"), dataset_path, run, reporter=watcher(72))
     assert find_generator(run) == run / "checkpoints" / "000000.072k" / "generator.safetensors"
     (run / "checkpoints" / "000000.072k" / "generator.safetensors").write_bytes(b"broken")
     assert find_generator(run) == run / "checkpoints" / "000000.064k" / "generator.safetensors"

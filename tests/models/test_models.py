@@ -22,7 +22,7 @@ from facegan.apps import models
 from facegan.apps.generate import generate
 from facegan.apps.packing import pack
 from facegan.apps.train import train
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.spec import ImageSpec, Label
 from facegan.errors import FaceganError, RunError
 from facegan.generation.generator import open_generator
@@ -32,10 +32,10 @@ from facegan.models.about import read_about
 from facegan.models.card import read_card
 from facegan.models.file import GeneratorFile
 from facegan.models.markdown import escaped
-from facegan.training.feed import pixels_of
+from facegan.training.batch_source import value_range_of
 
 Make = Callable[..., Any]
-BUNDLED = sorted(store.BOX.glob("*.safetensors"))
+BUNDLED = sorted(store.BUNDLED.glob("*.safetensors"))
 LABELS = (Label("Wearing_Hat", binary=True), Label("Age", binary=False, mean=40.0, std=10.0))
 
 
@@ -83,11 +83,11 @@ def evaluation(n: int = 2_000, fd: float = 12.0, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def trained(
-    tiny: Make, pack_path: Path, watcher: Any, tmp_path_factory: pytest.TempPathFactory
+    tiny: Make, dataset_path: Path, watcher: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A whole run without an evaluation. Do not write into it."""
     path = tmp_path_factory.mktemp("trained") / "run"
-    train(tiny("dcgan"), pack_path, path, reporter=watcher())
+    train(tiny("dcgan"), dataset_path, path, reporter=watcher())
     return path
 
 
@@ -116,7 +116,9 @@ def labelled(tiny: Make, tmp_path: Path) -> Path:
     torch.manual_seed(0)
     generator = recipe.generator.build(ImageSpec(32, 3, LABELS), recipe.data.range)
     generator.label_rows.copy_(torch.tensor([1.0, torch.nan]).expand(len(generator.label_rows), 2))
-    file = GeneratorFile(generator.eval(), recipe, pixels_of(recipe, {}), 12_000, {"name": "x"})
+    file = GeneratorFile(
+        generator.eval(), recipe, value_range_of(recipe, {}), 12_000, {"name": "x"}
+    )
     file.save(tmp_path / "plain.safetensors")
     (tmp_path / "scores.json").write_text(json.dumps(evaluation()), "utf-8")
     out = tmp_path / "labelled.safetensors"
@@ -245,12 +247,14 @@ def test_a_card_says_whether_labels_are_shown(run: Path) -> None:
     assert "| `Smiling` | AUC | 0.900 (0.880 – 0.920) | – |" in models.card_text("s.safetensors")
 
 
-def test_the_counts_come_from_the_pack(run: Path, pack_path: Path, other_pack_path: Path) -> None:
-    made = pack(run, "small", "s.safetensors", data=pack_path)
+def test_the_counts_come_from_the_pack(
+    run: Path, dataset_path: Path, other_dataset_path: Path
+) -> None:
+    made = pack(run, "small", "s.safetensors", data=dataset_path)
     assert (made.card.data[0].train, made.card.data[0].holdout) == (40, 8)
-    assert made.card.data[0].fingerprint == Pack.open(pack_path).fingerprint
+    assert made.card.data[0].fingerprint == Dataset.open(dataset_path).fingerprint
     with pytest.raises(RunError, match="is not what the model learned from"):
-        pack(run, "small", "t.safetensors", data=other_pack_path)
+        pack(run, "small", "t.safetensors", data=other_dataset_path)
 
 
 def test_a_model_is_packed_anew(packed: Path) -> None:
@@ -275,7 +279,7 @@ def test_the_best_snapshot_has_its_own_evaluation(run: Path) -> None:
 def test_packing_refuses(trained: Path, run: Path, packed: Path) -> None:
     with pytest.raises(RunError, match=r"No evaluation with 1,000 pictures") as caught:
         pack(trained, "small", "s.safetensors")
-    assert "--data PACK -n 5000" in caught.value.hint
+    assert "--data DATASET -n 5000" in caught.value.hint
     for name in ("", "..", "../x", "a/b", "A", ".x", "con", "x" * 65, "a b", "é"):
         with pytest.raises(FaceganError, match="is not a name"):
             pack(run, name, "s.safetensors")
@@ -300,11 +304,11 @@ def test_a_path_comes_before_a_model_of_its_name(
 
 
 def test_training_begins_with_a_model(
-    tiny: Make, pack_path: Path, packed: Path, watcher: Any
+    tiny: Make, dataset_path: Path, packed: Path, watcher: Any
 ) -> None:
     models.install(packed)
     reporter = watcher()
-    train(tiny("dcgan"), pack_path, "new", start_from="small", reporter=reporter)
+    train(tiny("dcgan"), dataset_path, "new", start_from="small", reporter=reporter)
     said = [line for line in reporter.said if line.startswith("From small: generator")]
     taken, of = re.findall(r"[0-9]+", said[0])[:2]
     assert taken == of

@@ -15,7 +15,7 @@ from facegan.data.pixels import Pixels
 from facegan.data.spec import ImageSpec, Label
 from facegan.errors import FaceganError, RecipeError
 from facegan.evaluation.extractors.efflite import EffLite
-from facegan.losses.slopes import Exact, FiniteDifference, Judged
+from facegan.losses.gradient_norm import Exact, FiniteDifference, Judged
 from facegan.networks.features import FeaturesDiscriminator, FeaturesDiscriminatorConfig
 from facegan.networks.interfaces import parameter_count
 from facegan.seeding import INITIAL_WEIGHTS, Random, torch_seed

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facegan.networks.kernels.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
+from facegan.networks.kernels.strided import ConvTranspose4x4, StridedConv2d, StridedConvTranspose2d
 
 SHAPES = [(3, 6), (6, 3), (1, 5), (5, 1), (5, 7), (1, 1), (4, 4)]
 PATCHES = [(256, 4), (128, 5), (128, 132), (256, 260)]  # where bfloat16 becomes one matrix product
@@ -93,7 +93,7 @@ def test_from_one_place_equals_pytorch_up_to_the_second_derivative(
 ) -> None:
     """Autocast decides the form, and leaves float64 as it is."""
     torch.manual_seed(0)
-    layer = FromOnePlace(*shape).double()
+    layer = ConvTranspose4x4(*shape).double()
     if channels_last:
         layer = layer.to(memory_format=torch.channels_last)
     x = torch.randn(3, shape[0], 1, 1, dtype=torch.float64)
@@ -107,7 +107,7 @@ def test_from_one_place_equals_pytorch_up_to_the_second_derivative(
 @pytest.mark.parametrize("shape", [(5, 7), (64, 48)])
 def test_from_one_place_in_bfloat16(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    layer = FromOnePlace(*shape).to(memory_format=torch.channels_last)
+    layer = ConvTranspose4x4(*shape).to(memory_format=torch.channels_last)
     x = torch.randn(3, shape[0], 1, 1)
     exact = layer(x)
     with torch.autocast("cpu", torch.bfloat16):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facegan import portraits
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.portraits import parameters as known
 
@@ -222,30 +222,30 @@ def test_modes_are_ordered_as_documented():
 )
 def test_what_cannot_be_done_is_said_with_a_hint(tmp_path, act):
     with pytest.raises(DataError) as caught:
-        act(tmp_path / "pack")
+        act(tmp_path / "dataset")
     assert caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
 def test_write_makes_a_pack(tmp_path):
     seen = []
-    path = tmp_path / "pack"
+    path = tmp_path / "dataset"
     portraits.write(path, 25, resolution=32, seed=7, progress=lambda *now: seen.append(now))
-    pack = Pack.open(path, verify=True)
+    dataset = Dataset.open(path, verify=True)
     people = portraits.sample(25, seed=7)
-    np.testing.assert_array_equal(pack.images, portraits.draw(people, 32))
-    np.testing.assert_array_equal(pack.labels, people.labels())
-    assert pack.label_names == portraits.LABEL_NAMES
-    assert pack.splits == ["train"] * 23 + ["holdout"] * 2
-    assert len(set(pack.identities)) == 25
+    np.testing.assert_array_equal(dataset.images, portraits.draw(people, 32))
+    np.testing.assert_array_equal(dataset.labels, people.labels())
+    assert dataset.label_names == portraits.LABEL_NAMES
+    assert dataset.splits == ["train"] * 23 + ["holdout"] * 2
+    assert len(set(dataset.identities)) == 25
     assert seen[-1] == (25, 25)
-    assert "seed 7" in pack.card["source"]
-    assert "CC0-1.0" in pack.card["licence"]
+    assert "seed 7" in dataset.card["source"]
+    assert "CC0-1.0" in dataset.card["licence"]
 
 
 def test_write_is_reproducible_and_grey_on_request(tmp_path):
     for name in ("a", "b"):
         portraits.write(tmp_path / name, 12, resolution=16, channels=1)
-    a, b = Pack.open(tmp_path / "a"), Pack.open(tmp_path / "b")
+    a, b = Dataset.open(tmp_path / "a"), Dataset.open(tmp_path / "b")
     assert a.fingerprint == b.fingerprint
     assert a.spec.channels == 1

@@ -15,7 +15,7 @@ from facegan.recipe import Recipe
 @pytest.fixture(scope="session")
 def finished(
     tiny: Callable[..., Recipe],
-    pack_path: Path,
+    dataset_path: Path,
     watcher: type,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
@@ -24,7 +24,7 @@ def finished(
     Do not write into it.
     """
     path = tmp_path_factory.mktemp("runs") / "a run"
-    train(tiny("dcgan-staged"), pack_path, path, reporter=watcher())
+    train(tiny("dcgan-staged"), dataset_path, path, reporter=watcher())
     journal = path / "metrics.jsonl"
     lines = journal.read_text("utf-8").splitlines(keepends=True)
     journal.write_text("".join(line for line in lines if '"probe/' not in line), "utf-8")

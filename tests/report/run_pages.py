@@ -41,7 +41,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.words: list[str] = []
-        self.feed(text)
+        self.batch_source(text)
         self.close()
         assert self.open == []
 

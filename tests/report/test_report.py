@@ -16,7 +16,7 @@ from run_pages import Page, estimate
 
 from facegan.apps.train import train
 from facegan.errors import RunError
-from facegan.evaluation.wording import duration, kimg, told
+from facegan.evaluation.wording import duration, formatted, kimg
 from facegan.recipe import Recipe
 from facegan.report.filmstrip import evenly, filmstrip
 from facegan.report.pages import report
@@ -51,10 +51,10 @@ def test_tells_what_happened(run: Path) -> None:
 
 
 def test_another_model_on_grey_pictures(
-    tiny: Callable[..., Recipe], grey_pack_path: Path, watcher: type, tmp_path: Path
+    tiny: Callable[..., Recipe], grey_dataset_path: Path, watcher: type, tmp_path: Path
 ) -> None:
     recipe = tiny("gan", "training.budget=16img")
-    train(recipe, grey_pack_path, tmp_path / "grey", reporter=watcher())
+    train(recipe, grey_dataset_path, tmp_path / "grey", reporter=watcher())
     text = page_of(tmp_path / "grey").text
     assert "32 × 32 pixels, grey" in text
     assert "numbers to learn (mlp)" in text
@@ -256,8 +256,8 @@ def test_kimg_is_exact() -> None:
     ],
 )
 def test_estimates_have_the_digits_that_they_deserve(value: float, half: float, text: str) -> None:
-    assert str(told(estimate(value, half))) == text
+    assert str(formatted(estimate(value, half))) == text
 
 
 def test_shares_in_percent() -> None:
-    assert str(told(estimate(0.931, 0.01), percent=True)) == "93.1 % (92.1 – 94.1)"
+    assert str(formatted(estimate(0.931, 0.01), percent=True)) == "93.1 % (92.1 – 94.1)"

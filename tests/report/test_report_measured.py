@@ -222,7 +222,7 @@ def test_a_best_snapshot_that_is_no_number_is_passed_over(run: Path) -> None:
 
 
 def test_how_to_measure_it_again(page: Page) -> None:
-    line = "facegan evaluate measured --data PACK -n 500 --n-real 1000 --extractor efflite0"
+    line = "facegan evaluate measured --data DATASET -n 500 --n-real 1000 --extractor efflite0"
     assert line in page.text
 
 

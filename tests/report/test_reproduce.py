@@ -67,10 +67,10 @@ def test_the_command_names_the_file_where_settings_would_not_do(
 
 def test_the_command_names_what_was_mixed_in_and_what_it_began_with(tmp_path: Path) -> None:
     from facegan import portraits
-    from facegan.data.pack import Pack
+    from facegan.data.dataset import Dataset
 
     portraits.write(tmp_path / "p", 5, resolution=16, seed=2)
-    dataset = {"name": "faces", "mixed": [{"name": "made"}, Pack.open(tmp_path / "p").card]}
+    dataset = {"name": "faces", "mixed": [{"name": "made"}, Dataset.open(tmp_path / "p").card]}
     recipe = Recipe.load("gan").override("data.mix=[0.25, 0.5]")
     about: dict[str, Any] = {"spec": ImageSpec(16, 3), "start_from": "my runs/a"}
     drawing, training, _ = commands(recipe, 64, "r", dataset, **about)
@@ -78,7 +78,7 @@ def test_the_command_names_what_was_mixed_in_and_what_it_began_with(tmp_path: Pa
     words = shlex.split(training.line)
     given = [words[i + 1] for i, word in enumerate(words) if word == "--mix"]
     assert given == ["MIXED-1", "portraits-mixed-2"]
-    assert words[words.index("--data") + 1] == "PACK"
+    assert words[words.index("--data") + 1] == "DATASET"
     assert words[words.index("--from") + 1] == "my runs/a"
     assert Recipe.load(words[2]).override(words[words.index("--set") + 1]) == recipe
 
@@ -91,10 +91,10 @@ def test_a_damaged_list_of_what_was_mixed_in_is_passed_over(mixed: Any) -> None:
 
 def test_portraits_can_be_drawn_again(tmp_path: Path) -> None:
     from facegan import portraits
-    from facegan.data.pack import Pack
+    from facegan.data.dataset import Dataset
 
     portraits.write(tmp_path / "p", 12, resolution=16, channels=1, seed=3)
-    card = Pack.open(tmp_path / "p").card
+    card = Dataset.open(tmp_path / "p").card
     first, second, _ = commands(Recipe.load("gan"), 64, "r", card, ImageSpec(16, 1), processes=2)
     assert first.line.endswith("portraits-again -n 12 --resolution 16 --seed 3 --grey")
     assert "--data portraits-again" in second.line

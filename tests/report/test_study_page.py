@@ -49,7 +49,7 @@ def plan(**changes: Any) -> Plan:
         "about": "What is asked.",
         "seeds": 3,
         "budget": "10min",
-        "datasets": {"blobs": "packs/blobs"},
+        "datasets": {"blobs": "datasets/blobs"},
         "methods": {
             "gan": {"recipe": "gan"},
             "dcgan": {"recipe": "dcgan", "without": {"width": ["generator.channels=16"]}},
@@ -126,7 +126,7 @@ def write(tmp_path: Path) -> Callable[[StudyResults], Path]:
                 grid = random.integers(0, 256, shape, dtype=np.uint8)
                 Image.fromarray(grid).save(samples / "000060.000k.png")
         identity = {"name": "blobs", "fingerprint": "cd" * 32}
-        folder.settle({"facegan": "1.2.3", "threads": 1, "datasets": {"packs/blobs": identity}})
+        folder.settle({"facegan": "1.2.3", "threads": 1, "datasets": {"datasets/blobs": identity}})
         return folder.path
 
     return make
@@ -393,8 +393,8 @@ def test_latex_escapes() -> None:
 
 
 def test_numbers() -> None:
-    told = [brief(x) for x in (0, 0.0123, 61.26, 1234.5, -2.0, float("inf"))]
-    assert told == ["0", "0.0123", "61.3", "1,234", "−2.00", "∞"]
+    formatted = [brief(x) for x in (0, 0.0123, 61.26, 1234.5, -2.0, float("inf"))]
+    assert formatted == ["0", "0.0123", "61.3", "1,234", "−2.00", "∞"]
     shares = [signed(x, True).replace("\N{NO-BREAK SPACE}", " ") for x in (0.2, -0.034, -50.0)]
     assert shares == ["+20 %", "−3.4 %", "below −1,000 %"]
     assert signed(-0.0123, False) == "−0.012"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.evaluation.results import Estimate, Evaluation, FeatureScores, Score
 from facegan.generation.samples import pictures
 from facegan.recipe import Recipe
@@ -372,18 +372,18 @@ def test_no_journal_breaks_it(lines: list[Line], total: int) -> None:
 
 @pytest.fixture
 def journal_of(tiny: Make, trainer_of: Make) -> Callable[..., tuple[list[Line], int]]:
-    """`journal_of(pack, name, steps, *settings)`: trains, with 60 ticks and 20 probes."""
-    from facegan.training.feed import Feed, pixels_of
+    """`journal_of(dataset, name, steps, *settings)`: trains, with 60 ticks and 20 probes."""
+    from facegan.training.batch_source import BatchSource, value_range_of
     from facegan.training.step import Trainer
 
     def make(path: Path, name: str, steps: int, *changed: str) -> tuple[list[Line], int]:
         recipe = tiny(name, *changed)
-        pack, pixels = Pack.open(path), pixels_of(recipe, Pack.open(path).card)
+        dataset, pixels = Dataset.open(path), value_range_of(recipe, Dataset.open(path).card)
         execution = trainer_of(recipe).execution
-        state = TrainingState(recipe, pack.spec, execution)
-        feed = Feed.of(recipe, pack, execution)
-        trainer = Trainer(recipe, state, feed, execution, steps * recipe.training.batch)
-        look = Probe(pack, pack.spec, pixels, execution)
+        state = TrainingState(recipe, dataset.spec, execution)
+        batch_source = BatchSource.of(recipe, dataset, execution)
+        trainer = Trainer(recipe, state, batch_source, execution, steps * recipe.training.batch)
+        look = Probe(dataset, dataset.spec, pixels, execution)
         ticks, probes = Boundaries(60, trainer.total), Boundaries(20, trainer.total)
         lines: list[Line] = []
         while state.images_seen < trainer.total:
@@ -402,8 +402,8 @@ def journal_of(tiny: Make, trainer_of: Make) -> Callable[..., tuple[list[Line], 
 
 
 @pytest.fixture(scope="module")
-def blobs(make_pack: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pack(tmp_path_factory.mktemp("diagnosis") / "blobs", n=240)
+def blobs(make_dataset: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("diagnosis") / "blobs", n=240)
 
 
 FAST = "stages.*.*.lr=2e-3"
@@ -448,14 +448,14 @@ def test_broken_trainings(journal_of: Make, blobs: Path, case: str) -> None:
 
 
 def test_eight_pictures_are_learned_by_heart(
-    journal_of: Make, make_pack: Make, tmp_path: Path
+    journal_of: Make, make_dataset: Make, tmp_path: Path
 ) -> None:
-    from facegan.data.writer import PackWriter
+    from facegan.data.writer import DatasetWriter
 
-    source = Pack.open(make_pack(tmp_path / "source", n=48))
+    source = Dataset.open(make_dataset(tmp_path / "source", n=48))
     names = [str(i) for i in range(48)]
     splits = ["train"] * 8 + ["holdout"] * 40
-    with PackWriter(tmp_path / "few", resolution=32, channels=3) as writer:
+    with DatasetWriter(tmp_path / "few", resolution=32, channels=3) as writer:
         writer.add(np.array(source.images), names, names, splits, names)
         writer.finish({"name": "few", "source": "drawn by the tests", "licence": "CC0-1.0"})
     lines, total = journal_of(tmp_path / "few", "dcgan", 300, FAST, "discriminator.channels=8")

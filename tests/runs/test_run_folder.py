@@ -25,21 +25,21 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def begun(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) -> tuple[Any, Path]:
+def begun(tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path) -> tuple[Any, Path]:
     """A recipe and a run of it, stopped at 72 of 192 images."""
     recipe = tiny("gan")
-    train(recipe, pack_path, tmp_path / "run", reporter=watcher(72))
+    train(recipe, dataset_path, tmp_path / "run", reporter=watcher(72))
     return recipe, tmp_path / "run"
 
 
-def test_what_a_run_leaves_behind(begun: tuple[Any, Path], pack_path: Path) -> None:
+def test_what_a_run_leaves_behind(begun: tuple[Any, Path], dataset_path: Path) -> None:
     recipe, path = begun
     run = RunDirectory(path)
     assert run.recipe() == recipe
     assert [p.name for p in sorted(run.samples.iterdir())] == ["000000.000k.png", "000000.064k.png"]
     assert [p.name for p in sorted(run.checkpoints.iterdir())] == ["000000.064k", "000000.072k"]
     about = run.provenance()
-    card = json.loads((pack_path / "dataset.json").read_text("utf-8"))
+    card = json.loads((dataset_path / "dataset.json").read_text("utf-8"))
     assert about["dataset"]["fingerprint"] == card["fingerprint"]
     assert about["dataset"]["licence"] == "CC0-1.0"
     assert about["plan"]["images"] == 192
@@ -49,13 +49,13 @@ def test_what_a_run_leaves_behind(begun: tuple[Any, Path], pack_path: Path) -> N
 
 
 def test_another_recipe_is_refused_with_the_difference(
-    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+    begun: tuple[Any, Path], watcher: Any, dataset_path: Path
 ) -> None:
     recipe, path = begun
     changed = recipe.override("training.batch=16", "method.loss=hinge")
     before = sorted(p.name for p in path.rglob("*"))
     with pytest.raises(RunError) as caught:
-        train(changed, pack_path, path, reporter=watcher())
+        train(changed, dataset_path, path, reporter=watcher())
     assert "training.batch: 8 → 16" in caught.value.message
     assert "method.loss: non_saturating → hinge" in caught.value.message
     assert "--run" in caught.value.hint
@@ -63,37 +63,37 @@ def test_another_recipe_is_refused_with_the_difference(
 
 
 def test_another_dataset_is_refused(
-    begun: tuple[Any, Path], watcher: Any, other_pack_path: Path
+    begun: tuple[Any, Path], watcher: Any, other_dataset_path: Path
 ) -> None:
     recipe, path = begun
     with pytest.raises(RunError, match="another dataset"):
-        train(recipe, other_pack_path, path, reporter=watcher())
+        train(recipe, other_dataset_path, path, reporter=watcher())
 
 
 def test_two_processes_cannot_train_in_one_folder(
-    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+    begun: tuple[Any, Path], watcher: Any, dataset_path: Path
 ) -> None:
     recipe, path = begun
     with RunDirectory(path).locked(), pytest.raises(RunError, match="in use by another"):
-        train(recipe, pack_path, path, reporter=watcher())
-    assert train(recipe, pack_path, path, reporter=watcher()).finished
+        train(recipe, dataset_path, path, reporter=watcher())
+    assert train(recipe, dataset_path, path, reporter=watcher()).finished
 
 
 def test_other_conditions_are_kept_or_said(
-    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+    begun: tuple[Any, Path], watcher: Any, dataset_path: Path
 ) -> None:
     recipe, path = begun
     provenance = RunDirectory(path).provenance()
     provenance["execution"]["device_name"] = "ANOTHER"
     write_json(path / "provenance.json", provenance)
     watch = watcher()
-    train(recipe, pack_path, path, reporter=watch)
+    train(recipe, dataset_path, path, reporter=watch)
     assert "device_name: ANOTHER → " in watch.said[0]
     assert "bit for bit" in watch.said[0]
 
 
 def test_what_killed_writers_left_is_removed(
-    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+    begun: tuple[Any, Path], watcher: Any, dataset_path: Path
 ) -> None:
     recipe, path = begun
     (path / ".recipe.toml.1.part").write_text("half")
@@ -103,7 +103,7 @@ def test_what_killed_writers_left_is_removed(
     (path / "samples" / ".000000.080k.png.1.part").write_bytes(b"half")
     mine = path / "notes.part"
     mine.write_text("the user's own")
-    train(recipe, pack_path, path, reporter=watcher())
+    train(recipe, dataset_path, path, reporter=watcher())
     assert list(path.rglob("*.part")) == [mine]
 
 
@@ -133,33 +133,33 @@ def test_a_folder_that_is_not_a_run(tmp_path: Path) -> None:
 
 
 def test_checkpoints_of_an_unknown_recipe_are_not_taken_over(
-    begun: tuple[Any, Path], watcher: Any, pack_path: Path
+    begun: tuple[Any, Path], watcher: Any, dataset_path: Path
 ) -> None:
     """A folder without recipe.toml has not begun: whatever lies in it is not this run's."""
     recipe, path = begun
     (path / "recipe.toml").unlink()
     watch = watcher()
     try:
-        train(recipe.override("training.seed=5"), pack_path, path, reporter=watch)
+        train(recipe.override("training.seed=5"), dataset_path, path, reporter=watch)
     except FaceganError:
         return  # to refuse is as good
     assert watch.steps[0][0] == 8, "it went on from another run's weights"
 
 
-def test_a_file_in_the_way(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) -> None:
+def test_a_file_in_the_way(tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
     with pytest.raises(StorageError, match="run cannot be written"):
-        train(tiny("gan"), pack_path, tmp_path / "run", reporter=watcher())
+        train(tiny("gan"), dataset_path, tmp_path / "run", reporter=watcher())
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[]", "{}"])
 def test_a_broken_provenance_is_named(
-    begun: tuple[Any, Path], watcher: Any, pack_path: Path, broken: str
+    begun: tuple[Any, Path], watcher: Any, dataset_path: Path, broken: str
 ) -> None:
     recipe, path = begun
     (path / "provenance.json").write_text(broken, "utf-8")
     with pytest.raises(RunError, match="provenance"):
-        train(recipe, pack_path, path, reporter=watcher())
+        train(recipe, dataset_path, path, reporter=watcher())
 
 
 @given(st.lists(st.integers(0, 999_999_999), min_size=2, unique=True))
@@ -179,7 +179,7 @@ def test_the_newest_checkpoint_is_found_beyond_a_billion_images(tmp_path: Path) 
 
 
 def test_a_full_disk_leaves_the_checkpoints_as_they_were(
-    begun: tuple[Any, Path], watcher: Any, pack_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: tuple[Any, Path], watcher: Any, dataset_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe, path = begun
 
@@ -188,7 +188,7 @@ def test_a_full_disk_leaves_the_checkpoints_as_they_were(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StorageError, match="No room left while writing"):
-        train(recipe, pack_path, path, reporter=watcher(80))
+        train(recipe, dataset_path, path, reporter=watcher(80))
     monkeypatch.undo()
     assert [p.name for p in sorted((path / "checkpoints").iterdir())] == [
         "000000.064k",
@@ -248,12 +248,12 @@ class TestJournal:
         assert journal.lines() == []
 
     def test_a_cut_line_does_not_swallow_the_next(
-        self, begun: tuple[Any, Path], watcher: Any, pack_path: Path
+        self, begun: tuple[Any, Path], watcher: Any, dataset_path: Path
     ) -> None:
         recipe, path = begun
         with (path / "metrics.jsonl").open("a") as file:
             file.write('{"images_seen": 96, "st')
-        train(recipe, pack_path, path, reporter=watcher())
+        train(recipe, dataset_path, path, reporter=watcher())
         text = (path / "metrics.jsonl").read_text().splitlines()
         lines = [json.loads(line) for line in text]
         ticks = [line["images_seen"] for line in lines if "stage" in line]

@@ -95,18 +95,18 @@ def test_a_trial_goes_on_with_what_the_keeper_has(pair: Pair, tmp_path: Path) ->
 def test_only_what_changed_is_sent(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint(pair.node / "run", 1)
     pair.mirror.send()
-    sent: list[str] = []
+    to_device: list[str] = []
     write = pair.keeper.write
 
     def listening(trial: int, lease: int, name: str, offset: int, content: bytes) -> None:
-        sent.append(name)
+        to_device.append(name)
         write(trial, lease, name, offset, content)
 
     monkeypatch.setattr(pair.keeper, "write", listening)
     (pair.node / "run" / "new").write_bytes(b"1")
     pair.mirror.send()
     pair.mirror.send()
-    assert set(sent) == {"run/new"}
+    assert set(to_device) == {"run/new"}
 
 
 def test_journals_are_never_behind_a_checkpoint(

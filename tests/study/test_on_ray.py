@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DeviceError, FaceganError, TrainingError
 from facegan.runs import checkpoint
 from facegan.runs.journal import Journal
@@ -206,11 +206,11 @@ def assert_whole(folder: Path) -> None:
 
 
 def test_trials_come_back_as_the_nodes_wrote_them(
-    two: Nodes, tmp_path: Path, pack_path: Path, labelled_pack_path: Path
+    two: Nodes, tmp_path: Path, dataset_path: Path, labelled_dataset_path: Path
 ) -> None:
-    first = {"dataset": str(labelled_pack_path), "recipe": "x"}
+    first = {"dataset": str(labelled_dataset_path), "recipe": "x"}
     trials = [
-        make(tmp_path, f"seed-{n}", dataset=str(pack_path), mix=["portraits"], pretraining=first)
+        make(tmp_path, f"seed-{n}", dataset=str(dataset_path), mix=["portraits"], pretraining=first)
         for n in range(4)
     ]
     watch = Recorder()
@@ -220,18 +220,20 @@ def test_trials_come_back_as_the_nodes_wrote_them(
     for folder in trials:
         assert_whole(folder)
         assert (folder / "log.txt").read_text("utf-8").startswith("from step 0 under")
-        # The node's own copies of the packs, and the name that it understands itself.
+        # The node's own copies of the datasets, and the name that it understands itself.
         seen = result(folder)
-        packs = Path(seen["cache"]) / "packs"
+        datasets = Path(seen["cache"]) / "datasets"
         assert Path(seen["cache"]) in two.caches()
         assert seen["spec"]["mix"] == ["portraits"]
         for name, original in (
-            (seen["spec"]["dataset"], pack_path),
-            (seen["spec"]["pretraining"]["dataset"], labelled_pack_path),
+            (seen["spec"]["dataset"], dataset_path),
+            (seen["spec"]["pretraining"]["dataset"], labelled_dataset_path),
         ):
-            assert Path(name).parent == packs
-            assert Pack.open(name, verify=True).fingerprint == Pack.open(original).fingerprint
-        assert json.loads((folder / "trial.json").read_text("utf-8"))["dataset"] == str(pack_path)
+            assert Path(name).parent == datasets
+            assert Dataset.open(name, verify=True).fingerprint == Dataset.open(original).fingerprint
+        assert json.loads((folder / "trial.json").read_text("utf-8"))["dataset"] == str(
+            dataset_path
+        )
     for cache in two.caches():
         assert not [path for path in (cache / "trials").glob("*") if path.is_dir()]
 

@@ -33,18 +33,18 @@ DCGAN = ["generator.channels=4", "generator.latent.size=6", "discriminator.chann
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory, make_pack: Callable[..., Path]) -> Path:
+def dataset(tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Path]) -> Path:
     """132 pictures, 110 of them to train on: 50 can be measured beside as many real ones."""
-    return make_pack(tmp_path_factory.mktemp("study") / "blobs", n=132)
+    return make_dataset(tmp_path_factory.mktemp("study") / "blobs", n=132)
 
 
-def values(pack: Path, **changes: Any) -> dict[str, Any]:
+def values(dataset: Path, **changes: Any) -> dict[str, Any]:
     return {
         "name": "small",
         "title": "A small study",
         "seeds": 2,
         "budget": "64img",
-        "datasets": {"faces": str(pack)},
+        "datasets": {"faces": str(dataset)},
         "measure": {
             "extractors": ["efflite0@64"],
             **{"n": 50, "curve": 2, "curve_n": 50, "curve_n_real": 50},
@@ -84,10 +84,10 @@ def _quick_looks() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, pack: Path) -> Path:
+def done(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Path:
     """A study that was run to its end. Do not write into it."""
     out = tmp_path_factory.mktemp("studies") / "small"
-    outcome = study(Plan.from_values(values(pack, **WHOLE)), out)
+    outcome = study(Plan.from_values(values(dataset, **WHOLE)), out)
     assert outcome.finished
     return out
 
@@ -159,18 +159,18 @@ def test_the_page_can_be_written_again(done: Path) -> None:
 
 
 def test_a_finished_study_has_nothing_to_do(
-    done: Path, pack: Path, monkeypatch: pytest.MonkeyPatch
+    done: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("facegan.study.execution.local.subprocess.Popen", None)
-    assert study(Plan.from_values(values(pack, **WHOLE)), done).finished
+    assert study(Plan.from_values(values(dataset, **WHOLE)), done).finished
 
 
 def test_a_study_killed_again_and_again_ends_the_same(
-    tmp_path: Path, done: Path, pack: Path
+    tmp_path: Path, done: Path, dataset: Path
 ) -> None:
     """SIGKILL, of the study and sometimes of its trials, at moments spread over its life."""
     plan = tmp_path / "plan.toml"
-    plan.write_text(Plan.from_values(values(pack, **WHOLE)).to_toml(), "utf-8")
+    plan.write_text(Plan.from_values(values(dataset, **WHOLE)).to_toml(), "utf-8")
     out = tmp_path / "killed"
     # What was measured once is measured once: the two studies have the same speeds.
     out.mkdir()
@@ -200,7 +200,7 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in found.read_text().split()] if found.exists() else []
 
 
-def test_another_plan_is_refused_where_trials_are(done: Path, pack: Path) -> None:
+def test_another_plan_is_refused_where_trials_are(done: Path, dataset: Path) -> None:
     before = (done / "study.toml").read_bytes()
     for changes, said in (
         ({"budget": "128img"}, "64img → 128img"),
@@ -208,15 +208,15 @@ def test_another_plan_is_refused_where_trials_are(done: Path, pack: Path) -> Non
         ({"methods": {"gan": {"recipe": "gan", "set": [*GAN, "training.batch=16"]}}}, "batch: 8"),
     ):
         with pytest.raises(RunError) as refused:
-            study(Plan.from_values({**values(pack, **WHOLE), "claims": [], **changes}), done)
+            study(Plan.from_values({**values(dataset, **WHOLE), "claims": [], **changes}), done)
         assert said in refused.value.message
     assert (done / "study.toml").read_bytes() == before
 
 
-def test_a_study_grows_and_mends_itself(tmp_path: Path, pack: Path) -> None:
+def test_a_study_grows_and_mends_itself(tmp_path: Path, dataset: Path) -> None:
     """Refused, mended, run; then with another seed and method, a failure and a damaged file."""
     out = tmp_path / "growing"
-    small = {**values(pack), "seeds": 1}
+    small = {**values(dataset), "seeds": 1}
     with pytest.raises(DataError):
         study(Plan.from_values({**small, "measure": {"n": 5000}}), out)
     first = study(Plan.from_values(small), out).results
@@ -230,8 +230,8 @@ def test_a_study_grows_and_mends_itself(tmp_path: Path, pack: Path) -> None:
 
     folder = StudyFolder(out)
     failed, damaged = second.keys[1], second.keys[2]
-    told = {"key": failed.model_dump(), "status": "failed", "error": "no luck"}
-    folder.trial(failed).result_file.write_text(json.dumps(told))
+    formatted = {"key": failed.model_dump(), "status": "failed", "error": "no luck"}
+    folder.trial(failed).result_file.write_text(json.dumps(formatted))
     folder.trial(damaged).result_file.write_text('{"key": ')
     third = study(more, out).results
     assert third.results[1].error == "no luck"
@@ -252,10 +252,10 @@ def test_a_study_grows_and_mends_itself(tmp_path: Path, pack: Path) -> None:
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_spent(
-    tmp_path: Path, pack: Path, changes: dict[str, Any], said: str
+    tmp_path: Path, dataset: Path, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(FaceganError) as refused:
-        study(Plan.from_values({**values(pack), **changes}), tmp_path / "out")
+        study(Plan.from_values({**values(dataset), **changes}), tmp_path / "out")
     assert said in str(refused.value)
     assert not (tmp_path / "out" / "trials").exists()
 
@@ -286,7 +286,7 @@ def test_other_datasets_seeds_and_budgets() -> None:
     with pytest.raises(FaceganError, match="no dataset 'face'"):
         adapted(quick, {"face": "mine"})
     two = quick.replaced(datasets={"a": "x", "b": "y"})
-    with pytest.raises(FaceganError, match="NAME=PACK"):
+    with pytest.raises(FaceganError, match="NAME=DATASET"):
         adapted(two, {"": "mine"})
 
 

@@ -18,12 +18,12 @@ from facegan.apps.train import train
 from facegan.recipe import Recipe
 
 
-def fork(recipe: Recipe, pack: str, run: Path) -> int:
+def fork(recipe: Recipe, dataset: str, run: Path) -> int:
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            status = 0 if train(recipe, pack, run, device="cpu").finished else 3
+            status = 0 if train(recipe, dataset, run, device="cpu").finished else 3
         finally:
             os._exit(status)
     return pid
@@ -34,14 +34,14 @@ def journal_length(run: Path) -> int:
     return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
-def main(recipe_file: str, pack: str, folder: str) -> None:
+def main(recipe_file: str, dataset: str, folder: str) -> None:
     recipe = Recipe.load(recipe_file)
     dice = random.Random(os.getpid())  # another moment each time: that is the point
     whole, killed = Path(folder) / "whole", Path(folder) / "killed"
-    assert os.waitpid(fork(recipe, pack, whole), 0)[1] == 0
+    assert os.waitpid(fork(recipe, dataset, whole), 0)[1] == 0
     kills = []
     for part in (4, 8, 13):
-        pid = fork(recipe, pack, killed)
+        pid = fork(recipe, dataset, killed)
         while journal_length(killed) < part and os.waitpid(pid, os.WNOHANG)[0] == 0:
             time.sleep(0.001)
         delay = dice.uniform(0.0, 0.03)
@@ -50,7 +50,7 @@ def main(recipe_file: str, pack: str, folder: str) -> None:
         _, status = os.waitpid(pid, 0)
         if os.WIFSIGNALED(status):
             kills.append([journal_length(killed), delay])
-    assert os.waitpid(fork(recipe, pack, killed), 0)[1] == 0
+    assert os.waitpid(fork(recipe, dataset, killed), 0)[1] == 0
     print(json.dumps(kills))
 
 

@@ -1,6 +1,6 @@
 """What tests/training/test_processes.py computes, in one process and in two.
 
-As a script, started by the test once for each process, it takes a pack and a file to write.
+As a script, started by the test once for each process, it takes a dataset and a file to write.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.device import Execution, average_, processes
 from facegan.networks.layers.norm import BatchNorm2d
 from facegan.networks.layers.spectral import spectral_norm
 from facegan.recipe import Recipe
 from facegan.seeding import INITIAL_WEIGHTS, torch_seed
 from facegan.training import plan
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 
@@ -91,15 +91,15 @@ SGD_CODE = (
 SPECTRAL = "spectral"
 
 
-def trained(recipe: Recipe, pack: Pack, execution: Execution) -> dict[str, Tensor]:
+def trained(recipe: Recipe, dataset: Dataset, execution: Execution) -> dict[str, Tensor]:
     """Values and gradients of the first step, and the weights after STEPS steps."""
-    feed = Feed.of(recipe, pack, execution)
-    execution = plan.choose_precision(recipe, feed.spec, feed, execution)
-    state = TrainingState(recipe, feed.spec, execution, feed.label_rows())
+    batch_source = BatchSource.of(recipe, dataset, execution)
+    execution = plan.choose_precision(recipe, batch_source.spec, batch_source, execution)
+    state = TrainingState(recipe, batch_source.spec, execution, batch_source.label_rows())
     if recipe.name == SPECTRAL:
         with torch_seed(0, INITIAL_WEIGHTS):
             spectral_norm(state.networks.discriminator)
-    trainer = Trainer(recipe, state, feed, execution, total=10**6)
+    trainer = Trainer(recipe, state, batch_source, execution, total=10**6)
     found: dict[str, Tensor] = {}
     for step in range(STEPS):
         values = trainer.step()
@@ -154,24 +154,24 @@ def normalised(execution: Execution) -> dict[str, Tensor]:
     }
 
 
-def planned(pack: Pack, execution: Execution) -> Tensor:
+def planned(dataset: Dataset, execution: Execution) -> Tensor:
     """The images that a budget of time was turned into."""
     recipe = next(iter(cases()))[1].with_budget("10h")
-    feed = Feed.of(recipe, pack, execution)
+    batch_source = BatchSource.of(recipe, dataset, execution)
     plan.measure_speed = functools.partial(plan.measure_speed, seconds=0.05)
-    return torch.tensor(plan.make_plan(recipe, pack.spec, feed, execution).images)
+    return torch.tensor(plan.make_plan(recipe, dataset.spec, batch_source, execution).images)
 
 
-def main(pack_path: str, target: str) -> None:
+def main(dataset_path: str, target: str) -> None:
     from safetensors.torch import save_file
 
-    pack = Pack.open(pack_path)
+    dataset = Dataset.open(dataset_path)
     found: dict[str, Tensor] = {}
     with processes("cpu") as execution:
         for name, recipe in cases():
-            found |= {f"{name}/{k}": v for k, v in trained(recipe, pack, execution).items()}
+            found |= {f"{name}/{k}": v for k, v in trained(recipe, dataset, execution).items()}
         found |= {f"norm/{k}": v for k, v in normalised(execution).items()}
-        found["plan"] = planned(pack, execution)
+        found["plan"] = planned(dataset, execution)
     whole = {name: value.contiguous() for name, value in found.items()}
     save_file(whole, Path(target) / f"{execution.rank}.safetensors")
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from facegan.apps.train import train
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.runs.directory import RunDirectory
 from facegan.seeding import step_random
 
@@ -45,10 +45,10 @@ def test_the_discriminator_sees_nothing_plain(tiny: Make, trainer_of: Make, loss
     trainer, plain = trainer_of(recipe), trainer_of(tiny("dcgan"))
     seen = watched(trainer)
     trainer.step()
-    real, _ = plain.feed.batch(0, 8)
+    real, _ = plain.batch_source.batch(0, 8)
     random = step_random(0, 0)
     fake = plain.state.networks.generator(random.uniform(8, 6, low=-1.0))
-    augment = recipe.augment.build(plain.feed.pixels)
+    augment = recipe.augment.build(plain.batch_source.pixels)
     expected = [augment(images, random, 1.0) for images in (real, fake)]
     # The order of their draws: D on both, then G on its own, then on real ones where it asks.
     expected.append(augment(fake, random, 1.0))
@@ -70,7 +70,7 @@ def test_gradients_reach_the_generator_through_the_augmentation(
     trainer.step()
     networks, random = by_hand.state.networks, step_random(0, 0)
     fake = networks.generator(random.normal(8, 6))
-    augment = by_hand.recipe.augment.build(by_hand.feed.pixels)
+    augment = by_hand.recipe.augment.build(by_hand.batch_source.pixels)
     parameters = list(networks.generator.parameters())
     before = [p.detach().clone() for p in parameters]
     loss = torch.nn.functional.softplus(-networks.discriminator(augment(fake, random, 1.0))).mean()
@@ -97,7 +97,7 @@ def test_penalties_ask_where_the_discriminator_looks(
     found = trainer.step()["discriminator/penalty"]
     critic = before.state.networks.discriminator
     assert found == pytest.approx(steepness(critic, seen[at[0]]), rel=1e-4)
-    real, _ = before.feed.batch(0, 8)
+    real, _ = before.batch_source.batch(0, 8)
     fake = before.state.networks.generator(step_random(0, 0).normal(8, 6))
     plain = (real, fake)[at[0]].detach()
     assert found != pytest.approx(steepness(critic, plain), rel=1e-4)
@@ -123,11 +123,11 @@ def steepness(critic: Any, images: Tensor) -> float:
 
 
 def test_the_probability_follows_its_schedule_into_the_journal(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     ramp = "{kind='linear', start=0.0, end=0.8, finish=0.5}"
     recipe = tiny("gan", f"augment={{probability={ramp}, flip=true}}", "training.ticks=24")
-    train(recipe, pack_path, tmp_path / "run", reporter=watcher())
+    train(recipe, dataset_path, tmp_path / "run", reporter=watcher())
     lines = [line for line in RunDirectory(tmp_path / "run").metrics.lines() if "stage" in line]
     expected = [min(0.8 * step / 12, 0.8) for step in range(24)]
     assert [line["augment/probability"] for line in lines] == pytest.approx(expected)
@@ -158,7 +158,7 @@ def test_where_nothing_is_augmented_the_journal_has_no_probability(
 
 @pytest.mark.parametrize("heuristic", ["sign", "held_out"])
 def test_the_probability_rises_when_eight_pictures_are_learnt_by_heart(
-    tiny: Make, trainer_of: Make, make_pack: Make, tmp_path: Path, heuristic: str
+    tiny: Make, trainer_of: Make, make_dataset: Make, tmp_path: Path, heuristic: str
 ) -> None:
     """And never leaves [0, limit]; no faster than `ramp`, here 0.025 every fourth update."""
     held_out = heuristic == "held_out"
@@ -171,8 +171,8 @@ def test_the_probability_rises_when_eight_pictures_are_learnt_by_heart(
         "discriminator.hidden=[64]",
         "stages.*.*.lr=3e-3",
     )
-    data = make_pack(tmp_path / "few", n=12 if held_out else 9)
-    assert len(Pack.open(data).indices("train")) == (10 if held_out else 8)
+    data = make_dataset(tmp_path / "few", n=12 if held_out else 9)
+    assert len(Dataset.open(data).indices("train")) == (10 if held_out else 8)
     trainer = trainer_of(recipe, data=data)
     used = [trainer.step()["augment/probability"] for _ in range(96)]
     assert used[0] == 0
@@ -215,8 +215,8 @@ def test_what_is_held_out_is_never_trained_on(tiny: Make, trainer_of: Make) -> N
     assert not trained & asked
     # The same weights as with other pictures in their place: D only looks.
     again = trainer_of(recipe)
-    held = again.feed.held_out
-    again.feed.held_out = lambda position, size: (held(position, size)[0] * 0 + 0.5, None)
+    held = again.batch_source.held_out
+    again.batch_source.held_out = lambda position, size: (held(position, size)[0] * 0 + 0.5, None)
     for _ in range(24):
         again.step()
     one, other = trainer.state.tensors(), again.state.tensors()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facegan.apps.train import train
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.generation.samples import image_inputs
 from facegan.seeding import step_random
 from facegan.training.state import PLAYERS
@@ -77,16 +77,16 @@ def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_stopping_changes_nothing(
-    tiny: Make, watcher: Any, bytes_of: Make, labelled_pack_path: Path, tmp_path: Path, case: str
+    tiny: Make, watcher: Any, bytes_of: Make, labelled_dataset_path: Path, tmp_path: Path, case: str
 ) -> None:
     name, *settings = CASES[case]
     recipe = tiny(name, "training.snapshots=1", *settings)
     whole = watcher()
-    train(recipe, labelled_pack_path, tmp_path / "whole", reporter=whole)
+    train(recipe, labelled_dataset_path, tmp_path / "whole", reporter=whole)
     for stop_at in STOPS:
-        part = train(recipe, labelled_pack_path, tmp_path / "parts", reporter=watcher(stop_at))
+        part = train(recipe, labelled_dataset_path, tmp_path / "parts", reporter=watcher(stop_at))
         assert not part.finished
-    assert train(recipe, labelled_pack_path, tmp_path / "parts", reporter=watcher()).finished
+    assert train(recipe, labelled_dataset_path, tmp_path / "parts", reporter=watcher()).finished
     found, expected = bytes_of(tmp_path / "parts"), bytes_of(tmp_path / "whole")
     assert found["metrics.jsonl"].decode() == expected["metrics.jsonl"].decode()
     assert found.keys() == expected.keys()
@@ -99,15 +99,15 @@ def test_stopping_changes_nothing(
 
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
 def test_a_supervised_step_is_the_formulas(
-    tiny: Make, trainer_of: Make, labelled_pack_path: Path, name: str
+    tiny: Make, trainer_of: Make, labelled_dataset_path: Path, name: str
 ) -> None:
     """Plain SGD by hand, every loss written out; some labels are missing."""
     recipe = tiny(name, *SUPERVISED, "stages.*.*={kind='sgd', lr=0.1}", "training.batch=16")
-    trainer, by_hand = (trainer_of(recipe, data=labelled_pack_path) for _ in range(2))
+    trainer, by_hand = (trainer_of(recipe, data=labelled_dataset_path) for _ in range(2))
     values = trainer.step()
     networks = by_hand.state.networks
     critic, generator = networks.discriminator, networks.generator
-    real, labels = by_hand.feed.batch(0, 16)
+    real, labels = by_hand.batch_source.batch(0, 16)
     real = real.contiguous()
     assert labels.isnan().any()
     fake = generator(generator.latent.draw(step_random(0, 0), 16), labels)
@@ -177,15 +177,15 @@ def descend(network: nn.Module, loss: Tensor) -> None:
 
 @pytest.mark.parametrize("name", ["gan", "dcgan", "wgan-gp", "sngan", "sagan", "r3gan"])
 def test_every_network_trains_with_labels_and_augmentation(
-    tiny: Make, trainer_of: Make, labelled_pack_path: Path, name: str
+    tiny: Make, trainer_of: Make, labelled_dataset_path: Path, name: str
 ) -> None:
     """In bf16 too; and not one parameter is left out."""
     augment = "augment={flip=true, shift=0.1, scale=0.2, contrast=0.3, cutout=0.2}"
     recipe = tiny(name, *SUPERVISED, augment, "training.batch=4")
-    plain = trainer_of(recipe, data=labelled_pack_path)
+    plain = trainer_of(recipe, data=labelled_dataset_path)
     convolutional = plain.execution.channels_last
     fast = plain.execution.with_("bf16", channels_last=convolutional)
-    rounded = trainer_of(recipe, fast, data=labelled_pack_path)
+    rounded = trainer_of(recipe, fast, data=labelled_dataset_path)
     before = {key: value.clone() for key, value in plain.state.tensors().items()}
     for trainer in (plain, rounded):
         trainer.step()
@@ -199,32 +199,32 @@ def test_every_network_trains_with_labels_and_augmentation(
 
 
 def test_real_labels_are_asked_of_generated_images(
-    tiny: Make, trainer_of: Make, labelled_pack_path: Path
+    tiny: Make, trainer_of: Make, labelled_dataset_path: Path
 ) -> None:
     """D gets the same labels with real and generated images: no pair may tell by its labels."""
-    trainer = trainer_of(tiny("gan", *SUPERVISED), data=labelled_pack_path)
+    trainer = trainer_of(tiny("gan", *SUPERVISED), data=labelled_dataset_path)
     networks = trainer.state.networks
     seen: list[tuple[str, Tensor]] = []
     heads = networks.discriminator.heads
     heads.register_forward_hook(lambda m, i, o: seen.append(("D", i[1])))
     networks.generator.labels.register_forward_hook(lambda m, i, o: seen.append(("G", i[0])))
     trainer.step()
-    _, labels = trainer.feed.batch(0, 8)
+    _, labels = trainer.batch_source.batch(0, 8)
     assert [who for who, _ in seen] == ["G", "D", "D", "D"]
     for _, given in seen:
         torch.testing.assert_close(given, labels, rtol=0, atol=0, equal_nan=True)
 
 
 def test_pictures_are_made_with_labels_of_training_images(
-    tiny: Make, trainer_of: Make, labelled_pack_path: Path
+    tiny: Make, trainer_of: Make, labelled_dataset_path: Path
 ) -> None:
     recipe = tiny("gan", "data.labels=['warm', 'light']")
-    trainer = trainer_of(recipe, data=labelled_pack_path)
+    trainer = trainer_of(recipe, data=labelled_dataset_path)
     trainer.step()
     average = trainer.state.average
-    pack = Pack.open(labelled_pack_path)
-    assert pack.labels is not None
-    stored = pack.labels[pack.indices("train"), 1]
+    dataset = Dataset.open(labelled_dataset_path)
+    assert dataset.labels is not None
+    stored = dataset.labels[dataset.indices("train"), 1]
     known = stored[~np.isnan(stored)]
     light = {round(float(v), 3) for v in (known - known.mean()) / known.std()}
     drawn = torch.cat([image_inputs(average, seed)[1] for seed in range(300)])
@@ -237,9 +237,9 @@ def test_pictures_are_made_with_labels_of_training_images(
     torch.testing.assert_close(one[:, 0], drawn[3:4, 0], equal_nan=True)
 
 
-def test_supervision_is_learnt(tiny: Make, trainer_of: Make, labelled_pack_path: Path) -> None:
+def test_supervision_is_learnt(tiny: Make, trainer_of: Make, labelled_dataset_path: Path) -> None:
     recipe = tiny("gan", *SUPERVISED, "stages.*.*.lr=5e-3", "training.budget=2kimg")
-    trainer = trainer_of(recipe, data=labelled_pack_path)
+    trainer = trainer_of(recipe, data=labelled_dataset_path)
     steps = [trainer.step() for _ in range(120)]
     for loss in ("classification", "regression"):
         first, last = (

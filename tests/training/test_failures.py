@@ -27,11 +27,11 @@ DIVERGING = """stages=[
 
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
 def test_divergence_stops_and_names_the_place(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, name: str
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, name: str
 ) -> None:
     recipe = tiny(name, DIVERGING, "training.snapshots=24")
     with pytest.raises(TrainingError) as caught:
-        train(recipe, pack_path, tmp_path / "run", reporter=watcher())
+        train(recipe, dataset_path, tmp_path / "run", reporter=watcher())
     message = caught.value.message
     assert caught.value.exit_code == 1
     assert "diverged at 0.1" in message
@@ -48,34 +48,34 @@ def test_divergence_stops_and_names_the_place(
         assert all(abs(value) < float("inf") for value in line.values())
 
 
-def test_a_rate_of_a_million(tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path) -> None:
+def test_a_rate_of_a_million(tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path) -> None:
     """Already the norm of a gradient may be too large for float32, when no number in it is."""
     recipe = tiny("gan", "stages.*.*={kind='sgd', lr=1e6}", "method.loss=least_squares")
     with pytest.raises(TrainingError, match=r"It began in the \w+, in the \w+ of layers\.\d"):
-        train(recipe, pack_path, tmp_path / "run", reporter=watcher())
+        train(recipe, dataset_path, tmp_path / "run", reporter=watcher())
 
 
 def test_going_on_fails_in_the_same_way(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe = tiny("gan", DIVERGING, "training.snapshots=8")
     messages = []
     for _ in range(2):
         with pytest.raises(TrainingError) as caught:
-            train(recipe, pack_path, tmp_path / "run", reporter=watcher())
+            train(recipe, dataset_path, tmp_path / "run", reporter=watcher())
         messages.append(caught.value.message)
     assert messages[0] == messages[1]
 
 
 def test_a_broken_state_is_never_saved(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     """The last update of a step may break weights after all its values were still finite."""
     # RMSProp's first update is 10 times the rate, wherever the gradient is not zero: infinite.
     broken = "{ generator={kind='rmsprop', lr=3e38} }"
     recipe = tiny("gan", f"stages=[{{ share=2.0 }}, {broken}]", "training.snapshots=24")
     with pytest.raises(TrainingError):
-        train(recipe, pack_path, tmp_path / "run", reporter=watcher())
+        train(recipe, dataset_path, tmp_path / "run", reporter=watcher())
     kept = latest(tmp_path / "run" / "checkpoints")
     assert kept is not None
     for key, value in kept.tensors().items():

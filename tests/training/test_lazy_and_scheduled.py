@@ -55,11 +55,11 @@ def test_between_its_turns_it_costs_and_changes_nothing(tiny: Make, trainer_of: 
 
 
 def test_the_journal_means_the_updates_that_had_it(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe = tiny("gan", "method.penalty={kind='r1', every=3}", "training.ticks=4")
     watch = watcher()
-    train(recipe, pack_path, tmp_path / "run", reporter=watch)
+    train(recipe, dataset_path, tmp_path / "run", reporter=watch)
     lines = [x for x in RunDirectory(tmp_path / "run").metrics.lines() if PENALTY in x]
     assert len(lines) == 4
     for number, line in enumerate(lines):

@@ -57,7 +57,7 @@ def without_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rarely(trainer: Trainer, every: int = RARELY) -> Trainer:
     """The same trainer, looking less often."""
-    about = (trainer.recipe, trainer.state, trainer.feed, trainer.execution, trainer.total)
+    about = (trainer.recipe, trainer.state, trainer.batch_source, trainer.execution, trainer.total)
     return Trainer(*about, looks_every=every)
 
 
@@ -75,10 +75,10 @@ def rarely(trainer: Trainer, every: int = RARELY) -> Trainer:
     ],
 )
 def test_a_step_brings_nothing_back(
-    tiny: Make, trainer_of: Make, labelled_pack_path: Path, name: str, settings: tuple[str, ...]
+    tiny: Make, trainer_of: Make, labelled_dataset_path: Path, name: str, settings: tuple[str, ...]
 ) -> None:
     recipe = tiny(name, *settings)
-    trainer = rarely(trainer_of(recipe, Execution(META), labelled_pack_path))
+    trainer = rarely(trainer_of(recipe, Execution(META), labelled_dataset_path))
     # Past the first update: what adapts by values looks at those of every fourth.
     trainer.state.images_seen = trainer.recipe.training.batch
     for _ in range(2):

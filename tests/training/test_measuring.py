@@ -54,22 +54,22 @@ def lines_of(run: Path) -> list[dict[str, Any]]:
 
 
 def test_as_often_as_asked_evenly_and_at_the_end(
-    tiny: Make, watcher: Any, measured: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, measured: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     measure = Brightness()
     measured(measure)
-    train(tiny("dcgan", "evaluation.times=4"), pack_path, tmp_path / "run", reporter=watcher())
+    train(tiny("dcgan", "evaluation.times=4"), dataset_path, tmp_path / "run", reporter=watcher())
     assert measure.at == [48, 96, 144, 192]
     assert [line["images_seen"] for line in lines_of(tmp_path / "run")] == measure.at
 
 
 def test_measuring_changes_nothing_that_is_trained(
-    tiny: Make, watcher: Any, bytes_of: Make, measured: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, bytes_of: Make, measured: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     measured(Brightness())
     with_it, without = tmp_path / "with", tmp_path / "without"
-    train(tiny("dcgan", "evaluation.times=5"), pack_path, with_it, reporter=watcher())
-    train(tiny("dcgan", "evaluation.times=0"), pack_path, without, reporter=watcher())
+    train(tiny("dcgan", "evaluation.times=5"), dataset_path, with_it, reporter=watcher())
+    train(tiny("dcgan", "evaluation.times=0"), dataset_path, without, reporter=watcher())
     found, expected = bytes_of(with_it), bytes_of(without)
     # The recipe is written into the files, and says how often was measured.
     assert found["state.safetensors"] == expected["state.safetensors"]
@@ -83,7 +83,7 @@ def test_an_interrupted_run_ends_with_the_same_measurements_and_best(
     watcher: Any,
     bytes_of: Make,
     measured: Make,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path: Path,
     stop_at: int,
 ) -> None:
@@ -92,7 +92,7 @@ def test_an_interrupted_run_ends_with_the_same_measurements_and_best(
     for name, stops in (("whole", [None]), ("broken", [stop_at, None])):
         for stop in stops:
             measured(Brightness())
-            train(recipe, pack_path, tmp_path / name, reporter=watcher(stop))
+            train(recipe, dataset_path, tmp_path / name, reporter=watcher(stop))
         run = RunDirectory(tmp_path / name)
         best = {file.name: file.read_bytes() for file in run.best.iterdir()}
         ends[name] = bytes_of(run.path) | best
@@ -100,29 +100,29 @@ def test_an_interrupted_run_ends_with_the_same_measurements_and_best(
 
 
 def test_the_best_is_kept_beside_the_last(
-    tiny: Make, watcher: Any, measured: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, measured: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     fds = {48: 5.0, 96: 2.0, 144: 3.0, 192: 4.0}
     measured(Brightness(fds.__getitem__))
     run = tmp_path / "run"
     reporter = watcher()
-    train(tiny("dcgan", "evaluation.times=4"), pack_path, run, reporter=reporter)
+    train(tiny("dcgan", "evaluation.times=4"), dataset_path, run, reporter=reporter)
     best = read_best(RunDirectory(run))
     assert best is not None
     assert (best.images_seen, best.fd) == (96, 2.0)
     assert GeneratorFile.load(find_generator(run, best=True)).images_seen == 96
     assert GeneratorFile.load(find_generator(run)).images_seen == 192
-    told = [said for said in reporter.said if "the best so far" in said]
-    assert len(told) == 2
+    formatted = [said for said in reporter.said if "the best so far" in said]
+    assert len(formatted) == 2
     one, other = (generate(run, tmp_path / str(b), n=1, best=b)[0] for b in (True, False))
     assert one.read_bytes() != other.read_bytes()
 
 
 def test_going_back_forgets_what_was_measured_later(
-    tiny: Make, watcher: Any, measured: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, measured: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     measured(Brightness())
-    train(tiny("dcgan", "evaluation.times=1"), pack_path, tmp_path / "run", reporter=watcher())
+    train(tiny("dcgan", "evaluation.times=1"), dataset_path, tmp_path / "run", reporter=watcher())
     run = RunDirectory(tmp_path / "run")
     generator = GeneratorFile.load(find_generator(run.path))
     later = Best(192, 1.0, 0.5, 1.5, 1.0, "brightness", 8, 8)
@@ -135,10 +135,10 @@ def test_going_back_forgets_what_was_measured_later(
 
 
 def test_without_a_best_snapshot_it_says_so(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    train(tiny("dcgan"), pack_path, run, reporter=watcher())
+    train(tiny("dcgan"), dataset_path, run, reporter=watcher())
     with pytest.raises(RunError, match="no best snapshot"):
         generate(run, tmp_path / "out", best=True)
     (run / "best").mkdir()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facegan.training.speed.operators import Operator, Recorder
-from facegan.training.speed.roofline import Ceilings, measure_ceilings
+from facegan.training.speed.roofline import Roofline, measure_roofline
 
 CPU = torch.device("cpu")
 
@@ -90,17 +90,17 @@ def test_recording_changes_nothing_and_ends() -> None:
 
 
 def test_the_least_time_is_that_of_what_takes_longer() -> None:
-    ceilings = Ceilings(flops=100.0, bytes=10.0)
-    assert ceilings.seconds(flops=200.0, bytes=10.0) == 2.0
-    assert ceilings.seconds(flops=200.0, bytes=50.0) == 5.0
+    roofline = Roofline(flops=100.0, bytes=10.0)
+    assert roofline.seconds(flops=200.0, bytes=10.0) == 2.0
+    assert roofline.seconds(flops=200.0, bytes=50.0) == 5.0
 
 
 def test_ceilings_are_measured_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from facegan.training.speed import roofline as ceilings
+    from facegan.training.speed import roofline as roofline
 
-    monkeypatch.setattr(ceilings, "_CPU_PRODUCTS", ((64, 64, 64),))
-    monkeypatch.setattr(ceilings, "_CPU_BYTES", 1 << 20)
-    found = measure_ceilings(CPU, "fp32")
+    monkeypatch.setattr(roofline, "_CPU_PRODUCTS", ((64, 64, 64),))
+    monkeypatch.setattr(roofline, "_CPU_BYTES", 1 << 20)
+    found = measure_roofline(CPU, "fp32")
     # From the slowest that could run this to more than any processor has.
     assert 1e7 < found.flops < 1e14
     assert 1e7 < found.bytes < 1e13

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.device import Execution
 from facegan.recipe import Recipe
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 
@@ -24,16 +24,16 @@ STEPS, BATCH = 30, 12  # nine epochs of 40 images, batches across their ends
 
 
 @pytest.mark.parametrize("seed", [0, 7])
-def test_equal_step_by_step(pack_path: Path, seed: int) -> None:
+def test_equal_step_by_step(dataset_path: Path, seed: int) -> None:
     """Equal floats, not close ones: the same operations in the same order."""
     recipe = Recipe.load("tanh-gan").override(f"training.batch={BATCH}", f"training.seed={seed}")
-    pack = Pack.open(pack_path)
+    dataset = Dataset.open(dataset_path)
     execution = Execution(torch.device("cpu"))
-    feed = Feed.of(recipe, pack, execution)
-    state = TrainingState(recipe, pack.spec, execution)
-    trainer = Trainer(recipe, state, feed, execution, total=BATCH * STEPS)
+    batch_source = BatchSource.of(recipe, dataset, execution)
+    state = TrainingState(recipe, dataset.spec, execution)
+    trainer = Trainer(recipe, state, batch_source, execution, total=BATCH * STEPS)
     script = runpy.run_path(str(SCRIPT))
-    plain = script["train"](pack_path, STEPS, BATCH, seed)
+    plain = script["train"](dataset_path, STEPS, BATCH, seed)
     for expected, average in plain:
         found = {"images_seen": state.images_seen + BATCH, **trainer.step()}
         assert {name: found[name] for name in expected} == expected
@@ -42,9 +42,9 @@ def test_equal_step_by_step(pack_path: Path, seed: int) -> None:
     assert state.images_seen == BATCH * STEPS
 
 
-def test_the_script_stands_alone(pack_path: Path) -> None:
+def test_the_script_stands_alone(dataset_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(pack_path), "--steps", "2", "--batch", "4"],
+        [sys.executable, str(SCRIPT), str(dataset_path), "--steps", "2", "--batch", "4"],
         capture_output=True,
         text=True,
         check=True,

@@ -72,7 +72,7 @@ def test_reconstruction_is_its_formula(tiny: Make, trainer_of: Make) -> None:
                 parameter.mul_(4)
     values = trainer.step()
     networks = by_hand.state.networks
-    real, _ = by_hand.feed.batch(0, 8)
+    real, _ = by_hand.batch_source.batch(0, 8)
     with torch.no_grad():
         code = networks.discriminator.encode(real)
         code = (code - code.mean(0)) / code.std(0, correction=0)
@@ -188,7 +188,7 @@ def test_a_stage_can_thaw_what_an_earlier_one_froze(tiny: Make, trainer_of: Make
 
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
 def test_frozen_runs_can_be_interrupted(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path, name: str
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path, name: str
 ) -> None:
     """In each stage: frozen parameters have no moments, and get some when they thaw."""
     stages = (
@@ -196,10 +196,10 @@ def test_frozen_runs_can_be_interrupted(
         " {freeze_discriminator=1, train=['discriminator']}]"
     )
     recipe = tiny(name, stages, "training.snapshots=1")
-    train(recipe, pack_path, tmp_path / "whole", reporter=watcher())
+    train(recipe, dataset_path, tmp_path / "whole", reporter=watcher())
     for stop_at in (40, 72, 144):
-        train(recipe, pack_path, tmp_path / "parts", reporter=watcher(stop_at))
-    assert train(recipe, pack_path, tmp_path / "parts", reporter=watcher()).finished
+        train(recipe, dataset_path, tmp_path / "parts", reporter=watcher(stop_at))
+    assert train(recipe, dataset_path, tmp_path / "parts", reporter=watcher()).finished
     assert bytes_of(tmp_path / "parts") == bytes_of(tmp_path / "whole")
 
 
@@ -215,7 +215,7 @@ def test_frozen_runs_can_be_interrupted(
 def test_too_many_blocks_are_refused_before_the_run_begins(
     tiny: Make,
     watcher: Any,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path: Path,
     stages: str,
     settings: tuple[str, ...],
@@ -225,7 +225,7 @@ def test_too_many_blocks_are_refused_before_the_run_begins(
     """Also those of a later stage: not after hours of training."""
     recipe = tiny("gan", *settings, f"stages=[{stages}]")
     with pytest.raises(RecipeError) as caught:
-        train(recipe, pack_path, tmp_path / "run", reporter=watcher())
+        train(recipe, dataset_path, tmp_path / "run", reporter=watcher())
     assert said in caught.value.message
     assert most in caught.value.hint
     assert not (tmp_path / "run").exists()

@@ -13,13 +13,13 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.spec import ImageSpec, Label
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.device import Execution
 from facegan.generation.samples import pictures
 from facegan.seeding import image_random
-from facegan.training.feed import pixels_of
+from facegan.training.batch_source import value_range_of
 from facegan.training.probe import (
     FEWEST_HELD_OUT,
     PICTURES,
@@ -38,17 +38,19 @@ HELD_OUT = {"probe/logits_holdout", "probe/remembered"}
 
 
 @pytest.fixture(scope="module")
-def pack(make_pack: Make, tmp_path_factory: pytest.TempPathFactory) -> Pack:
+def dataset(make_dataset: Make, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """200 pictures to train on, 40 held out."""
-    return Pack.open(make_pack(tmp_path_factory.mktemp("probe") / "blobs", n=240))
+    return Dataset.open(make_dataset(tmp_path_factory.mktemp("probe") / "blobs", n=240))
 
 
-def probe_of(trainer: Any, pack: Pack) -> Probe:
-    return Probe(pack, pack.spec, pixels_of(trainer.recipe, pack.card), trainer.execution)
+def probe_of(trainer: Any, dataset: Dataset) -> Probe:
+    return Probe(
+        dataset, dataset.spec, value_range_of(trainer.recipe, dataset.card), trainer.execution
+    )
 
 
-def grid_of(trainer: Any, pack: Pack, n: int = 16) -> np.ndarray:
-    pixels = pixels_of(trainer.recipe, pack.card)
+def grid_of(trainer: Any, dataset: Dataset, n: int = 16) -> np.ndarray:
+    pixels = value_range_of(trainer.recipe, dataset.card)
     return np.concatenate(list(pictures(trainer.state.average, pixels, range(n))))
 
 
@@ -81,32 +83,32 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_only_looks(tiny: Make, trainer_of: Make, pack: Pack, kind: str) -> None:
+def test_it_only_looks(tiny: Make, trainer_of: Make, dataset: Dataset, kind: str) -> None:
     trainer = trainer_of(tiny(*KINDS[kind]))
     for _ in range(3):
         trainer.step()
     before = everything(trainer)
-    probe = probe_of(trainer, pack)
-    found = probe.measure(trainer.state, grid_of(trainer, pack))
+    probe = probe_of(trainer, dataset)
+    found = probe.measure(trainer.state, grid_of(trainer, dataset))
     assert everything(trainer) == before
     assert ALWAYS | HELD_OUT | {"probe/diversity"} <= found.keys()
-    assert probe.measure(trainer.state, grid_of(trainer, pack)) == found
-    assert probe_of(trainer, pack).measure(trainer.state, grid_of(trainer, pack)) == found
+    assert probe.measure(trainer.state, grid_of(trainer, dataset)) == found
+    assert probe_of(trainer, dataset).measure(trainer.state, grid_of(trainer, dataset)) == found
     json.dumps(found, allow_nan=False)
 
 
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
 def test_a_run_ends_the_same_with_and_without(
-    tiny: Make, trainer_of: Make, pack: Pack, name: str
+    tiny: Make, trainer_of: Make, dataset: Dataset, name: str
 ) -> None:
     ends = []
     for probed in (True, False):
         trainer = trainer_of(tiny(name))
-        probe = probe_of(trainer, pack)
+        probe = probe_of(trainer, dataset)
         for _ in range(8):
             trainer.step()
             if probed:
-                probe.measure(trainer.state, grid_of(trainer, pack))
+                probe.measure(trainer.state, grid_of(trainer, dataset))
         ends.append({k: v.numpy().tobytes() for k, v in trainer.state.tensors().items()})
     assert ends[0] == ends[1]
 
@@ -120,11 +122,11 @@ def test_an_error_on_the_way_restores_the_networks(tiny: Make, trainer_of: Make)
 
 
 def test_no_other_process_is_asked(
-    tiny: Make, trainer_of: Make, pack: Pack, monkeypatch: pytest.MonkeyPatch
+    tiny: Make, trainer_of: Make, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the main one probes: what the others do not answer would hang."""
     trainer = trainer_of(tiny("dcgan"))
-    alone = probe_of(trainer, pack).measure(trainer.state, grid_of(trainer, pack))
+    alone = probe_of(trainer, dataset).measure(trainer.state, grid_of(trainer, dataset))
 
     def collective(*arguments: Any, **options: Any) -> None:
         raise AssertionError("a collective operation")
@@ -134,22 +136,22 @@ def test_no_other_process_is_asked(
     monkeypatch.setattr(dist, "all_reduce", collective)
     with pytest.raises(AssertionError, match="collective"):
         trainer.state.networks.generator(torch.zeros(2, 6))  # what training mode does
-    assert probe_of(trainer, pack).measure(trainer.state, grid_of(trainer, pack)) == alone
+    assert probe_of(trainer, dataset).measure(trainer.state, grid_of(trainer, dataset)) == alone
 
 
-def test_pictures_are_judged_as_in_training(tiny: Make, trainer_of: Make, pack: Pack) -> None:
+def test_pictures_are_judged_as_in_training(tiny: Make, trainer_of: Make, dataset: Dataset) -> None:
     """By each batch's own statistics, and the generated ones are the current generator's."""
     trainer = trainer_of(tiny("dcgan"))
     for _ in range(5):
         trainer.step()
     state = trainer.state
-    found = probe_of(trainer, pack).measure(state, grid_of(trainer, pack))
+    found = probe_of(trainer, dataset).measure(state, grid_of(trainer, dataset))
 
     networks = copy.deepcopy(state.networks)
-    rows = pack.indices("train")
+    rows = dataset.indices("train")
     rows = rows[np.linspace(0, len(rows) - 1, PICTURES).round().astype(int)]
-    stored = torch.from_numpy(pack.images[rows])
-    real = pixels_of(trainer.recipe, pack.card).to_model(stored)
+    stored = torch.from_numpy(dataset.images[rows])
+    real = value_range_of(trainer.recipe, dataset.card).to_model(stored)
     z = torch.cat([networks.generator.latent.draw(image_random(s), 1) for s in range(PICTURES)])
     with torch.no_grad():
         fake = torch.cat([networks.generator(part) for part in z.split(64)])
@@ -161,29 +163,29 @@ def test_pictures_are_judged_as_in_training(tiny: Make, trainer_of: Make, pack: 
     assert found["probe/logits_fake"] == pytest.approx(logits[1].mean().item(), rel=1e-4)
     assert found["probe/told_apart"] == higher(*(v.double().numpy() for v in logits))
 
-    grid = grid_of(trainer, pack)
+    grid = grid_of(trainer, dataset)
     with torch.no_grad():
         for parameter in state.average.parameters():
             parameter.add_(1)
-    assert probe_of(trainer, pack).measure(state, grid) == found
+    assert probe_of(trainer, dataset).measure(state, grid) == found
 
 
 def test_without_enough_held_out_pictures_nothing_is_said_of_them(
-    tiny: Make, trainer_of: Make, pack_path: Path
+    tiny: Make, trainer_of: Make, dataset_path: Path
 ) -> None:
     trainer = trainer_of(tiny("dcgan"))
-    pack = Pack.open(pack_path)
-    assert 0 < len(pack.indices("holdout")) < FEWEST_HELD_OUT
-    found = probe_of(trainer, pack).measure(trainer.state, grid_of(trainer, pack))
+    dataset = Dataset.open(dataset_path)
+    assert 0 < len(dataset.indices("holdout")) < FEWEST_HELD_OUT
+    found = probe_of(trainer, dataset).measure(trainer.state, grid_of(trainer, dataset))
     assert found.keys() == ALWAYS | {"probe/diversity"}
 
 
-def test_what_is_not_a_number_is_left_out(tiny: Make, trainer_of: Make, pack: Pack) -> None:
+def test_what_is_not_a_number_is_left_out(tiny: Make, trainer_of: Make, dataset: Dataset) -> None:
     trainer = trainer_of(tiny("gan"))
-    grid = grid_of(trainer, pack)
+    grid = grid_of(trainer, dataset)
     with torch.no_grad():
         next(iter(trainer.state.networks.discriminator.parameters())).fill_(float("nan"))
-    found = probe_of(trainer, pack).measure(trainer.state, grid)
+    found = probe_of(trainer, dataset).measure(trainer.state, grid)
     assert not found.keys() & {"probe/logits_train", "probe/separation", "probe/overfitting"}
     json.dumps(found, allow_nan=False)
 
@@ -193,10 +195,10 @@ def test_networks_get_the_labels_that_belong_to_the_pictures(tiny: Make, tmp_pat
     splits = ["holdout" if i % 2 else "train" for i in range(80)]
     images = np.random.default_rng(0).integers(0, 256, (80, 32, 32, 3), np.uint8)
     labels = np.arange(80, dtype=np.float32)[:, None]
-    with PackWriter(tmp_path / "p", resolution=32, channels=3, label_names=["number"]) as writer:
+    with DatasetWriter(tmp_path / "p", resolution=32, channels=3, label_names=["number"]) as writer:
         writer.add(images, names, names, splits, names, labels)
         writer.finish({"name": "numbers", "source": "drawn by the tests", "licence": "CC0-1.0"})
-    pack = Pack.open(tmp_path / "p")
+    dataset = Dataset.open(tmp_path / "p")
     recipe = tiny("gan", "data.labels=['number']")
     spec = ImageSpec(32, labels=(Label("number", binary=False, mean=0.0, std=1.0),))
     execution = Execution(torch.device("cpu"))
@@ -207,9 +209,9 @@ def test_networks_get_the_labels_that_belong_to_the_pictures(tiny: Make, tmp_pat
         network.register_forward_pre_hook(
             lambda module, given: seen.append((type(module).__name__, given[1].flatten().tolist()))
         )
-    pixels = pixels_of(recipe, pack.card)
+    pixels = value_range_of(recipe, dataset.card)
     grid = np.concatenate(list(pictures(state.average, pixels, range(16))))
-    Probe(pack, spec, pixels, execution).measure(state, grid)
+    Probe(dataset, spec, pixels, execution).measure(state, grid)
     even, odd = list(range(0, 80, 2)), list(range(1, 80, 2))
     judged = [numbers for name, numbers in seen if "Discriminator" in name]
     assert judged == [even, even, odd]
@@ -256,15 +258,15 @@ def varied(images: np.ndarray, real: np.ndarray) -> float:
     return found
 
 
-def test_diversity_separates_collapse_from_health(pack: Pack) -> None:
-    real = pack.images[:64]
+def test_diversity_separates_collapse_from_health(dataset: Dataset) -> None:
+    real = dataset.images[:64]
     random = np.random.default_rng(1)
 
     def noisy(images: np.ndarray, sd: float) -> np.ndarray:
         return (images + random.normal(0, sd, images.shape)).round().clip(0, 255).astype(np.uint8)
 
     assert varied(real, real) == 1.0
-    assert 0.8 < varied(pack.images[64:128], real) < 1.25
+    assert 0.8 < varied(dataset.images[64:128], real) < 1.25
     assert 0.9 < varied(noisy(real, 20), real) < 1.1
     assert varied(np.repeat(real[:1], 64, 0), real) == 0.0
     # Few kinds, and noise on top: the mean distance of all pairs stays near that of real ones.
@@ -289,8 +291,8 @@ def test_noise_is_not_diversity() -> None:
     assert as_noise < as_blocks / 6  # 1/8 by the law of large numbers
 
 
-def test_diversity_of_too_little_is_unknown(pack: Pack) -> None:
-    real = pack.images[:8]
+def test_diversity_of_too_little_is_unknown(dataset: Dataset) -> None:
+    real = dataset.images[:8]
     assert diversity(real[:1], real) is None
     assert diversity(real, real[:1]) is None
     assert diversity(real, np.repeat(real[:1], 8, 0)) is None

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.device import Execution
 from facegan.errors import DeviceError
 from facegan.training.plan import check_batch
@@ -24,7 +24,7 @@ Results = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 
 @pytest.fixture(scope="module")
-def two(labelled_pack_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
+def two(labelled_dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Everything computed by two real processes, started as torchrun would."""
     target = tmp_path_factory.mktemp("processes")
     with socket.socket() as free:
@@ -33,7 +33,7 @@ def two(labelled_pack_path: Path, tmp_path_factory: pytest.TempPathFactory) -> R
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     running = [
         subprocess.Popen(
-            [sys.executable, cases.__file__, str(labelled_pack_path), str(target)],
+            [sys.executable, cases.__file__, str(labelled_dataset_path), str(target)],
             env={**os.environ, **common, "RANK": rank, "LOCAL_RANK": rank},
             stderr=subprocess.PIPE,
             text=True,
@@ -50,9 +50,9 @@ def two(labelled_pack_path: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
 
 @pytest.fixture(scope="module")
-def one(labelled_pack_path: Path) -> dict[str, dict[str, Tensor]]:
-    pack, execution = Pack.open(labelled_pack_path), Execution(torch.device("cpu"))
-    return {name: cases.trained(recipe, pack, execution) for name, recipe in cases.cases()}
+def one(labelled_dataset_path: Path) -> dict[str, dict[str, Tensor]]:
+    dataset, execution = Dataset.open(labelled_dataset_path), Execution(torch.device("cpu"))
+    return {name: cases.trained(recipe, dataset, execution) for name, recipe in cases.cases()}
 
 
 def of(results: dict[str, Tensor], case: str) -> dict[str, Tensor]:

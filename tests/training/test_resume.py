@@ -62,19 +62,19 @@ CASES |= {
 
 @pytest.mark.parametrize("case", CASES)
 def test_stopping_changes_nothing(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path, case: str
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path, case: str
 ) -> None:
     name, *settings = CASES[case]
     recipe = tiny(name, *settings)
-    whole = train(recipe, pack_path, tmp_path / "whole", reporter=watcher())
+    whole = train(recipe, dataset_path, tmp_path / "whole", reporter=watcher())
     assert (whole.finished, whole.images_seen, whole.stopped_by) == (True, 192, None)
     for stop_at in (48, 80, 136):
-        part = train(recipe, pack_path, tmp_path / "parts", reporter=watcher(stop_at))
+        part = train(recipe, dataset_path, tmp_path / "parts", reporter=watcher(stop_at))
         assert not part.finished
         assert part.images_seen in (stop_at, stop_at + 8)  # two iterations where n_critic is 2
         assert part.stopped_by == "SIGTERM"
     last = watcher()
-    assert train(recipe, pack_path, tmp_path / "parts", reporter=last).finished
+    assert train(recipe, dataset_path, tmp_path / "parts", reporter=last).finished
     assert last.said == [f"Going on from {part.images_seen / 1000:g} kimg."]
     compare(bytes_of(tmp_path / "parts"), bytes_of(tmp_path / "whole"))
 
@@ -86,13 +86,13 @@ def compare(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
 
 
 def test_each_run_of_the_same_recipe_is_the_same(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     """And another seed is another run."""
     runs = {"a": 0, "b": 0, "c": 1}
     for folder, seed in runs.items():
         recipe = tiny("dcgan", f"training.seed={seed}")
-        train(recipe, pack_path, tmp_path / folder, reporter=watcher())
+        train(recipe, dataset_path, tmp_path / folder, reporter=watcher())
     a, b, c = (bytes_of(tmp_path / folder) for folder in runs)
     compare(a, b)
     assert a["state.safetensors"] != c["state.safetensors"]
@@ -100,24 +100,24 @@ def test_each_run_of_the_same_recipe_is_the_same(
 
 
 def test_ticks_and_snapshots_change_nothing_that_is_computed(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     states = []
     for i, (ticks, snapshots) in enumerate([(1, 1), (24, 12)]):
         recipe = tiny("dcgan", f"training.ticks={ticks}", f"training.snapshots={snapshots}")
-        train(recipe, pack_path, tmp_path / str(i), reporter=watcher())
+        train(recipe, dataset_path, tmp_path / str(i), reporter=watcher())
         states.append(bytes_of(tmp_path / str(i))["state.safetensors"])
     assert states[0] == states[1]
 
 
 def test_a_finished_run_is_left_as_it_is(
-    tiny: Make, watcher: Any, bytes_of: Make, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, bytes_of: Make, dataset_path: Path, tmp_path: Path
 ) -> None:
     recipe = tiny("gan")
-    train(recipe, pack_path, tmp_path / "run", reporter=watcher())
+    train(recipe, dataset_path, tmp_path / "run", reporter=watcher())
     before = bytes_of(tmp_path / "run")
     watch = watcher()
-    outcome = train(recipe, pack_path, tmp_path / "run", reporter=watch)
+    outcome = train(recipe, dataset_path, tmp_path / "run", reporter=watch)
     assert outcome.finished
     assert watch.steps == []
     compare(bytes_of(tmp_path / "run"), before)
@@ -151,14 +151,14 @@ def stopped(
     tiny: Make,
     watcher: Any,
     bytes_of: Make,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Any, Path, dict[str, bytes]]:
     """A recipe, a run of it with two checkpoints stopped at 144, and how it should end."""
     folder = tmp_path_factory.mktemp("stopped")
     recipe = tiny("gan")
-    train(recipe, pack_path, folder / "whole", reporter=watcher())
-    train(recipe, pack_path, folder / "run", reporter=watcher(144))
+    train(recipe, dataset_path, folder / "whole", reporter=watcher())
+    train(recipe, dataset_path, folder / "run", reporter=watcher(144))
     return recipe, folder / "run", bytes_of(folder / "whole")
 
 
@@ -167,7 +167,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used_and_said(
     stopped: tuple[Any, Path, dict[str, bytes]],
     watcher: Any,
     bytes_of: Make,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path: Path,
     damage: str,
 ) -> None:
@@ -178,7 +178,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used_and_said(
     assert (before.name, newest.name) == ("000000.128k", "000000.144k")
     DAMAGE[damage](newest)
     watch = watcher()
-    assert train(recipe, pack_path, run, reporter=watch).finished
+    assert train(recipe, dataset_path, run, reporter=watch).finished
     assert "000000.144k is damaged" in watch.said[0]
     assert watch.said[1] == "Going on from 0.128 kimg."
     assert watch.steps[0][0] == 136
@@ -186,7 +186,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used_and_said(
 
 
 def test_without_any_whole_checkpoint_nothing_is_thrown_away(
-    stopped: tuple[Any, Path, dict[str, bytes]], watcher: Any, pack_path: Path, tmp_path: Path
+    stopped: tuple[Any, Path, dict[str, bytes]], watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     """Beginning again by itself would overwrite the journal and the samples of the lost run."""
     recipe, original, _ = stopped
@@ -196,12 +196,12 @@ def test_without_any_whole_checkpoint_nothing_is_thrown_away(
         flip(checkpoint / "state.safetensors")
     before = (run / "metrics.jsonl").read_bytes()
     with pytest.raises(RunError, match="Every checkpoint"):
-        train(recipe, pack_path, run, reporter=watcher())
+        train(recipe, dataset_path, run, reporter=watcher())
     assert (run / "metrics.jsonl").read_bytes() == before
 
 
 def test_a_damaged_checkpoint_does_not_push_out_a_good_one(
-    stopped: tuple[Any, Path, dict[str, bytes]], watcher: Any, pack_path: Path, tmp_path: Path
+    stopped: tuple[Any, Path, dict[str, bytes]], watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     """Two good ones are kept, as a second chance; a damaged newer one is not one of them."""
     recipe, original, _ = stopped
@@ -209,7 +209,7 @@ def test_a_damaged_checkpoint_does_not_push_out_a_good_one(
     shutil.copytree(original, run)
     newest = run / "checkpoints" / "000000.144k"
     flip(newest / "state.safetensors")
-    train(recipe, pack_path, run, reporter=watcher(stop_at=136))
+    train(recipe, dataset_path, run, reporter=watcher(stop_at=136))
     found = sorted(p.name for p in (run / "checkpoints").iterdir())
     assert found == ["000000.128k", "000000.136k"]
 
@@ -219,13 +219,13 @@ KILLER = Path(__file__).with_name("kill_and_go_on.py")
 
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
 def test_kill_9_at_random_moments(
-    tiny: Make, bytes_of: Make, pack_path: Path, tmp_path: Path, name: str
+    tiny: Make, bytes_of: Make, dataset_path: Path, tmp_path: Path, name: str
 ) -> None:
     recipe = tmp_path / "recipe.toml"
     many = ("training.budget=400img", "training.ticks=25", "training.snapshots=10")
     recipe.write_text(tiny(name, *many).to_toml(), "utf-8")
     done = subprocess.run(
-        [sys.executable, str(KILLER), str(recipe), str(pack_path), str(tmp_path)],
+        [sys.executable, str(KILLER), str(recipe), str(dataset_path), str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -239,13 +239,13 @@ def test_kill_9_at_random_moments(
 
 
 def test_journals_of_a_resumed_run_can_be_joined(
-    stopped: tuple[Any, Path, dict[str, bytes]], watcher: Any, pack_path: Path, tmp_path: Path
+    stopped: tuple[Any, Path, dict[str, bytes]], watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     """timing.jsonl has the same keys as the ticks in metrics.jsonl; its seconds never go back."""
     recipe, original, _ = stopped
     run = tmp_path / "run"
     shutil.copytree(original, run)
-    train(recipe, pack_path, run, reporter=watcher())
+    train(recipe, dataset_path, run, reporter=watcher())
     metrics, timing = (
         [json.loads(line) for line in (run / f"{name}.jsonl").read_text().splitlines()]
         for name in ("metrics", "timing")

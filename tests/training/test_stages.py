@@ -35,13 +35,13 @@ def test_rates_are_taken_at_the_progress_before_the_step(tiny: Make, trainer_of:
 
 
 def test_each_stage_has_the_whole_schedule(
-    tiny: Make, pack_path: Path, tmp_path: Path, watcher: Any
+    tiny: Make, dataset_path: Path, tmp_path: Path, watcher: Any
 ) -> None:
     """A ramp in the second stage begins when that begins; the journal says so."""
     ramp = f"{{kind='adam', lr={RAMP}}}"
     stages = f"stages=[{{share=1.0}}, {{share=2.0, generator={ramp}}}]"
     recipe = tiny("gan", stages, "training.ticks=24")
-    train(recipe, pack_path, tmp_path / "run", reporter=watcher())
+    train(recipe, dataset_path, tmp_path / "run", reporter=watcher())
     lines = [line for line in RunDirectory(tmp_path / "run").metrics.lines() if "stage" in line]
     assert [line["images_seen"] for line in lines] == [8 * (i + 1) for i in range(24)]
     assert [line["stage"] for line in lines] == [0] * 8 + [1] * 16

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
 from facegan.data.sampler import Sampler
 from facegan.seeding import step_random
@@ -54,18 +54,18 @@ def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_order_of_images_and_latents(tiny: Make, trainer_of: Make, pack_path: Path) -> None:
+def test_order_of_images_and_latents(tiny: Make, trainer_of: Make, dataset_path: Path) -> None:
     """By position alone: the sampler's images, the step's latents, the recipe's range."""
     trainer = trainer_of(tiny("gan", "training.seed=4"))
     state = trainer.state
-    pack = Pack.open(pack_path)
-    train = pack.indices("train")
+    dataset = Dataset.open(dataset_path)
+    train = dataset.indices("train")
     for _ in range(7):  # across the end of the epoch of 40
         position = state.images_seen
         with watching(state.networks.discriminator) as d, watching(state.networks.generator) as g:
             trainer.step()
         chosen = Sampler(train, 4).batch(position, 8)
-        expected = Pixels.of("unit").to_model(torch.from_numpy(pack.images[chosen]))
+        expected = Pixels.of("unit").to_model(torch.from_numpy(dataset.images[chosen]))
         assert torch.equal(d[0][0], expected)
         assert torch.equal(g[0][0], step_random(4, position).normal(8, 6))
         assert len(g) == 1  # both players see the same generated images
@@ -107,7 +107,7 @@ def test_a_step_is_the_formulas(tiny: Make, trainer_of: Make, name: str) -> None
     trainer, by_hand = (trainer_of(tiny(name, *settings)) for _ in range(2))
     values = trainer.step()
     networks = by_hand.state.networks
-    real, _ = by_hand.feed.batch(0, 8)
+    real, _ = by_hand.batch_source.batch(0, 8)
     real = real.contiguous()
     z = networks.generator.latent.draw(step_random(0, 0), 8)
 
@@ -155,7 +155,7 @@ def test_progress_counts_the_images_of_every_critic_update(
     assert len(g) == n_critic
     assert len(d) == 2 * n_critic + 1
     real = torch.cat([images for images, _ in d[0:-1:2]])
-    assert torch.equal(real, trainer.feed.batch(0, 8 * n_critic)[0])
+    assert torch.equal(real, trainer.batch_source.batch(0, 8 * n_critic)[0])
     for i, (z, _) in enumerate(g):
         assert torch.equal(z, step_random(0, 8 * i).normal(8, 6))
 
@@ -238,18 +238,18 @@ def test_decay_halves_after_the_half_life() -> None:
 )
 @pytest.mark.parametrize("name", ["gan", "dcgan", "gan-supervised"])
 def test_every_combination_trains_in_bf16_and_channels_last(
-    tiny: Make, trainer_of: Make, labelled_pack_path: Path, name: str, loss: str, penalty: str
+    tiny: Make, trainer_of: Make, labelled_dataset_path: Path, name: str, loss: str, penalty: str
 ) -> None:
     name, _, supervised = name.partition("-")
     setting = PENALTIES[penalty].replace("1e-4", "0.03")
     recipe = tiny(name, f"method.loss={loss}", f"method.penalty={setting}", "method.n_critic=2")
     if supervised:
         recipe = recipe.override(*SUPERVISED)
-    plain = trainer_of(recipe, data=labelled_pack_path)
+    plain = trainer_of(recipe, data=labelled_dataset_path)
     fast = trainer_of(
         recipe,
         plain.execution.with_("bf16", channels_last=name == "dcgan"),
-        data=labelled_pack_path,
+        data=labelled_dataset_path,
     )
     for _ in range(2):
         exact, rounded = plain.step(), fast.step()

@@ -34,14 +34,14 @@ def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def source(
-    tiny: Make, watcher: Any, other_pack_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tiny: Make, watcher: Any, other_dataset_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A trained run."""
     run = tmp_path_factory.mktemp("source") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("facegan.report.pages.report", lambda path: None)
         recipe = tiny("gan", "training.seed=9", "training.snapshots=1")
-        train(recipe, other_pack_path, run, reporter=watcher())
+        train(recipe, other_dataset_path, run, reporter=watcher())
     return run
 
 
@@ -60,10 +60,10 @@ def warm_of(run: Path) -> dict[str, Any]:
 
 
 def test_a_run_gives_all_three_networks(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, source: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, source: Path
 ) -> None:
     recipe, watch = tiny("gan", STILL, "training.ema_rampup=1e-9"), watcher()
-    train(recipe, pack_path, tmp_path / "run", start_from=source, reporter=watch)
+    train(recipe, dataset_path, tmp_path / "run", start_from=source, reporter=watch)
     given, found = networks_of(state_of(source)), networks_of(state_of(tmp_path / "run"))
     assert given.keys() == found.keys()
     of_players = [key for key in given if not key.startswith("average.")]
@@ -80,11 +80,11 @@ def test_a_run_gives_all_three_networks(
 
 
 def test_what_the_run_begins_with_is_kept_before_its_first_step(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, source: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, source: Path
 ) -> None:
     """The averaged generator too, which the first step would replace."""
     stopped = watcher(stop_at=8)
-    train(tiny("gan"), pack_path, tmp_path / "run", start_from=source, reporter=stopped)
+    train(tiny("gan"), dataset_path, tmp_path / "run", start_from=source, reporter=stopped)
     first = tmp_path / "run" / "checkpoints" / "000000.000k"
     found, given = load_file(first / "state.safetensors"), networks_of(state_of(source))
     assert networks_of(found).keys() == given.keys()
@@ -94,13 +94,13 @@ def test_what_the_run_begins_with_is_kept_before_its_first_step(
 
 
 def test_a_generator_file_gives_the_generator_and_its_average(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, source: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, source: Path
 ) -> None:
     file = next((source / "checkpoints").glob("*/generator.safetensors"))
     cold = watcher(stop_at=8)
-    train(tiny("gan", STILL), pack_path, tmp_path / "cold", reporter=cold)
+    train(tiny("gan", STILL), dataset_path, tmp_path / "cold", reporter=cold)
     warm = watcher(stop_at=8)
-    train(tiny("gan", STILL), pack_path, tmp_path / "warm", start_from=file, reporter=warm)
+    train(tiny("gan", STILL), dataset_path, tmp_path / "warm", start_from=file, reporter=warm)
     given, begun = load_file(file), state_of(tmp_path / "warm")
     untouched = state_of(tmp_path / "cold")
     for key, value in given.items():
@@ -116,11 +116,11 @@ def test_a_generator_file_gives_the_generator_and_its_average(
 
 
 def test_what_has_another_width_begins_as_the_seed_decides(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, source: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, source: Path
 ) -> None:
     recipe, watch = tiny("gan", WIDER, STILL), watcher(stop_at=8)
-    train(recipe, pack_path, tmp_path / "cold", reporter=watcher(stop_at=8))
-    train(recipe, pack_path, tmp_path / "warm", start_from=source, reporter=watch)
+    train(recipe, dataset_path, tmp_path / "cold", reporter=watcher(stop_at=8))
+    train(recipe, dataset_path, tmp_path / "warm", start_from=source, reporter=watch)
     given, begun = state_of(source), state_of(tmp_path / "warm")
     untouched = state_of(tmp_path / "cold")
     left = ["layers.2.weight", "layers.2.bias", "heads.logit.weight"]
@@ -135,14 +135,14 @@ def test_what_has_another_width_begins_as_the_seed_decides(
 
 
 def test_labels_of_the_old_data_do_not_come_along(
-    tiny: Make, watcher: Any, labelled_pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, labelled_dataset_path: Path, tmp_path: Path
 ) -> None:
     """What a generator draws its labels from belongs to the new dataset; its network does not."""
     old, new = (tiny("gan", f"data.labels=['{name}']", STILL) for name in ("warm", "light"))
-    train(old, labelled_pack_path, tmp_path / "old", reporter=watcher())
-    train(new, labelled_pack_path, tmp_path / "cold", reporter=watcher(stop_at=8))
+    train(old, labelled_dataset_path, tmp_path / "old", reporter=watcher())
+    train(new, labelled_dataset_path, tmp_path / "cold", reporter=watcher(stop_at=8))
     watch = watcher(stop_at=8)
-    train(new, labelled_pack_path, tmp_path / "new", start_from=tmp_path / "old", reporter=watch)
+    train(new, labelled_dataset_path, tmp_path / "new", start_from=tmp_path / "old", reporter=watch)
     before, cold, found = (state_of(tmp_path / name) for name in ("old", "cold", "new"))
     for player in ("generator", "average"):
         key = f"{player}.label_rows"
@@ -153,11 +153,11 @@ def test_labels_of_the_old_data_do_not_come_along(
 
 
 def test_a_model_without_labels_helps_one_with_them(
-    tiny: Make, watcher: Any, labelled_pack_path: Path, tmp_path: Path, source: Path
+    tiny: Make, watcher: Any, labelled_dataset_path: Path, tmp_path: Path, source: Path
 ) -> None:
     recipe = tiny("gan", "data.labels=all")
     run = tmp_path / "run"
-    train(recipe, labelled_pack_path, run, start_from=source, reporter=watcher(stop_at=8))
+    train(recipe, labelled_dataset_path, run, start_from=source, reporter=watcher(stop_at=8))
     about = warm_of(run)
     assert about["taken"] == {"generator": 5, "discriminator": 6, "average": 5}
     left = ["labels.dense.weight", "labels.dense.bias", "layers.0.weight"]
@@ -166,26 +166,26 @@ def test_a_model_without_labels_helps_one_with_them(
 
 @pytest.mark.parametrize("name", ["dcgan", "sngan"])
 def test_where_nothing_fits_it_is_said(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, source: Path, name: str
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, source: Path, name: str
 ) -> None:
     """A bias of one number fits everywhere, and would make a warm start of nothing."""
     with pytest.raises(RunError, match=r"Nothing in .* fits") as caught:
-        train(tiny(name), pack_path, tmp_path / "run", start_from=source, reporter=watcher())
+        train(tiny(name), dataset_path, tmp_path / "run", start_from=source, reporter=watcher())
     assert "same kind of network" in caught.value.hint
     assert not (tmp_path / "run").exists()
 
 
 def test_counters_alone_are_no_fit(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path
 ) -> None:
     """Batch norm's counters, and the colours' biases, are of the same shape at any width."""
-    train(tiny("dcgan"), pack_path, tmp_path / "narrow", reporter=watcher(stop_at=8))
+    train(tiny("dcgan"), dataset_path, tmp_path / "narrow", reporter=watcher(stop_at=8))
     channels = ("generator.channels=6", "discriminator.channels=6")
     wide = tiny("dcgan", *channels, "generator.latent.size=7")
     with pytest.raises(RunError, match="Nothing in"):
         train(
             wide,
-            pack_path,
+            dataset_path,
             tmp_path / "wide",
             start_from=tmp_path / "narrow",
             reporter=watcher(),
@@ -193,7 +193,7 @@ def test_counters_alone_are_no_fit(
 
 
 def test_sources_that_are_none(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, source: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, source: Path
 ) -> None:
     noise = tmp_path / "noise.safetensors"
     noise.write_bytes(b"not a model")
@@ -209,7 +209,7 @@ def test_sources_that_are_none(
     }
     for path, said in refused.items():
         with pytest.raises(RunError, match=said) as caught:
-            train(tiny("gan"), pack_path, tmp_path / "run", start_from=path, reporter=watcher())
+            train(tiny("gan"), dataset_path, tmp_path / "run", start_from=path, reporter=watcher())
         assert str(path) in caught.value.message
         assert caught.value.hint
         assert not (tmp_path / "run").exists()
@@ -220,34 +220,34 @@ def test_going_on_is_the_same_as_never_stopping(
     tiny: Make,
     watcher: Any,
     bytes_of: Make,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path: Path,
     source: Path,
     again: bool,
 ) -> None:
     """Whether --from is given again or not, and whether the source is still there or not."""
     recipe, copy = tiny("gan", WIDER, "training.snapshots=1"), tmp_path / "copy"
-    train(recipe, pack_path, tmp_path / "whole", start_from=source, reporter=watcher())
+    train(recipe, dataset_path, tmp_path / "whole", start_from=source, reporter=watcher())
     shutil.copytree(source, copy)
     parts = tmp_path / "parts"
-    train(recipe, pack_path, parts, start_from=copy, reporter=watcher(stop_at=56))
+    train(recipe, dataset_path, parts, start_from=copy, reporter=watcher(stop_at=56))
     shutil.rmtree(copy)
     before = RunDirectory(parts).provenance()
     for stop_at in (104, None):
         start_from = copy if again else None
-        train(recipe, pack_path, parts, start_from=start_from, reporter=watcher(stop_at))
+        train(recipe, dataset_path, parts, start_from=start_from, reporter=watcher(stop_at))
     assert RunDirectory(parts).provenance() == before
     assert bytes_of(parts) == bytes_of(tmp_path / "whole")
 
 
 def test_a_run_that_began_cold_cannot_become_warm(
-    tiny: Make, watcher: Any, pack_path: Path, tmp_path: Path, source: Path
+    tiny: Make, watcher: Any, dataset_path: Path, tmp_path: Path, source: Path
 ) -> None:
     run = tmp_path / "run"
-    train(tiny("gan"), pack_path, run, reporter=watcher(stop_at=8))
+    train(tiny("gan"), dataset_path, run, reporter=watcher(stop_at=8))
     assert "warm_start" not in RunDirectory(run).provenance()
     with pytest.raises(RunError, match="begun without --from") as caught:
-        train(tiny("gan"), pack_path, run, start_from=source, reporter=watcher())
+        train(tiny("gan"), dataset_path, run, start_from=source, reporter=watcher())
     assert "Leave --from out" in caught.value.hint
 
 
@@ -259,7 +259,7 @@ class Killed(BaseException):
 def half_begun(
     tiny: Make,
     watcher: Any,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path: Path,
     source: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -273,7 +273,7 @@ def half_begun(
     with monkeypatch.context() as patch:
         patch.setattr(RunDirectory, "begin", kill)
         with pytest.raises(Killed):
-            train(tiny("gan"), pack_path, run, start_from=source, reporter=watcher())
+            train(tiny("gan"), dataset_path, run, start_from=source, reporter=watcher())
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["000000.000k"]
     assert not RunDirectory(run).started
     return run
@@ -283,13 +283,13 @@ def test_killed_before_it_began_it_begins_again(
     tiny: Make,
     watcher: Any,
     bytes_of: Make,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path: Path,
     source: Path,
     half_begun: Path,
 ) -> None:
-    train(tiny("gan"), pack_path, half_begun, start_from=source, reporter=watcher())
-    train(tiny("gan"), pack_path, tmp_path / "whole", start_from=source, reporter=watcher())
+    train(tiny("gan"), dataset_path, half_begun, start_from=source, reporter=watcher())
+    train(tiny("gan"), dataset_path, tmp_path / "whole", start_from=source, reporter=watcher())
     assert bytes_of(half_begun) == bytes_of(tmp_path / "whole")
 
 
@@ -297,7 +297,7 @@ def test_a_cold_run_never_goes_on_from_the_warm_one_before_it(
     tiny: Make,
     watcher: Any,
     bytes_of: Make,
-    pack_path: Path,
+    dataset_path: Path,
     tmp_path: Path,
     half_begun: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -310,8 +310,8 @@ def test_a_cold_run_never_goes_on_from_the_warm_one_before_it(
     with monkeypatch.context() as patch:
         patch.setattr("facegan.training.loop.Loop._save", kill)
         with pytest.raises(Killed):
-            train(tiny("gan"), pack_path, half_begun, reporter=watcher())
+            train(tiny("gan"), dataset_path, half_begun, reporter=watcher())
     assert RunDirectory(half_begun).started
-    train(tiny("gan"), pack_path, half_begun, reporter=watcher())
-    train(tiny("gan"), pack_path, tmp_path / "cold", reporter=watcher())
+    train(tiny("gan"), dataset_path, half_begun, reporter=watcher())
+    train(tiny("gan"), dataset_path, tmp_path / "cold", reporter=watcher())
     assert bytes_of(half_begun) == bytes_of(tmp_path / "cold")

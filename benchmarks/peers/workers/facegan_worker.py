@@ -33,7 +33,7 @@ def train(job: Job) -> Measured:
 
     from facegan.networks.interfaces import parameter_count
 
-    with prepared.trainer(_recipe(job), job.pack, threads=job.threads) as trainer:
+    with prepared.trainer(_recipe(job), job.dataset, threads=job.threads) as trainer:
         networks, note = trainer.state.networks, trainer.execution.precision
         parameters = parameter_count(networks.generator), parameter_count(networks.discriminator)
         if job.task == "first-step":
@@ -91,16 +91,16 @@ def import_archive(job: Job) -> Measured:
     """`facegan data import`, the whole command."""
     import subprocess
 
-    from facegan.data.pack import Pack
+    from facegan.data.dataset import Dataset
 
     if job.archive is None:
         raise ValueError("no archive was given: --lfw")
-    out = job.scratch / "pack"
+    out = job.scratch / "dataset"
     command = [sys.executable, "-m", "facegan", "data", "import", str(job.archive), str(out)]
     begin = time.perf_counter()
     subprocess.run([*command, "--workers", str(job.threads)], check=True)
     seconds = time.perf_counter() - begin
-    return Measured(len(Pack.open(out).images) / seconds, note="the whole command")
+    return Measured(len(Dataset.open(out).images) / seconds, note="the whole command")
 
 
 def _recipe(job: Job) -> Recipe:

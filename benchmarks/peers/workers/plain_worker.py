@@ -22,7 +22,7 @@ def train(job: Job) -> Measured:
 
     from peers.loading import count
 
-    sys.argv = ["plain_dcgan", str(job.pack), "--steps", str(job.steps)]
+    sys.argv = ["plain_dcgan", str(job.dataset), "--steps", str(job.steps)]
     sys.argv += ["--warmup", str(job.warmup)]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.apps.trained_space import caveat
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.device import Execution
 from facegan.errors import RunError
 from facegan.models.file import GeneratorFile
@@ -16,7 +16,7 @@ from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.runs.provenance import provenance
 from facegan.runs.warm_start import WarmStart
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.loop import Reporter
 from facegan.training.plan import Plan, choose_precision, make_plan, plan_evaluations
 from facegan.training.state import TrainingState
@@ -29,17 +29,17 @@ class Job:
 
     Attributes:
         recipe: what to train.
-        pack: the main dataset.
-        feed: its images, and those of the datasets that are mixed in.
-        dataset: what the run says of its data.
+        dataset: the main dataset.
+        batch_source: its images, and those of the datasets that are mixed in.
+        identity: what the run says of its data.
         run: the folder.
         reporter: told what happens.
     """
 
     recipe: Recipe
-    pack: Pack
-    feed: Feed
-    dataset: dict[str, Any]
+    dataset: Dataset
+    batch_source: BatchSource
+    identity: dict[str, Any]
     run: RunDirectory
     reporter: Reporter
 
@@ -56,15 +56,15 @@ class Ready:
 
 def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Ready:
     """Settle how to compute and for how long, and write down what the run is made from."""
-    recipe, feed, spec = job.recipe, job.feed, job.feed.spec
+    recipe, batch_source, spec = job.recipe, job.batch_source, job.batch_source.spec
     warm = None if start_from is None else WarmStart.read(start_from, job.reporter.say)
-    execution = choose_precision(recipe, spec, feed, execution)
+    execution = choose_precision(recipe, spec, batch_source, execution)
     measure = _monitor(job, execution)
     if measure is not None and (said := caveat(recipe, [recipe.evaluation.extractor])):
         job.reporter.say(said)
-    plan = make_plan(recipe, spec, feed, execution)
-    plan = plan_evaluations(plan, recipe, spec, feed, execution, measure)
-    state = TrainingState(recipe, spec, execution, feed.label_rows())
+    plan = make_plan(recipe, spec, batch_source, execution)
+    plan = plan_evaluations(plan, recipe, spec, batch_source, execution, measure)
+    state = TrainingState(recipe, spec, execution, batch_source.label_rows())
     begun_from = None if warm is None else _warm_start(warm, state, execution, job)
     if execution.main:
         if warm is not None:
@@ -78,15 +78,15 @@ def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Read
             "measured_img_per_s": plan.speed,
             "evaluations": plan.evaluations,
         }
-        described = provenance(job.dataset, execution.described(), about, begun_from)
+        described = provenance(job.identity, execution.described(), about, begun_from)
         job.run.begin(recipe, described)
     return Ready(state, execution, plan, measure)
 
 
 def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Ready:
     """Take up a run where it was last saved."""
-    run, feed = job.run, job.feed
-    run.check_same(job.recipe, job.dataset)
+    run, batch_source = job.run, job.batch_source
+    run.check_same(job.recipe, job.identity)
     before = run.provenance()
     if start_from is not None and "warm_start" not in before:
         raise RunError(
@@ -96,7 +96,7 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     execution = _as_before(before["execution"], execution, job.reporter)
     images, evaluations = before["plan"]["images"], before["plan"].get("evaluations", 0)
     plan = Plan(int(images), None, int(evaluations))
-    state = TrainingState(job.recipe, feed.spec, execution, feed.label_rows())
+    state = TrainingState(job.recipe, batch_source.spec, execution, batch_source.label_rows())
     _resume(run, state, execution, job.reporter)
     unfinished = plan.evaluations and state.images_seen < plan.images
     return Ready(state, execution, plan, _monitor(job, execution) if unfinished else None)
@@ -104,7 +104,7 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
 
 def _save(job: Job, state: TrainingState) -> None:
     """The checkpoint from which a warm-started run begins."""
-    generator = GeneratorFile(state.average, job.recipe, job.feed.pixels, 0, job.dataset)
+    generator = GeneratorFile(state.average, job.recipe, job.batch_source.pixels, 0, job.identity)
     checkpoint.save(job.run.checkpoints, 0, state.tensors(), generator, state.extra())
 
 
@@ -114,13 +114,13 @@ def _monitor(job: Job, execution: Execution) -> Measure | None:
         return None
     from facegan.apps.monitor import Monitor, enough_for
 
-    if not enough_for(job.pack):
+    if not enough_for(job.dataset):
         job.reporter.say(
             "The generator is not measured while it trains: the dataset has too few pictures "
             "to train on for any score to mean something."
         )
         return None
-    return Monitor(job.recipe, job.pack, job.feed.pixels, execution)
+    return Monitor(job.recipe, job.dataset, job.batch_source.pixels, execution)
 
 
 def _warm_start(

@@ -1,4 +1,4 @@
-"""`facegan data`: making packs and looking at them."""
+"""`facegan data`: making datasets and looking at them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from facegan import portraits
+from facegan.data.dataset import Dataset
 from facegan.data.importer import DROPPED, import_images
-from facegan.data.pack import Pack
 from facegan.data.show import contact_sheet
 from facegan.errors import DataError
 from facegan.files import write_bytes
@@ -24,44 +24,44 @@ from facegan.generation.png import png_bytes
 _PLAIN_EVERY = 5.0  # seconds
 
 
-def import_pack(
-    source: Path | str, pack: Path | str, *, crop: int | str = "full", **options: Any
-) -> Pack:
-    """Make a pack of pictures, showing progress, and print what became of them.
+def import_dataset(
+    source: Path | str, dataset: Path | str, *, crop: int | str = "full", **options: Any
+) -> Dataset:
+    """Make a dataset of pictures, showing progress, and print what became of them.
 
     Args:
         source: a folder or an archive.
-        pack: the folder to make.
+        dataset: the folder to make.
         crop: "full", or the side of a centred square; digits count as a number.
         **options: as of `facegan.import_images`, with its defaults.
     """
     with progress_bar("reading") as progress:
-        made = import_images(source, pack, crop=_crop(crop), progress=progress, **options)
+        made = import_images(source, dataset, crop=_crop(crop), progress=progress, **options)
     _print_outcome(made)
     return made
 
 
 def draw_portraits(
-    pack: Path | str,
+    dataset: Path | str,
     *,
     n: int = 10_000,
     resolution: int = 64,
     channels: int = 3,
     seed: int = 0,
     overwrite: bool = False,
-) -> Pack:
-    """Draw portraits into a pack, showing progress; see `facegan.portraits.write`."""
+) -> Dataset:
+    """Draw portraits into a dataset, showing progress; see `facegan.portraits.write`."""
     with progress_bar("drawing") as progress:
         portraits.write(
-            pack, n, resolution, channels, seed=seed, overwrite=overwrite, progress=progress
+            dataset, n, resolution, channels, seed=seed, overwrite=overwrite, progress=progress
         )
-    made = Pack.open(pack)
+    made = Dataset.open(dataset)
     _print_outcome(made)
     return made
 
 
 def show(
-    pack: Path | str,
+    dataset: Path | str,
     *,
     out: Path | str | None = None,
     rows: int = 8,
@@ -70,21 +70,21 @@ def show(
     seed: int = 0,
     verify: bool = False,
 ) -> Path:
-    """Print the card of a pack and draw a contact sheet.
+    """Print the card of a dataset and draw a contact sheet.
 
     Args:
-        pack: its folder.
-        out: the PNG to write; by default PACK-sheet.png beside the pack.
+        dataset: its folder.
+        out: the PNG to write; by default DATASET-sheet.png beside the dataset.
         rows: of the sheet, at most.
         columns: of the sheet.
         split: which pictures to choose from: "train", "holdout" or "all".
         seed: of the choice of pictures.
-        verify: read every byte of the pack and compare with its fingerprint.
+        verify: read every byte of the dataset and compare with its fingerprint.
 
     Returns:
         The PNG written.
     """
-    opened = Pack.open(pack, verify=verify)
+    opened = Dataset.open(dataset, verify=verify)
     sheet = contact_sheet(opened, rows, columns, split, seed)
     folder = opened.path.resolve()
     target = Path(out) if out is not None else folder.with_name(f"{folder.name}-sheet.png")
@@ -93,7 +93,7 @@ def show(
     write_bytes(target, png_bytes(sheet))
     _print_card(opened)
     if verify:
-        _console().print("Every byte is as it was when the pack was made.", markup=False)
+        _console().print("Every byte is as it was when the dataset was made.", markup=False)
     _console().print(f"Contact sheet: {target}", markup=False, soft_wrap=True)
     return target
 
@@ -137,26 +137,28 @@ def _plain_progress(what: str) -> Callable[[int, int], None]:
     return report
 
 
-def _print_outcome(pack: Pack) -> None:
-    counts = pack.card["counts"]
+def _print_outcome(dataset: Dataset) -> None:
+    counts = dataset.card["counts"]
     console = _console()
-    size = f"{pack.spec.resolution}×{pack.spec.resolution}"
+    size = f"{dataset.spec.resolution}×{dataset.spec.resolution}"
     console.print(
-        f"{pack.path}: {counts['kept']:,} pictures of {size}, {counts['train']:,} to train on, "
+        f"{dataset.path}: {counts['kept']:,} pictures of {size}, {counts['train']:,} to train on, "
         f"{counts['holdout']:,} held out, {counts['identities']:,} identities.",
         markup=False,
         soft_wrap=True,
     )
-    if pack.card.get("dropped"):
-        console.print(_counts_table("left out", pack.card["dropped"]))
-        console.print(f"Each with its reason: {pack.path / DROPPED}", markup=False, soft_wrap=True)
-    if pack.card.get("conversions"):
-        console.print(_counts_table("converted", pack.card["conversions"]))
+    if dataset.card.get("dropped"):
+        console.print(_counts_table("left out", dataset.card["dropped"]))
+        console.print(
+            f"Each with its reason: {dataset.path / DROPPED}", markup=False, soft_wrap=True
+        )
+    if dataset.card.get("conversions"):
+        console.print(_counts_table("converted", dataset.card["conversions"]))
 
 
-def _print_card(pack: Pack) -> None:
+def _print_card(dataset: Dataset) -> None:
     """Everything in the card: plain values first, then each table."""
-    card = pack.card
+    card = dataset.card
     tables = ("dropped", "conversions", "labels", "label_names", "counts", "generated")
     plain = _pairs()
     for key, value in card.items():
@@ -171,7 +173,7 @@ def _print_card(pack: Pack) -> None:
     for key, title in (("dropped", "left out"), ("conversions", "converted")):
         if card.get(key):
             console.print(_counts_table(title, card[key]))
-    if pack.label_names:
+    if dataset.label_names:
         _print_labels(console, card["labels"])
 
 

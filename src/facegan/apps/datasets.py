@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.writer import BeingWrittenError
 from facegan.errors import DataError
 from facegan.files import cache_folder
@@ -16,11 +16,11 @@ _LOOK_AGAIN = 0.2  # seconds
 _PORTRAITS = re.compile(r"portraits(?::(?P<count>[0-9]+))?(?:@(?P<resolution>[0-9]+))?")
 
 
-def open_dataset(name_or_path: str | Path) -> Pack:
-    """A pack by its path, or the drawn portraits by name.
+def open_dataset(name_or_path: str | Path) -> Dataset:
+    """A dataset by its path, or the drawn portraits by name.
 
     Args:
-        name_or_path: a pack's folder, or `portraits[:COUNT][@RESOLUTION]` (10,000 pictures
+        name_or_path: a dataset's folder, or `portraits[:COUNT][@RESOLUTION]` (10,000 pictures
             of 64 pixels unless it says otherwise), drawn once and kept in the cache.
     """
     match = _PORTRAITS.fullmatch(str(name_or_path))
@@ -31,7 +31,7 @@ def open_dataset(name_or_path: str | Path) -> Pack:
                 "Write portraits, portraits:COUNT, portraits@RESOLUTION or "
                 "portraits:COUNT@RESOLUTION, such as portraits:20000@128.",
             )
-        return Pack.open(Path(name_or_path))
+        return Dataset.open(Path(name_or_path))
     count = int(match["count"] or 10_000)
     resolution = int(match["resolution"] or 64)
     if count < 2:
@@ -44,7 +44,7 @@ def open_dataset(name_or_path: str | Path) -> Pack:
         with progress_bar("drawing") as progress:
             _draw(path, lambda: portraits.write(path, count, resolution, progress=progress))
     try:
-        return Pack.open(path)
+        return Dataset.open(path)
     except DataError as error:
         raise DataError(error.message, f"Delete {path}, and it is drawn again.") from error
 

@@ -15,8 +15,8 @@ import torch
 from facegan.apps.data import progress_bar
 from facegan.apps.datasets import open_dataset
 from facegan.apps.trained_space import ANOTHER, caveat, flattering
+from facegan.data.dataset import Dataset, is_dataset
 from facegan.data.importer import import_images
-from facegan.data.pack import Pack, is_pack
 from facegan.device import choose_device
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.agreement import Labelled, agreement
@@ -57,9 +57,9 @@ def evaluate(
     """Measure generated pictures beside real ones.
 
     Args:
-        source: a run's folder, a generator.safetensors file, a model's name, a pack, or a
+        source: a run's folder, a generator.safetensors file, a model's name, a dataset, or a
             folder or archive of pictures.
-        data: the pack of real pictures, or `portraits`.
+        data: the dataset of real pictures, or `portraits`.
         n: how many generated pictures to measure; 5,000 by default, or as many as the real
             ones allow.
         n_real: real pictures in the reference; 10,000 by default, or all that are there.
@@ -83,23 +83,23 @@ def evaluate(
         raise FaceganError("No extractor was given.", "Name one: efflite0.")
     if len(set(extractors)) < len(extractors):
         raise FaceganError(f"An extractor is named twice: {', '.join(extractors)}.")
-    pack = open_dataset(data)
+    dataset = open_dataset(data)
     where = choose_device(device)
     opened = [open_extractor(name, where) for name in extractors]
-    generated = _open_source(source, pack, best, device)
+    generated = _open_source(source, dataset, best, device)
     recipe = None if generated.generator is None else generated.generator.loaded.recipe
     extractors = list(extractors)
     if recipe is not None and flattering(recipe, extractors) == extractors and _faces_installed():
         extractors.append(ANOTHER)
         opened.append(open_extractor(ANOTHER, where))
     if n is None and generated.available is not None:
-        n = min(DEFAULT_N, generated.available, most_measurable(pack, reference))
-    choice = choose_real(pack, n, n_real, reference, seed)
+        n = min(DEFAULT_N, generated.available, most_measurable(dataset, reference))
+    choice = choose_real(dataset, n, n_real, reference, seed)
     cache = FeatureCache(cache_folder())
-    judge = Judge(pack, choice, reference, seed, opened, ALL_SCORES, cache, progress_bar)
+    judge = Judge(dataset, choice, reference, seed, opened, ALL_SCORES, cache, progress_bar)
     images, seeds = generated.take(judge.n, seed)
     if copying is None:
-        copying = len(pack.indices("holdout")) >= FEWEST
+        copying = len(dataset.indices("holdout")) >= FEWEST
     if faces is None:
         faces = _faces_installed()
     judgement = judge.judge(
@@ -113,7 +113,7 @@ def evaluate(
     if recipe is not None:
         beside = {
             "caveat": caveat(recipe, extractors),
-            "agreement": _agreement(generated, images, seeds, pack, where),
+            "agreement": _agreement(generated, images, seeds, dataset, where),
         }
         judgement = replace(judgement, evaluation=judgement.evaluation.model_copy(update=beside))
     if record and generated.run is not None:
@@ -171,40 +171,40 @@ class _Source:
         return made, list(seeds)
 
 
-def _open_source(source: str | Path, pack: Pack, best: bool, device: str) -> _Source:
+def _open_source(source: str | Path, dataset: Dataset, best: bool, device: str) -> _Source:
     """Tell what `source` is by what is there."""
     path = find_source(source, lambda message: print(message, file=sys.stderr))
     if RunDirectory(path).started or path.suffix == ".safetensors":
         run = RunDirectory(path) if path.is_dir() else None
         opened = open_generator(path, best, device)
         loaded = opened.loaded
-        _require_shape(opened, pack)
+        _require_shape(opened, dataset)
         snapshot = "best snapshot" if best else "generator"
         said = f"{loaded.recipe.name}, {snapshot} at {loaded.images_seen / 1000:g} kimg"
         return _Source(said, generator=opened, run=run, images_seen=loaded.images_seen)
     if best:
         raise FaceganError(f"--best: {path} is not a run.", "Only runs keep their best snapshot.")
-    if path.is_dir() and is_pack(path):
-        other = Pack.open(path)
+    if path.is_dir() and is_dataset(path):
+        other = Dataset.open(path)
         said = f"the pictures of {other.card.get('name')}"
         return _Source(said, available=len(other), images=other.images)
     if not path.exists():
         raise FaceganError(
             f"{path} does not exist.",
-            "Give a run's folder, a generator.safetensors file, a model's name, a pack, or "
+            "Give a run's folder, a generator.safetensors file, a model's name, a dataset, or "
             "pictures in a folder or an archive.",
         )
-    return _from_pictures(path, pack)
+    return _from_pictures(path, dataset)
 
 
-def _from_pictures(path: Path, pack: Pack) -> _Source:
+def _from_pictures(path: Path, dataset: Dataset) -> _Source:
     """Any pictures, brought to the size of the real ones by the importer's filter."""
     with tempfile.TemporaryDirectory(prefix="facegan-") as folder, progress_bar("reading") as bar:
         made = import_images(
             path,
             Path(folder) / "pictures",
-            resolution=pack.spec.resolution,
-            channels=pack.spec.channels,
+            resolution=dataset.spec.resolution,
+            channels=dataset.spec.channels,
             holdout=0.0,
             min_size=1,
             progress=bar,
@@ -213,12 +213,12 @@ def _from_pictures(path: Path, pack: Pack) -> _Source:
     return _Source(f"the pictures in {path.name}", available=len(images), images=images)
 
 
-def _require_shape(opened: OpenGenerator, pack: Pack) -> None:
-    made, real = opened.loaded.generator.spec, pack.spec
+def _require_shape(opened: OpenGenerator, dataset: Dataset) -> None:
+    made, real = opened.loaded.generator.spec, dataset.spec
     if (made.resolution, made.channels) != (real.resolution, real.channels):
         raise FaceganError(
             f"The generator makes pictures of {made.resolution}×{made.resolution} with "
-            f"{made.channels} channels; those of {pack.path} are {real.resolution}×"
+            f"{made.channels} channels; those of {dataset.path} are {real.resolution}×"
             f"{real.resolution} with {real.channels}.",
             "Import the real pictures again in the shape of the generated ones.",
         )
@@ -228,7 +228,7 @@ def _agreement(
     generated: _Source,
     images: npt.NDArray[np.uint8],
     seeds: list[int],
-    pack: Pack,
+    dataset: Dataset,
     device: torch.device,
 ) -> Agreement | None:
     """Whether the pictures show what they were asked for; None where nothing was asked for.
@@ -237,11 +237,13 @@ def _agreement(
     """
     assert generated.generator is not None
     asked = generated.generator.label_values(seeds)
-    if asked is None or pack.labels is None or pack.spec.resolution < FEWEST_PIXELS:
+    if asked is None or dataset.labels is None or dataset.spec.resolution < FEWEST_PIXELS:
         return None
     names = tuple(label.name for label in generated.generator.labels)
-    rows = pack.indices("holdout")[: len(images)]
-    real = Labelled(np.asarray(pack.images[rows]), np.asarray(pack.labels[rows]), pack.label_names)
+    rows = dataset.indices("holdout")[: len(images)]
+    real = Labelled(
+        np.asarray(dataset.images[rows]), np.asarray(dataset.labels[rows]), dataset.label_names
+    )
     with progress_bar("reading attributes") as progress:
         reader = AttributeReader.open(device)
         return agreement(reader, Labelled(images, asked, names), real, progress)

@@ -37,7 +37,7 @@ def generate(
     columns: int | None = None,
     truncation: float = 1.0,
     labels: Mapping[str, float] | None = None,
-    pack: bool = False,
+    dataset: bool = False,
     holdout: float = 0.0,
     overwrite: bool = False,
     best: bool = False,
@@ -52,7 +52,7 @@ def generate(
     Args:
         source: a run's folder, a generator.safetensors file, or the name of a model in the box
             or installed; the box's own by default.
-        out: a folder; with `grid`, also a file name ending in .png; with `pack`, the dataset's.
+        out: a folder; with `grid`, also a file name ending in .png; with `dataset`, the dataset's.
             Of a model, a file name ending in .png asks for a grid, and so does nothing at all:
             then it is written into the current folder, with a name that tells what it shows.
         n: how many; they have the seeds seed, seed + 1, …
@@ -64,28 +64,28 @@ def generate(
         labels: of a generator trained with labels, name → value that all pictures share: 0 to
             1 for yes or no, a quantity as its dataset has it. Names in any case, with dashes or
             underscores. The other labels are those of a training image that the seed chooses.
-        pack: write a dataset instead of PNG files.
-        holdout: of a pack, the share of its pictures that is kept from training, in [0, 1).
-        overwrite: replace a pack that stands at `out`, once the new one is complete.
+        dataset: write a dataset instead of PNG files.
+        holdout: of a dataset, the share of its pictures that is kept from training, in [0, 1).
+        overwrite: replace a dataset that stands at `out`, once the new one is complete.
         best: of a run: its best snapshot instead of its last.
         device: `auto`, `cpu`, `cuda`, `mps`.
         precision: `fp32`, or `bf16`, which is faster where the processor computes in bfloat16;
             its pictures differ by less than one level of 255 on average.
 
     Returns:
-        The files written, or the pack's folder.
+        The files written, or the dataset's folder.
     """
     _check(n=n, seed=seed, truncation=truncation, columns=columns)
-    _check_kind(grid, columns, pack, holdout, overwrite)
+    _check_kind(grid, columns, dataset, holdout, overwrite)
     opened = open_generator(source, best, device, precision)
     seeds = range(seed, seed + n)
-    if out is None and (pack or opened.model is None):
+    if out is None and (dataset or opened.model is None):
         raise FaceganError("--out is missing: where to write.", "Name a folder.")
-    if pack:
-        from facegan.generation.dataset import write_pack
+    if dataset:
+        from facegan.generation.dataset import write_dataset
 
         assert out is not None
-        return [write_pack(opened, out, seeds, truncation, labels, holdout, overwrite)]
+        return [write_dataset(opened, out, seeds, truncation, labels, holdout, overwrite)]
     asked = opened.named(labels or {})
     loaded = opened.loaded
     model = {} if opened.model is None else {"model": opened.model}
@@ -170,14 +170,14 @@ def _check(n: int, seed: int, truncation: float, columns: int | None) -> None:
 
 
 def _check_kind(
-    grid: bool, columns: int | None, pack: bool, holdout: float, overwrite: bool
+    grid: bool, columns: int | None, dataset: bool, holdout: float, overwrite: bool
 ) -> None:
     """Refuse options that would say nothing of what is written."""
-    if pack and (grid or columns is not None):
+    if dataset and (grid or columns is not None):
         raise FaceganError(
-            "--pack and --grid do not go together: a dataset is not laid out.",
+            "--dataset and --grid do not go together: a dataset is not laid out.",
             "Leave one of them out.",
         )
-    if not pack and (holdout or overwrite):
+    if not dataset and (holdout or overwrite):
         option = "--holdout" if holdout else "--overwrite"
-        raise FaceganError(f"{option} is for datasets.", "Add --pack, or leave it out.")
+        raise FaceganError(f"{option} is for datasets.", "Add --dataset, or leave it out.")

@@ -1,4 +1,4 @@
-"""`facegan data label`: a pack with what the attribute reader sees in its pictures."""
+"""`facegan data label`: a dataset with what the attribute reader sees in its pictures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rich.console import Console
 
 from facegan.apps.data import progress_bar
 from facegan.apps.datasets import open_dataset
+from facegan.data.dataset import Dataset
 from facegan.data.importer import DROPPED
-from facegan.data.pack import Pack
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.device import choose_device
 from facegan.errors import DataError, storage
 from facegan.evaluation.attributes import FEWEST, AttributeReader
@@ -23,14 +23,14 @@ _BATCH = 64
 
 
 class _Columns(NamedTuple):
-    """The label columns of the new pack.
+    """The label columns of the new dataset.
 
     Attributes:
-        names: of all of them: those that the pack has, in their order, then those added.
+        names: of all of them: those that the dataset has, in their order, then those added.
         read: for each of them which column of the reader's it is filled from; None for those
             that stay as they are.
         kept: names that the reader knows too, and that stay as they are.
-        replaced: names that the pack has, and that are read anew.
+        replaced: names that the dataset has, and that are read anew.
     """
 
     names: tuple[str, ...]
@@ -40,36 +40,36 @@ class _Columns(NamedTuple):
 
 
 def label(
-    pack: Path | str,
+    dataset: Path | str,
     out: Path | str | None = None,
     *,
     replace: bool = False,
     overwrite: bool = False,
     device: str = "auto",
-) -> Pack:
-    """Write a pack again, with 40 attributes and the age read from its pictures; print what was.
+) -> Dataset:
+    """Write a dataset again, with 40 attributes and the age read from its pictures; print what was.
 
-    The pack itself stays as it is. A label that it has already, by the same name in any case,
+    The dataset itself stays as it is. A label that it has already, by the same name in any case,
     is kept, and not read.
 
     Args:
-        pack: its folder, or `portraits`.
-        out: the folder to make; by default PACK-labelled beside it.
-        replace: read the labels that the pack has, and the reader knows, anew.
-        overwrite: replace another pack that stands at `out`, once the new one is complete.
+        dataset: its folder, or `portraits`.
+        out: the folder to make; by default DATASET-labelled beside it.
+        replace: read the labels that the dataset has, and the reader knows, anew.
+        overwrite: replace another dataset that stands at `out`, once the new one is complete.
         device: where the reader runs: `auto`, `cpu`, `cuda`, `mps`.
 
     Raises:
-        DataError: if this is no pack, its pictures are too small, it has every label already,
+        DataError: if this is no dataset, its pictures are too small, it has every label already,
             or `out` is taken.
         StorageError: the disk is full or the folder cannot be written.
     """
-    opened = open_dataset(pack)
+    opened = open_dataset(dataset)
     folder = opened.path.resolve()
     target = Path(out) if out is not None else folder.with_name(f"{folder.name}-labelled")
     if target.resolve() == folder:
         raise DataError(
-            f"{target} is the pack itself.", "Labels go into a new pack: give another --out."
+            f"{target} is the dataset itself.", "Labels go into a new dataset: give another --out."
         )
     if opened.spec.resolution < FEWEST:
         raise DataError(
@@ -85,7 +85,7 @@ def label(
             "Read them anew with --replace.",
         )
     _write(opened, target, reader, columns, overwrite)
-    made = Pack.open(target)
+    made = Dataset.open(target)
     _print_outcome(opened, made, columns)
     return made
 
@@ -108,34 +108,34 @@ def _columns(existing: Sequence[str], read: Sequence[str], replace: bool) -> _Co
 
 
 def _write(
-    pack: Pack, target: Path, reader: AttributeReader, columns: _Columns, overwrite: bool
+    dataset: Dataset, target: Path, reader: AttributeReader, columns: _Columns, overwrite: bool
 ) -> None:
-    spec = pack.spec
-    dropped = pack.path / DROPPED
+    spec = dataset.spec
+    dropped = dataset.path / DROPPED
     with (
-        PackWriter(target, spec.resolution, spec.channels, columns.names, overwrite) as writer,
+        DatasetWriter(target, spec.resolution, spec.channels, columns.names, overwrite) as writer,
         progress_bar("reading attributes") as progress,
     ):
-        for begin in range(0, len(pack), _BATCH):
-            end = min(begin + _BATCH, len(pack))
-            images = np.asarray(pack.images[begin:end])
+        for begin in range(0, len(dataset), _BATCH):
+            end = min(begin + _BATCH, len(dataset))
+            images = np.asarray(dataset.images[begin:end])
             writer.add(
                 images=images,
-                names=pack.names[begin:end],
-                identities=pack.identities[begin:end],
-                splits=pack.splits[begin:end],
-                sources=pack.sources[begin:end],
-                labels=_values(pack, slice(begin, end), reader.read(images), columns),
+                names=dataset.names[begin:end],
+                identities=dataset.identities[begin:end],
+                splits=dataset.splits[begin:end],
+                sources=dataset.sources[begin:end],
+                labels=_values(dataset, slice(begin, end), reader.read(images), columns),
             )
-            progress(end, len(pack))
+            progress(end, len(dataset))
         if dropped.is_file():
             with storage(dropped):
                 writer.extra(DROPPED, dropped.read_text("utf-8"))
-        writer.finish(_card(pack, reader, columns))
+        writer.finish(_card(dataset, reader, columns))
 
 
 def _values(
-    pack: Pack, rows: slice, read: npt.NDArray[np.float32], columns: _Columns
+    dataset: Dataset, rows: slice, read: npt.NDArray[np.float32], columns: _Columns
 ) -> npt.NDArray[np.float32]:
     """The labels of some pictures, old and new: float32 [n, L]."""
     values = np.empty((len(read), len(columns.names)), np.float32)
@@ -143,14 +143,16 @@ def _values(
         if column is not None:
             values[:, place] = read[:, column]
         else:
-            assert pack.labels is not None
-            values[:, place] = pack.labels[rows, place]
+            assert dataset.labels is not None
+            values[:, place] = dataset.labels[rows, place]
     return values
 
 
-def _card(pack: Pack, reader: AttributeReader, columns: _Columns) -> dict[str, Any]:
-    """The pack's card, and who made the new labels; what the writer knows, it says itself."""
-    about = {key: value for key, value in pack.card.get("labels", {}).items() if key != "columns"}
+def _card(dataset: Dataset, reader: AttributeReader, columns: _Columns) -> dict[str, Any]:
+    """The dataset's card, and who made the new labels; what the writer knows, it says itself."""
+    about = {
+        key: value for key, value in dataset.card.get("labels", {}).items() if key != "columns"
+    }
     machine = [
         name for name, column in zip(columns.names, columns.read, strict=True) if column is not None
     ]
@@ -159,13 +161,13 @@ def _card(pack: Pack, reader: AttributeReader, columns: _Columns) -> dict[str, A
         f"the attribute reader of facegan (fingerprint {reader.fingerprint[:12]}), from the "
         "pictures: a network's readings, no human labels, and no facts about anybody"
     )
-    about["machine_read_from"] = f"the pack with the fingerprint {pack.fingerprint}"
-    return {key: value for key, value in pack.card.items() if key != "created_with"} | {
+    about["machine_read_from"] = f"the dataset with the fingerprint {dataset.fingerprint}"
+    return {key: value for key, value in dataset.card.items() if key != "created_with"} | {
         "labels": about
     }
 
 
-def _print_outcome(pack: Pack, made: Pack, columns: _Columns) -> None:
+def _print_outcome(dataset: Dataset, made: Dataset, columns: _Columns) -> None:
     def say(text: str) -> None:
         Console(highlight=False).print(text, markup=False, soft_wrap=True)
 
@@ -173,9 +175,9 @@ def _print_outcome(pack: Pack, made: Pack, columns: _Columns) -> None:
     say(f"{made.path}: {len(made):,} pictures, {read} labels read from each by a network.")
     if columns.kept:
         say(
-            f"Kept as {pack.path} has them, and not read: {', '.join(columns.kept)}. "
+            f"Kept as {dataset.path} has them, and not read: {', '.join(columns.kept)}. "
             "To read them anew: --replace."
         )
     if columns.replaced:
-        say(f"Read anew in the place of what {pack.path} has: {', '.join(columns.replaced)}.")
+        say(f"Read anew in the place of what {dataset.path} has: {', '.join(columns.replaced)}.")
     say("They say how a face looks to the reader, and no facts about anybody: docs/attributes.md.")

@@ -6,7 +6,7 @@ import numpy as np
 
 from facegan.apps.data import progress_bar
 from facegan.apps.trained_space import caveat
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
 from facegan.device import Execution
 from facegan.evaluation.cache import FeatureCache
@@ -14,7 +14,7 @@ from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import Judge
 from facegan.evaluation.real import FEWEST, choose_real, most_measurable
 from facegan.evaluation.results import Evaluation, ScoreName
-from facegan.evaluation.wording import ratio, told
+from facegan.evaluation.wording import formatted, ratio
 from facegan.files import cache_folder
 from facegan.generation.samples import pictures
 from facegan.networks.interfaces import Generator
@@ -32,19 +32,21 @@ class Monitor:
 
     Args:
         recipe: says what to measure, and how many pictures.
-        pack: the real pictures.
+        dataset: the real pictures.
         pixels: conversion of what the generator makes.
         execution: where to compute.
     """
 
-    def __init__(self, recipe: Recipe, pack: Pack, pixels: Pixels, execution: Execution) -> None:
+    def __init__(
+        self, recipe: Recipe, dataset: Dataset, pixels: Pixels, execution: Execution
+    ) -> None:
         wanted = recipe.evaluation
-        n = min(wanted.n, most_measurable(pack))
-        left = len(pack.indices("train")) - n
-        choice = choose_real(pack, n, min(wanted.n_real, left), "train", seed=0)
+        n = min(wanted.n, most_measurable(dataset))
+        left = len(dataset.indices("train")) - n
+        choice = choose_real(dataset, n, min(wanted.n_real, left), "train", seed=0)
         extractor = open_extractor(wanted.extractor, execution.device)
         cache = FeatureCache(cache_folder())
-        self._judge = Judge(pack, choice, "train", 0, [extractor], _SCORES, cache, progress_bar)
+        self._judge = Judge(dataset, choice, "train", 0, [extractor], _SCORES, cache, progress_bar)
         self._pixels = pixels
         self._name = recipe.name
         self._caveat = caveat(recipe, [wanted.extractor])
@@ -59,16 +61,16 @@ class Monitor:
         return Measured(line, _best(evaluation, images_seen), in_a_line(evaluation))
 
 
-def enough_for(pack: Pack) -> bool:
-    """Whether a pack has pictures enough for anything to be measured."""
-    return most_measurable(pack) >= FEWEST
+def enough_for(dataset: Dataset) -> bool:
+    """Whether a dataset has pictures enough for anything to be measured."""
+    return most_measurable(dataset) >= FEWEST
 
 
 def in_a_line(evaluation: Evaluation) -> str:
     """`FD 92 (89 – 95), of real pictures 12: 7.6 ×; coverage 0.31; efflite0@64, n 1,000`."""
     space = evaluation.features[0]
     fd = space.scores["fd"]
-    words = [f"FD {told(fd.generated)}, of real pictures {told(fd.real).value}"]
+    words = [f"FD {formatted(fd.generated)}, of real pictures {formatted(fd.real).value}"]
     if fd.ratio is not None:
         words[0] += f": {ratio(fd.ratio)}"
     if "coverage" in space.scores:

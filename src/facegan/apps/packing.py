@@ -90,7 +90,7 @@ def pack(
         out: the file, ending in .safetensors.
         title: one line that says what it is.
         licence: of the weights.
-        data: the pack that it learned from, for the counts in its card.
+        data: the dataset that it learned from, for the counts in its card.
         evaluation: a file that `facegan evaluate --json` printed, in the place of what the run
             recorded.
         limits: a file of plain text, about the training data above all: paragraphs with empty
@@ -184,7 +184,7 @@ def _evaluation(
     ]
     if not enough:
         kimg = f"{file.images_seen / 1000:g} kimg"
-        command = f"facegan evaluate {source}{' --best' if best else ''} --data PACK -n {_USUAL}"
+        command = f"facegan evaluate {source}{' --best' if best else ''} --data DATASET -n {_USUAL}"
         if reading is None:
             command += " --json > scores.json, then --evaluation scores.json"
         raise RunError(
@@ -208,17 +208,17 @@ def _training_data(
     identities = [file.dataset, *file.dataset.get("mixed", [])]
     main: dict[str, Any] = {}
     if data is not None:
-        pack = open_dataset(data)
-        if pack.fingerprint != file.dataset.get("fingerprint"):
+        dataset = open_dataset(data)
+        if dataset.fingerprint != file.dataset.get("fingerprint"):
             raise RunError(
                 f"{data} is not what the model learned from: its fingerprint is "
-                f"{pack.fingerprint[:12]}…, and not "
+                f"{dataset.fingerprint[:12]}…, and not "
                 f"{str(file.dataset.get('fingerprint'))[:12]}….",
-                f"Give the pack of {file.dataset.get('name')}, or leave --data out.",
+                f"Give the dataset of {file.dataset.get('name')}, or leave --data out.",
             )
-        counts = pack.card.get("counts", {})
+        counts = dataset.card.get("counts", {})
         main = {key: counts.get(key) for key in ("train", "holdout", "identities")}
-        main["crop"] = str(pack.card.get("crop"))
+        main["crop"] = str(dataset.card.get("crop"))
     elif measured.copying is not None and measured.dataset_fingerprint == file.dataset.get(
         "fingerprint"
     ):
@@ -292,7 +292,7 @@ def _remarks(card: Card, measured: Evaluation) -> tuple[str, ...]:
             "Nothing was measured of faces found: evaluate with 'facegan[faces]' installed."
         )
     if measured.copying is None:
-        said.append("Copies were not looked for: evaluate beside a pack with held-out pictures.")
+        said.append("Copies were not looked for: evaluate beside a dataset with held-out pictures.")
     if card.data[0].identities is None:
         said.append("The card does not say how many people were in the data: give --data.")
     return tuple(said)

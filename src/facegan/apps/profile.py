@@ -13,10 +13,10 @@ from facegan.augment import Adaptive
 from facegan.device import Execution, processes, synchronise
 from facegan.recipe import Recipe
 from facegan.training.augmenting import ADAPTS_EVERY
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.plan import check_batch, choose_precision, penalty_round
 from facegan.training.speed.operators import Kind, Operator, Recorder
-from facegan.training.speed.roofline import Ceilings, measure_ceilings
+from facegan.training.speed.roofline import Roofline, measure_roofline
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 
@@ -60,7 +60,7 @@ class StepProfile:
     execution: Execution
     images: int
     seconds: float
-    ceilings: Ceilings
+    roofline: Roofline
     operators: tuple[Operator, ...]
 
     @property
@@ -76,7 +76,7 @@ class StepProfile:
     @property
     def arithmetic_share(self) -> float:
         """Of the machine's largest arithmetic rate, what the whole step reaches."""
-        return self.flops / self.seconds / self.ceilings.flops
+        return self.flops / self.seconds / self.roofline.flops
 
     @property
     def limit_share(self) -> float:
@@ -94,7 +94,7 @@ class StepProfile:
 
     def least(self, operator: Operator) -> float:
         """The seconds that the ceilings allow for an operator's calls."""
-        return self.ceilings.seconds(operator.flops, operator.bytes)
+        return self.roofline.seconds(operator.flops, operator.bytes)
 
     def groups(self) -> list[Group]:
         """The operators by kind, the longest first."""
@@ -129,18 +129,20 @@ def profile(
 
     Args:
         recipe: resolved.
-        data: a pack's folder, or `portraits`.
+        data: a dataset's folder, or `portraits`.
         device: `auto`, `cpu`, `cuda`, `mps`.
         threads: of the processor; all cores by default.
         mix: further datasets, one for each share in the recipe's `data.mix`.
     """
-    pack = open_dataset(data)
+    dataset = open_dataset(data)
     with processes(device, threads) as execution:
         check_batch(recipe, execution)
-        feed = Feed.of(recipe, pack, execution, [open_dataset(each) for each in mix])
-        execution = choose_precision(recipe, feed.spec, feed, execution)
-        state = TrainingState(recipe, feed.spec, execution, feed.label_rows())
-        trainer = Trainer(recipe, state, feed, execution, total=10**12)
+        batch_source = BatchSource.of(
+            recipe, dataset, execution, [open_dataset(each) for each in mix]
+        )
+        execution = choose_precision(recipe, batch_source.spec, batch_source, execution)
+        state = TrainingState(recipe, batch_source.spec, execution, batch_source.label_rows())
+        trainer = Trainer(recipe, state, batch_source, execution, total=10**12)
         for _ in range(_WARM_UP):
             trainer.step()
         seconds = _seconds(trainer)
@@ -155,8 +157,8 @@ def profile(
             each.flops /= steps
             each.bytes /= steps
             each.calls /= steps
-        ceilings = measure_ceilings(execution.device, execution.precision)
-    return StepProfile(recipe, execution, trainer.step_images, seconds, ceilings, tuple(operators))
+        roofline = measure_roofline(execution.device, execution.precision)
+    return StepProfile(recipe, execution, trainer.step_images, seconds, roofline, tuple(operators))
 
 
 def _round(recipe: Recipe) -> int:

@@ -94,12 +94,12 @@ def measured_recipes(
 
     wanted = [line.name for line in recipes(resolution, names) if line.size and line.cost is None]
     known, troubles = Known(), {}
-    with processes("auto") as execution, blobs(resolution) as pack:
+    with processes("auto") as execution, blobs(resolution) as dataset:
         for number, name in enumerate(wanted, start=1):
             say(f"measuring {name} ({number} of {len(wanted)}) …")
             recipe = Recipe.load(name)
             try:
-                cost = measure(recipe, pack, execution)
+                cost = measure(recipe, dataset, execution)
             except FaceganError as error:
                 troubles[name] = f"Cannot be measured: {error.message}"
                 continue
@@ -158,24 +158,26 @@ def forecast(recipe: Recipe, data: str, device: str = "auto", mix: Sequence[str]
 
     Args:
         recipe: resolved.
-        data: a pack's folder, or `portraits`.
+        data: a dataset's folder, or `portraits`.
         device: `auto`, `cpu`, `cuda`, `mps`.
         mix: further datasets, one for each share in the recipe's `data.mix`.
     """
     from facegan.device import processes
     from facegan.networks.interfaces import parameter_count
-    from facegan.training.feed import Feed
+    from facegan.training.batch_source import BatchSource
     from facegan.training.plan import check_batch, choose_precision, make_plan, measure_speed
     from facegan.training.state import TrainingState
 
-    pack = open_dataset(data)
+    dataset = open_dataset(data)
     with processes(device) as execution:
         check_batch(recipe, execution)
-        feed = Feed.of(recipe, pack, execution, [open_dataset(each) for each in mix])
-        execution = choose_precision(recipe, feed.spec, feed, execution)
-        plan = make_plan(recipe, feed.spec, feed, execution)
-        speed = plan.speed or measure_speed(recipe, feed.spec, feed, execution)
-        networks = TrainingState(recipe, feed.spec, execution).networks
+        batch_source = BatchSource.of(
+            recipe, dataset, execution, [open_dataset(each) for each in mix]
+        )
+        execution = choose_precision(recipe, batch_source.spec, batch_source, execution)
+        plan = make_plan(recipe, batch_source.spec, batch_source, execution)
+        speed = plan.speed or measure_speed(recipe, batch_source.spec, batch_source, execution)
+        networks = TrainingState(recipe, batch_source.spec, execution).networks
         return Forecast(
             recipe,
             parameter_count(networks.generator),

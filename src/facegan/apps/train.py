@@ -13,7 +13,7 @@ from facegan.device import processes
 from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
 from facegan.runs.provenance import dataset_identity
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.loop import Loop, Reporter
 from facegan.training.plan import check_batch
 from facegan.training.probe import Probe
@@ -59,7 +59,7 @@ def train(
 
     Args:
         recipe: a Recipe, a shipped recipe's name, or a TOML file.
-        data: a pack's folder, or `portraits`.
+        data: a dataset's folder, or `portraits`.
         run: the run's folder.
         budget: replaces the recipe's: `200kimg`, `10min`, `2h`.
         device: `auto`, `cpu`, `cuda`, `mps`.
@@ -79,7 +79,7 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     if budget is not None:
         recipe = recipe.with_budget(budget)
-    pack, others = open_dataset(data), [open_dataset(each) for each in mix]
+    dataset, others = open_dataset(data), [open_dataset(each) for each in mix]
     folder = RunDirectory(run)
     if threads is None:
         threads = threads_before(folder)
@@ -90,25 +90,25 @@ def train(
 
             reporter = LineReporter()
         with folder.locked() if execution.main else nullcontext():
-            feed = Feed.of(recipe, pack, execution, others)
-            dataset = dataset_identity(pack.card, [other.card for other in others])
-            job = Job(recipe, pack, feed, dataset, folder, reporter)
+            batch_source = BatchSource.of(recipe, dataset, execution, others)
+            identity = dataset_identity(dataset.card, [other.card for other in others])
+            job = Job(recipe, dataset, batch_source, identity, folder, reporter)
             ready = go_on(job, execution, start_from) if folder.started else None
             return _train(job, ready or begin(job, execution, start_from))
 
 
 def _train(job: Job, ready: Ready) -> Outcome:
     recipe, run, reporter, state = job.recipe, job.run, job.reporter, ready.state
-    trainer = Trainer(recipe, state, job.feed, ready.execution, ready.plan.images)
+    trainer = Trainer(recipe, state, job.batch_source, ready.execution, ready.plan.images)
     probe = None
     if ready.execution.main:
-        probe = Probe(job.pack, job.feed.spec, job.feed.pixels, ready.execution)
+        probe = Probe(job.dataset, job.batch_source.spec, job.batch_source.pixels, ready.execution)
     with stop_on_signals() as stop, _watching(reporter, recipe, run, trainer):
         finished = Loop(
             trainer,
             run,
-            job.feed.pixels,
-            job.dataset,
+            job.batch_source.pixels,
+            job.identity,
             reporter,
             stop,
             probe,

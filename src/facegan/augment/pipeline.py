@@ -12,7 +12,7 @@ from facegan.augment.draws import Draws
 from facegan.augment.erase import hide, outside
 from facegan.augment.geometry import move, resample, seen_after, similarity
 from facegan.data.pixels import Pixels
-from facegan.device import sent
+from facegan.device import to_device
 from facegan.seeding import Random
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Augmentation:
             images = recolour(images, plan["colour"], middle, span, saturate)
         if noise is not None:
             which = draws.applies("noise").nonzero()[:, 0]
-            added = normal(sent(noise[which], images.device)).to(images.dtype)
+            added = normal(to_device(noise[which], images.device)).to(images.dtype)
             strength = plan["noise"].to(images.dtype)[:, None, None, None]
             images = images.index_add(0, plan["noisy"], added * (strength * span))
         seen = None
@@ -138,7 +138,7 @@ def _replace(images: Tensor, which: Tensor, similarities: Tensor) -> Tensor:
 def _send(plan: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """The same tensors on the device, in one transfer. Indices stay exact as float32."""
     flat = torch.cat([tensor.flatten().to(torch.float32) for tensor in plan.values()])
-    pieces = sent(flat, device).split([tensor.numel() for tensor in plan.values()])
+    pieces = to_device(flat, device).split([tensor.numel() for tensor in plan.values()])
     return {
         name: piece.view(tensor.shape).to(tensor.dtype)
         for (name, tensor), piece in zip(plan.items(), pieces, strict=True)

@@ -74,7 +74,7 @@ cli.add_command(recipes)
     "--data",
     "dataset",
     required=True,
-    help="A pack, or 'portraits' (also portraits:COUNT@RESOLUTION).",
+    help="A dataset, or 'portraits' (also portraits:COUNT@RESOLUTION).",
 )
 @click.option("--run", type=click.Path(path_type=Path), help="The run's folder.")
 @click.option(

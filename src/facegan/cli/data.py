@@ -21,7 +21,7 @@ def data() -> None:
 
 @data.command("import")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.argument("pack", type=click.Path(path_type=Path))
+@click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
 @click.option(
     "--crop",
@@ -43,9 +43,11 @@ def data() -> None:
 @click.option("--licence", help="The pictures' licence, for the card.")
 @click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
 @click.option("--workers", type=int, help="Decoding threads; all cores by default.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing pack once this one is whole.")
-def data_import(source: Path, pack: Path, grey: bool, **options: Any) -> None:
-    """Turn SOURCE into the dataset PACK.
+@click.option(
+    "--overwrite", is_flag=True, help="Replace an existing dataset once this one is whole."
+)
+def data_import(source: Path, dataset: Path, grey: bool, **options: Any) -> None:
+    """Turn SOURCE into the dataset DATASET.
 
     SOURCE is a folder of pictures, a zip or tar of them, the LFW archive, or a zip in the
     layout of NVlabs (dataset.json). What cannot be used is listed with its reason.
@@ -53,14 +55,14 @@ def data_import(source: Path, pack: Path, grey: bool, **options: Any) -> None:
     \b
     Example: facegan data import lfw-deepfunneled.tgz faces --resolution 64 --crop 152
     """
-    from facegan.apps.data import import_pack
+    from facegan.apps.data import import_dataset
 
     given = {name: value for name, value in options.items() if value is not None}
-    import_pack(source, pack, channels=1 if grey else 3, **given)
+    import_dataset(source, dataset, channels=1 if grey else 3, **given)
 
 
 @data.command("show")
-@click.argument("pack", type=click.Path(path_type=Path))
+@click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Where to draw the contact sheet.")
 @click.option(
     "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
@@ -69,25 +71,25 @@ def data_import(source: Path, pack: Path, grey: bool, **options: Any) -> None:
 @click.option("--columns", default=12, show_default=True, help="Columns of the sheet.")
 @click.option("--seed", default=0, show_default=True, help="Which pictures are chosen.")
 @click.option("--verify", is_flag=True, help="Read every byte and compare the fingerprint.")
-def data_show(pack: Path, **options: Any) -> None:
-    """Print the card of PACK and draw a contact sheet.
+def data_show(dataset: Path, **options: Any) -> None:
+    """Print the card of DATASET and draw a contact sheet.
 
     \b
     Example: facegan data show faces
     """
     from facegan.apps.data import show
 
-    show(pack, **options)
+    show(dataset, **options)
 
 
 @data.command("portraits")
-@click.argument("pack", type=click.Path(path_type=Path))
+@click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("-n", "n", default=10_000, show_default=True, help="How many pictures.")
 @click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
 @click.option("--grey", is_flag=True, help="One channel instead of three.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--overwrite", is_flag=True, help="Replace an existing pack.")
-def data_portraits(pack: Path, grey: bool, **options: Any) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace an existing dataset.")
+def data_portraits(dataset: Path, grey: bool, **options: Any) -> None:
     """Draw a dataset of portraits from known parameters: nobody's face, no licence needed.
 
     \b
@@ -95,28 +97,28 @@ def data_portraits(pack: Path, grey: bool, **options: Any) -> None:
     """
     from facegan.apps.data import draw_portraits
 
-    draw_portraits(pack, channels=1 if grey else 3, **options)
+    draw_portraits(dataset, channels=1 if grey else 3, **options)
 
 
 @data.command("label")
-@click.argument("pack", type=click.Path(path_type=Path))
+@click.argument("dataset", type=click.Path(path_type=Path))
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="The pack to make.  [default: PACK-labelled]",
+    help="The dataset to make.  [default: DATASET-labelled]",
 )
-@click.option("--replace", is_flag=True, help="Read labels that PACK has already anew.")
-@click.option("--overwrite", is_flag=True, help="Replace another pack at --out.")
+@click.option("--replace", is_flag=True, help="Read labels that DATASET has already anew.")
+@click.option("--overwrite", is_flag=True, help="Replace another dataset at --out.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
-def data_label(pack: Path, **options: Any) -> None:
-    """Read 40 attributes and the age from the faces of PACK, into a new pack.
+def data_label(dataset: Path, **options: Any) -> None:
+    """Read 40 attributes and the age from the faces of DATASET, into a new dataset.
 
     The labels are a network's readings: how a face looks to it, and no facts about anybody.
-    PACK stays as it is, and labels that it has are kept.
+    DATASET stays as it is, and labels that it has are kept.
 
     \b
     Example: facegan data label faces --out labelled-faces
     """
     from facegan.apps.labelling import label
 
-    label(pack, **options)
+    label(dataset, **options)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import RunError
 from facegan.files import write_bytes
 from facegan.recipe import Recipe, difference
@@ -61,17 +61,17 @@ def demo(
     run = RunDirectory(folder / "run")
     chosen = (recipe or Recipe.load(RECIPE)).with_budget(budget)
     _check_same(run, chosen)
-    pack = folder / "portraits"
-    if not pack.exists():
-        draw_portraits(pack, n=n)
-    outcome = train(chosen, pack, run.path, device=device, reporter=reporter or make_reporter())
+    dataset = folder / "portraits"
+    if not dataset.exists():
+        draw_portraits(dataset, n=n)
+    outcome = train(chosen, dataset, run.path, device=device, reporter=reporter or make_reporter())
     if not outcome.finished:
         return outcome
     faces, drawn = folder / "faces.png", folder / "drawn.png"
     boxed = folder / "faces-from-the-box.png"
     generate(run.path, faces, n=_GRID**2, grid=True, columns=_GRID, device=device)
     generate(None, boxed, n=_GRID**2, grid=True, columns=_GRID, device=device)
-    _draw_sheet(Pack.open(pack), drawn)
+    _draw_sheet(Dataset.open(dataset), drawn)
     made = (
         (faces, f"{_GRID**2} faces by the generator, which began with noise"),
         (drawn, f"{_GRID**2} of the pictures it learned from"),
@@ -94,14 +94,14 @@ def _check_same(run: RunDirectory, recipe: Recipe) -> None:
         )
 
 
-def _draw_sheet(pack: Pack, target: Path) -> None:
+def _draw_sheet(dataset: Dataset, target: Path) -> None:
     """Pictures of the dataset, laid out as the generated ones are."""
     from PIL import Image
 
     from facegan.data.grid import grid
 
     png = io.BytesIO()
-    Image.fromarray(grid(pack.images[: _GRID**2], _GRID)).save(png, "PNG")
+    Image.fromarray(grid(dataset.images[: _GRID**2], _GRID)).save(png, "PNG")
     write_bytes(target, png.getvalue())
 
 

@@ -10,7 +10,7 @@ import click
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--data", required=True, help="The real pictures: a pack, or 'portraits'.")
+@click.option("--data", required=True, help="The real pictures: a dataset, or 'portraits'.")
 @click.option(
     "-n", "n", type=int, help="Generated pictures.  [default: 5000, or half of the real ones]"
 )
@@ -59,7 +59,7 @@ import click
 def evaluate(source: Path, data: str, as_json: bool, **options: Any) -> None:
     """Measure SOURCE beside real pictures: how good, how varied, how much copied.
 
-    SOURCE is a run, a generator.safetensors file, a pack, or pictures in a folder or archive.
+    SOURCE is a run, a generator.safetensors file, a dataset, or pictures in a folder or archive.
 
     \b
     Example: facegan evaluate runs/a --data faces -n 5000

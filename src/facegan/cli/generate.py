@@ -18,7 +18,7 @@ from facegan.errors import FaceganError, nearest
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="A folder; with --grid, or of a model, also a .png file; with --pack the dataset. "
+    help="A folder; with --grid, or of a model, also a .png file; with --dataset the dataset. "
     "[default: of a model, a grid in this folder]",
 )
 @click.option("-n", "n", default=64, show_default=True, help="How many pictures.")
@@ -41,7 +41,7 @@ from facegan.errors import FaceganError, nearest
     "a quantity in its own unit. Also as an option of its own: --NAME VALUE. "
     "'facegan models labels SOURCE' lists them.",
 )
-@click.option("--pack", is_flag=True, help="A dataset to train on or mix in, instead of files.")
+@click.option("--dataset", is_flag=True, help="A dataset to train on or mix in, instead of files.")
 @click.option(
     "--holdout", default=0.0, show_default=True, help="Of a dataset: share kept from training."
 )
@@ -73,7 +73,7 @@ def generate(
     Example: facegan generate
     Example: facegan generate --model lfw-64 --out faces -n 100 --seed 1000
     Example: facegan generate runs/a --out faces --smiling 1 --age 60
-    Example: facegan generate runs/a --pack -n 20000 --out drawn --precision bf16
+    Example: facegan generate runs/a --dataset -n 20000 --out drawn --precision bf16
     """
     if source is not None and model is not None:
         raise click.UsageError(f"SOURCE ({source}) and --model ({model}): give one of them.")

@@ -84,7 +84,7 @@ def models_export(model: str, out: Path, overwrite: bool) -> None:
 )
 @click.option("--title", help="One line that says what it is.")
 @click.option("--licence", help="Of the weights: apache-2.0, cc-by-4.0, or in words.")
-@click.option("--data", metavar="PACK", help="What it learned from, for the counts in the card.")
+@click.option("--data", metavar="DATASET", help="What it learned from, for the counts in the card.")
 @click.option(
     "--limits",
     type=click.Path(path_type=Path),
@@ -100,7 +100,7 @@ def models_export(model: str, out: Path, overwrite: bool) -> None:
 def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
     """Make a model's file from SOURCE: a run, a generator.safetensors file or a model.
 
-    It needs an evaluation with 1,000 pictures or more (facegan evaluate RUN --data PACK -n 5000).
+    It needs an evaluation with 1,000 pictures or more (facegan evaluate RUN --data DATASET -n 5000).
 
     \b
     Example: facegan models pack runs/a --name my-faces --out my-faces.safetensors

@@ -14,7 +14,7 @@ import click
     "--data",
     "datasets",
     multiple=True,
-    metavar="[NAME=]PACK",
+    metavar="[NAME=]DATASET",
     help="Take this dataset in place of the plan's; NAME where it has several.",
 )
 @click.option(
@@ -97,11 +97,11 @@ def study(
     except KeyboardInterrupt:
         click.echo("Stopped; what ran has saved. Run the same command again to go on.", err=True)
         sys.exit(130)
-    for line in studies.told(outcome):
+    for line in studies.formatted(outcome):
         click.echo(line)
 
 
 def _named(text: str) -> tuple[str, str]:
-    """`NAME=PACK`; a path alone has no name."""
+    """`NAME=DATASET`; a path alone has no name."""
     name, separator, place = text.partition("=")
     return (name, place) if separator and "/" not in name else ("", text)

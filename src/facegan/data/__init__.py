@@ -1,1 +1,1 @@
-"""Datasets: importing, the pack on disk, the drawn portraits, and the order of training."""
+"""Datasets: importing, the dataset on disk, the drawn portraits, and the order of training."""

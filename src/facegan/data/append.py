@@ -1,4 +1,4 @@
-"""Files that only grow and know the hash of what they hold: the parts of a pack in the making."""
+"""Files that only grow and know the hash of what they hold: the parts of a dataset in the making."""
 
 from __future__ import annotations
 

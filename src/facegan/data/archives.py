@@ -17,8 +17,8 @@ from collections.abc import Callable, Container, Iterator
 from typing import IO, Self, cast
 
 from facegan.data import sources
+from facegan.data.skipped import SkippedFile
 from facegan.data.sources import BZIP2, GZIP, XZ, Member, Source, is_junk, limited, refuse, tidy
-from facegan.data.unusable import Unusable
 from facegan.errors import DataError
 
 _BLOCK = 1 << 20
@@ -55,7 +55,7 @@ class TarSource(Source):
         self._positions = [index for index, member in enumerate(found) if member is not None]
         return sources.last_of_each_name([member for member in found if member is not None])
 
-    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """Read the chosen members; see `Source.read`."""
         number = {position: index for index, position in enumerate(self._positions)}
         with self._damage_reported():
@@ -64,7 +64,7 @@ class TarSource(Source):
                 if index in chosen and file is not None:
                     try:
                         yield index, limited(file.read(sources.MAX_FILE_BYTES + 1))
-                    except Unusable as unusable:
+                    except SkippedFile as unusable:
                         yield index, unusable
 
     def _member(self, info: tarfile.TarInfo, file: IO[bytes] | None) -> Member | None:
@@ -75,9 +75,9 @@ class TarSource(Source):
             self.junk += 1
             return None
         if info.issym() or info.islnk():
-            return Member(path, 0, Unusable("link", f"to {info.linkname}"))
+            return Member(path, 0, SkippedFile("link", f"to {info.linkname}"))
         if file is None:
-            return Member(path, 0, Unusable("not a regular file"))
+            return Member(path, 0, SkippedFile("not a regular file"))
         member = Member(path, info.size, refuse(path, info.size))
         if not member.refused and self._describes_better(path):
             self.description = (path, file.read())
@@ -129,19 +129,19 @@ class ZipSource(Source):
             members = sources.last_of_each_name([m for m in found if m is not None])
             for info, member in zip(self._infos, members, strict=True):
                 if not member.refused and self._describes_better(member.path):
-                    with contextlib.suppress(Unusable):
+                    with contextlib.suppress(SkippedFile):
                         self.description = (member.path, _content(archive, info))
         self.sha256 = digest.hexdigest()
         return members
 
-    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """Read the chosen members; see `Source.read`."""
         with self._open() as archive:
             for index, info in enumerate(self._infos):
                 if index in chosen:
                     try:
                         yield index, _content(archive, info)
-                    except Unusable as unusable:
+                    except SkippedFile as unusable:
                         yield index, unusable
 
     def _member(self, info: zipfile.ZipInfo) -> Member | None:
@@ -153,9 +153,9 @@ class ZipSource(Source):
             return None
         mode = info.external_attr >> 16
         if stat.S_ISLNK(mode):
-            return Member(path, 0, Unusable("link"))
+            return Member(path, 0, SkippedFile("link"))
         if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
-            return Member(path, 0, Unusable("not a regular file"))
+            return Member(path, 0, SkippedFile("not a regular file"))
         return Member(path, info.file_size, refuse(path, info.file_size))
 
     def _check_whole(self, infos: list[zipfile.ZipInfo]) -> None:
@@ -182,9 +182,9 @@ def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         with archive.open(info) as file:
             return limited(file.read(sources.MAX_FILE_BYTES + 1))
     except _ZIP_DAMAGE as error:
-        raise Unusable("damaged in the archive", str(error)) from error
+        raise SkippedFile("damaged in the archive", str(error)) from error
     except (NotImplementedError, RuntimeError) as error:
-        raise Unusable("cannot be read", str(error)) from error
+        raise SkippedFile("cannot be read", str(error)) from error
 
 
 class _Info(tarfile.TarInfo):

@@ -1,4 +1,4 @@
-"""The labels that networks see: which columns of a pack, on which scale."""
+"""The labels that networks see: which columns of a dataset, on which scale."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.spec import ImageSpec, Label
 from facegan.errors import DataError, FaceganError, nearest
 
@@ -23,81 +23,81 @@ Wanted = Literal["all"] | tuple[str, ...]
 _FARTHEST = 100.0
 
 
-def spec_with_labels(pack: Pack, wanted: Wanted) -> ImageSpec:
-    """The pack's image shape, with the labels that a recipe asks for.
+def spec_with_labels(dataset: Dataset, wanted: Wanted) -> ImageSpec:
+    """The dataset's image shape, with the labels that a recipe asks for.
 
     Args:
-        pack: the dataset.
+        dataset: the dataset.
         wanted: names of its label columns, or `all`; empty for none.
 
     Raises:
-        DataError: the pack has no labels, not this one, or no two values of it to train on.
+        DataError: the dataset has no labels, not this one, or no two values of it to train on.
     """
-    names = pack.label_names if wanted == "all" else wanted
-    if (wanted and not pack.label_names) or (names and pack.labels is None):
+    names = dataset.label_names if wanted == "all" else wanted
+    if (wanted and not dataset.label_names) or (names and dataset.labels is None):
         raise DataError(
-            f"The recipe asks for labels, but {pack.path} has none.",
+            f"The recipe asks for labels, but {dataset.path} has none.",
             "Import the pictures again with --labels, or set data.labels=[].",
         )
     for name in names:
-        if column_of(pack, name) is None:
+        if column_of(dataset, name) is None:
             raise DataError(
-                f"{pack.path} has no label {name!r}.", nearest(name, list(pack.label_names))
+                f"{dataset.path} has no label {name!r}.", nearest(name, list(dataset.label_names))
             )
-    return replace(pack.spec, labels=tuple(_label(pack, name) for name in names))
+    return replace(dataset.spec, labels=tuple(_label(dataset, name) for name in names))
 
 
-def column_of(pack: Pack, name: str) -> int | None:
-    """Where a label is among a pack's; without regard to case where none is spelt like it.
+def column_of(dataset: Dataset, name: str) -> int | None:
+    """Where a label is among a dataset's; without regard to case where none is spelt like it.
 
     Tables of different makers have Age and age; one recipe serves both.
     """
-    if name in pack.label_names:
-        return pack.label_names.index(name)
-    alike = [n for n, other in enumerate(pack.label_names) if other.lower() == name.lower()]
+    if name in dataset.label_names:
+        return dataset.label_names.index(name)
+    alike = [n for n, other in enumerate(dataset.label_names) if other.lower() == name.lower()]
     return alike[0] if len(alike) == 1 else None
 
 
-def _label(pack: Pack, name: str) -> Label:
-    place = column_of(pack, name)
-    assert pack.labels is not None
+def _label(dataset: Dataset, name: str) -> Label:
+    place = column_of(dataset, name)
+    assert dataset.labels is not None
     assert place is not None
-    column = pack.labels[pack.indices("train"), place].astype(np.float64)
+    column = dataset.labels[dataset.indices("train"), place].astype(np.float64)
     known = column[~np.isnan(column)]
     if len(known) == 0:
         raise DataError(
-            f"{pack.path}: the label {name!r} is missing from every training image.",
+            f"{dataset.path}: the label {name!r} is missing from every training image.",
             "Leave it out of data.labels.",
         )
     if known.min() >= 0.0 and known.max() <= 1.0:
         return Label(name, binary=True)
     if known.std() == 0.0:
         raise DataError(
-            f"{pack.path}: the label {name!r} is {known[0]:g} in every training image: it says "
+            f"{dataset.path}: the label {name!r} is {known[0]:g} in every training image: it says "
             "nothing.",
             "Leave it out of data.labels.",
         )
     return Label(name, False, float(known.mean()), float(known.std()))
 
 
-def scaled(pack: Pack, rows: npt.NDArray[np.int64], labels: Sequence[Label]) -> Tensor:
+def scaled(dataset: Dataset, rows: npt.NDArray[np.int64], labels: Sequence[Label]) -> Tensor:
     """The labels of some images as networks see them: float32 [len(rows), L], NaN = missing.
 
-    A label that the pack does not have is missing everywhere.
+    A label that the dataset does not have is missing everywhere.
     """
     import torch
 
     values = torch.full((len(rows), len(labels)), torch.nan)
     for column, label in enumerate(labels):
-        place = column_of(pack, label.name)
-        if pack.labels is not None and place is not None:
-            stored = np.asarray(pack.labels[rows, place])
+        place = column_of(dataset, label.name)
+        if dataset.labels is not None and place is not None:
+            stored = np.asarray(dataset.labels[rows, place])
             values[:, column] = (torch.from_numpy(stored) - label.mean) / label.std
     return values
 
 
 def unscaled(values: Tensor, labels: Sequence[Label]) -> npt.NDArray[np.float32]:
-    """The inverse of the scale: float32 [N, L], as a pack stores it."""
+    """The inverse of the scale: float32 [N, L], as a dataset stores it."""
     import torch
 
     mean = torch.tensor([label.mean for label in labels])

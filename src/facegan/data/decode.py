@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.unusable import Unusable
+from facegan.data.skipped import SkippedFile
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -88,16 +88,16 @@ def decode(data: bytes, shape: Shape) -> Picture:
             image = _eight_bits(file, data, conversions)
             image = _upright(image, _orientation(file), conversions)
             image = _plain(image, shape.channels, conversions)
-    except Unusable:
+    except SkippedFile:
         raise
     except Image.DecompressionBombError as error:
-        raise Unusable("too many pixels", str(error)) from error
+        raise SkippedFile("too many pixels", str(error)) from error
     except Image.UnidentifiedImageError as error:
         if data.startswith(_BEGINNINGS):
-            raise Unusable("damaged image", "its header cannot be read") from error
-        raise Unusable("not an image", "no known image format") from error
+            raise SkippedFile("damaged image", "its header cannot be read") from error
+        raise SkippedFile("not an image", "no known image format") from error
     except Exception as error:  # decoders meet hostile bytes and let out whatever they please
-        raise Unusable("damaged image", f"{type(error).__name__}: {error}") from error
+        raise SkippedFile("damaged image", f"{type(error).__name__}: {error}") from error
     return _square(np.asarray(image), shape, conversions)
 
 
@@ -105,11 +105,13 @@ def _check_size(size: tuple[int, int], shape: Shape) -> None:
     """Judge by the size that the header declares, before anything is decoded."""
     width, height = size
     if width * height > MAX_PIXELS:
-        raise Unusable("too many pixels", f"{width}×{height}; {MAX_PIXELS} are allowed")
+        raise SkippedFile("too many pixels", f"{width}×{height}; {MAX_PIXELS} are allowed")
     if min(size) < shape.min_size:
-        raise Unusable("too small", f"{width}×{height}; the shorter side must be {shape.min_size}")
+        raise SkippedFile(
+            "too small", f"{width}×{height}; the shorter side must be {shape.min_size}"
+        )
     if shape.crop != "full" and min(size) < shape.crop:
-        raise Unusable("smaller than the crop", f"{width}×{height}; the crop is {shape.crop}")
+        raise SkippedFile("smaller than the crop", f"{width}×{height}; the crop is {shape.crop}")
 
 
 def _eight_bits(file: Image, data: bytes, conversions: list[str]) -> Image:
@@ -120,7 +122,7 @@ def _eight_bits(file: Image, data: bytes, conversions: list[str]) -> Image:
     sixteen = any(";16" in str(tile) for tile in getattr(file, "tile", ()))
     file.load()
     if file.mode in ("I", "F") and not (file.mode == "I" and file.format == "PPM"):
-        raise Unusable("unsupported pixels", "32 bits a channel have no agreed range")
+        raise SkippedFile("unsupported pixels", "32 bits a channel have no agreed range")
     if file.mode == "I" or file.mode.startswith("I;16"):
         wide = np.asarray(file, dtype=np.uint32)
     elif sixteen:

@@ -1,4 +1,4 @@
-"""A folder or an archive of pictures → a pack.
+"""A folder or an archive of pictures → a dataset.
 
 The source is listed first: that decides who is shown, which pictures are held out and which
 label row belongs to which picture, before anything is decoded. Then it is read once as a
@@ -21,15 +21,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from facegan.data.dataset import Dataset
 from facegan.data.decode import BACKGROUND, FILTER, Picture, Shape, decode, prepare
+from facegan.data.import_log import ImportLog
 from facegan.data.labels import Joined, LabelTable
 from facegan.data.layouts import Layout, recognise
-from facegan.data.ledger import Ledger
-from facegan.data.pack import Pack
 from facegan.data.recognise import open_source
+from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member, Source
-from facegan.data.unusable import Unusable
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError
 
 DROPPED = "dropped.csv"
@@ -43,13 +43,13 @@ _PICTURES = {f".{extension}" for extension in _EXTENSIONS}
 _ARCHIVE = re.compile(r"\.(zip|tgz|tbz2?|txz|tar(\.\w+)?)$", re.IGNORECASE)
 
 Progress = Callable[[int, int], None]
-_Read = tuple[int, bytes | Unusable]
-_Decoded = tuple[int, Picture | Unusable]
+_Read = tuple[int, bytes | SkippedFile]
+_Decoded = tuple[int, Picture | SkippedFile]
 
 
 def import_images(
     source: Path | str,
-    pack: Path | str,
+    dataset: Path | str,
     *,
     resolution: int = 64,
     crop: int | Literal["full"] = "full",
@@ -63,14 +63,14 @@ def import_images(
     overwrite: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Pack:
-    """Make a pack of the pictures in `source`.
+) -> Dataset:
+    """Make a dataset of the pictures in `source`.
 
     Args:
         source: a folder tree, a zip, or a tar (plain, gzip, bzip2, xz). The layouts of LFW,
             CelebA and NVlabs' dataset_tool are recognised; their identities, official splits
             and labels are used.
-        pack: the folder to make.
+        dataset: the folder to make.
         resolution: height and width of the result in pixels, 4 to 1024.
         crop: "full" for the largest centred square, or the side in pixels of a centred square
             of the original; pictures smaller than that are left out.
@@ -82,35 +82,35 @@ def import_images(
         min_size: pictures with a side shorter than this many pixels are left out.
         licence: under which terms the pictures may be used.
         workers: decoding threads; by default one for each processor available.
-        overwrite: replace a pack that exists, once the new one is complete.
+        overwrite: replace a dataset that exists, once the new one is complete.
         seed: which pictures are held out, where no official split says so.
         progress: called after each batch with (files done, files in all).
 
     Raises:
         DataError: the source, the labels or an option cannot be used, or no picture is usable.
-        StorageError: the pack cannot be written.
+        StorageError: the dataset cannot be written.
     """
     shape = Shape(resolution, crop, channels, min_size)
     _check_options(shape, holdout, workers)
     table = LabelTable.from_csv(labels) if labels is not None else None
     origin = open_source(source)
-    _check_places(origin.path, Path(pack))
+    _check_places(origin.path, Path(dataset))
     members = origin.members()
     layout = recognise(origin, [member.path for member in members if member.refused is None])
     if table is None:
         table, labels_note = layout.labels, labels_note or layout.labels_note
-    ledger = Ledger(members, layout.own_files)
-    joined = _join(table, members, ledger) if table is not None else None
+    import_log = ImportLog(members, layout.own_files)
+    joined = _join(table, members, import_log) if table is not None else None
     names = table.names if table is not None else ()
 
     with (
-        PackWriter(pack, resolution, channels, names, overwrite) as writer,
-        contextlib.closing(_decoded(origin, set(ledger.readable), shape, workers)) as batches,
+        DatasetWriter(dataset, resolution, channels, names, overwrite) as writer,
+        contextlib.closing(_decoded(origin, set(import_log.readable), shape, workers)) as batches,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # decoders warn about what ends up in the card
         for batch in batches:
-            pictures = _sort_out(batch, ledger)
+            pictures = _sort_out(batch, import_log)
             paths = [members[index].path for index in pictures]
             if pictures:
                 writer.add(
@@ -122,10 +122,10 @@ def import_images(
                     None if joined is None else joined.values[list(pictures)],
                 )
             if progress is not None:
-                progress(ledger.done, len(ledger.readable))
-        if not ledger.kept:
-            raise _nothing_usable(origin, ledger)
-        card = _card(origin, layout, shape, ledger)
+                progress(import_log.done, len(import_log.readable))
+        if not import_log.kept:
+            raise _nothing_usable(origin, import_log)
+        card = _card(origin, layout, shape, import_log)
         card["licence"] = licence or "not stated"
         card["split"] = (
             "official"
@@ -136,12 +136,12 @@ def import_images(
             card["labels"] = {
                 "source": table.source,
                 "note": labels_note or "not stated",
-                "matched": int(joined.matched[ledger.kept].sum()),
+                "matched": int(joined.matched[import_log.kept].sum()),
                 "unused_rows": joined.unused_rows,
             }
-        writer.extra(DROPPED, ledger.dropped_csv())
+        writer.extra(DROPPED, import_log.dropped_csv())
         writer.finish(card)
-    return Pack.open(pack)
+    return Dataset.open(dataset)
 
 
 def _check_options(shape: Shape, holdout: float, workers: int | None) -> None:
@@ -158,21 +158,21 @@ def _check_options(shape: Shape, holdout: float, workers: int | None) -> None:
             raise DataError(f"{name} is {value}.", f"Allowed: {allowed}.")
 
 
-def _check_places(source: Path, pack: Path) -> None:
-    source, pack = source.resolve(), pack.resolve()
-    if source == pack or pack in source.parents:
+def _check_places(source: Path, dataset: Path) -> None:
+    source, dataset = source.resolve(), dataset.resolve()
+    if source == dataset or dataset in source.parents:
         raise DataError(
-            f"{source} would be replaced by the pack made of it.", "Choose another place."
+            f"{source} would be replaced by the dataset made of it.", "Choose another place."
         )
-    if source in pack.parents:
+    if source in dataset.parents:
         raise DataError(
-            f"{pack} would lie inside its own source, {source}.", "Choose a place outside."
+            f"{dataset} would lie inside its own source, {source}.", "Choose a place outside."
         )
 
 
-def _join(table: LabelTable, members: Sequence[Member], ledger: Ledger) -> Joined | None:
+def _join(table: LabelTable, members: Sequence[Member], import_log: ImportLog) -> Joined | None:
     """The label values of every member, in order; None if no member could be a picture."""
-    asking = [i for i in ledger.readable if _could_be_picture(members[i].path)]
+    asking = [i for i in import_log.readable if _could_be_picture(members[i].path)]
     if not asking:
         return None
     joined = table.join([members[index].path for index in asking])
@@ -230,7 +230,7 @@ def _decode_batch(batch: list[_Read], shape: Shape) -> list[_Decoded]:
             decoded.append(
                 (index, decode(content, shape) if isinstance(content, bytes) else content)
             )
-        except Unusable as unusable:
+        except SkippedFile as unusable:
             decoded.append((index, unusable))
     return decoded
 
@@ -242,20 +242,20 @@ def _processors() -> int:
     return min(16, os.cpu_count() or 1)
 
 
-def _sort_out(batch: list[_Decoded], ledger: Ledger) -> dict[int, Picture]:
+def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> dict[int, Picture]:
     """Enter a batch into the ledger; the pictures among it, by member."""
     pictures = {}
     for index, result in batch:
-        if isinstance(result, Unusable):
-            ledger.drop(index, result)
+        if isinstance(result, SkippedFile):
+            import_log.drop(index, result)
         else:
-            ledger.keep(index, result.conversions)
+            import_log.keep(index, result.conversions)
             pictures[index] = result
     return pictures
 
 
-def _nothing_usable(source: Source, ledger: Ledger) -> DataError:
-    found = ", ".join(f"{count} × {reason}" for reason, count in ledger.reasons.items())
+def _nothing_usable(source: Source, import_log: ImportLog) -> DataError:
+    found = ", ".join(f"{count} × {reason}" for reason, count in import_log.reasons.items())
     passed = f"; {source.junk} hidden or system files were passed over" if source.junk else ""
     return DataError(
         f"{source.path} holds no usable picture: {found or 'it is empty'}{passed}.",
@@ -264,7 +264,7 @@ def _nothing_usable(source: Source, ledger: Ledger) -> DataError:
     )
 
 
-def _card(source: Source, layout: Layout, shape: Shape, ledger: Ledger) -> dict[str, Any]:
+def _card(source: Source, layout: Layout, shape: Shape, import_log: ImportLog) -> dict[str, Any]:
     card: dict[str, Any] = {
         "name": _ARCHIVE.sub("", source.name),
         "source": source.name,
@@ -275,9 +275,9 @@ def _card(source: Source, layout: Layout, shape: Shape, ledger: Ledger) -> dict[
         "background": list(BACKGROUND),
         "min_size": shape.min_size,
         "identities_from": layout.identities_from,
-        "counts": {**ledger.counts, "junk": source.junk},
-        "dropped": ledger.reasons,
-        "conversions": dict(sorted(ledger.conversions.items())),
+        "counts": {**import_log.counts, "junk": source.junk},
+        "dropped": import_log.reasons,
+        "conversions": dict(sorted(import_log.conversions.items())),
     }
     if source.sha256:
         card["source_sha256"] = source.sha256

@@ -100,7 +100,7 @@ def _nvlabs(source: Source) -> Layout | None:
         raise DataError(f"{where} is not JSON ({error}).", "Mend or remove it.") from error
     if isinstance(content, dict) and "fingerprint" in content:
         raise DataError(
-            f"{source.path} is a pack already.", "Give it to `facegan train` with --data."
+            f"{source.path} is a dataset already.", "Give it to `facegan train` with --data."
         )
     if not isinstance(content, dict) or "labels" not in content:
         return None

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from facegan.device import sent
+from facegan.device import to_device
 from facegan.errors import DataError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Pixels:
         import torch
 
         scale, offset = (
-            sent(torch.tensor(v, dtype=torch.float32), images.device)
+            to_device(torch.tensor(v, dtype=torch.float32), images.device)
             for v in self._scale_and_offset()
         )
         return torch.addcmul(offset, images.to(torch.float32), scale).permute(0, 3, 1, 2)
@@ -87,7 +87,7 @@ class Pixels:
         import torch
 
         scale, offset = (
-            sent(torch.tensor(v, dtype=torch.float32), images.device)
+            to_device(torch.tensor(v, dtype=torch.float32), images.device)
             for v in self._scale_and_offset()
         )
         values = images.to(torch.float32).permute(0, 2, 3, 1) - offset

@@ -15,7 +15,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from facegan.data.unusable import Unusable
+from facegan.data.skipped import SkippedFile
 from facegan.errors import DataError
 
 MAX_FILE_BYTES = 256 << 20
@@ -42,7 +42,7 @@ class Member:
 
     path: str
     size: int
-    refused: Unusable | None = None
+    refused: SkippedFile | None = None
 
 
 class Source(ABC):
@@ -86,7 +86,7 @@ class Source(ABC):
         return name == _DESCRIPTION and "/" not in folder and nearer
 
     @abstractmethod
-    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """The content of those members whose number in `members()` is in `chosen`, in order."""
 
 
@@ -101,17 +101,17 @@ class FolderSource(Source):
         self._found = sorted(self._walk(), key=lambda member: member.path)
         for member in self._found:
             if not member.refused and self._describes_better(member.path):
-                with contextlib.suppress(Unusable):
+                with contextlib.suppress(SkippedFile):
                     self.description = (member.path, self._content(member.path))
         return self._found
 
-    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | Unusable]]:
+    def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """Read the chosen files; see `Source.read`."""
         for index, member in enumerate(self._found):
             if index in chosen:
                 try:
                     yield index, self._content(member.path)
-                except Unusable as unusable:
+                except SkippedFile as unusable:
                     yield index, unusable
 
     def _content(self, path: str) -> bytes:
@@ -119,7 +119,7 @@ class FolderSource(Source):
             with (self.path / path).open("rb") as file:
                 return limited(file.read(MAX_FILE_BYTES + 1))
         except OSError as error:
-            raise Unusable("cannot be read", error.strerror or str(error)) from error
+            raise SkippedFile("cannot be read", error.strerror or str(error)) from error
 
     def _walk(self) -> Iterator[Member]:
         folders = [""]
@@ -132,7 +132,7 @@ class FolderSource(Source):
                     raise DataError(
                         f"{self.path} cannot be read ({error.strerror}).", "Check its permissions."
                     ) from error
-                yield Member(prefix, 0, Unusable("cannot be read", error.strerror or ""))
+                yield Member(prefix, 0, SkippedFile("cannot be read", error.strerror or ""))
                 continue
             for entry in entries:
                 path = prefix + entry.name
@@ -147,11 +147,11 @@ class FolderSource(Source):
         try:
             about = (self.path / path).lstat()
         except OSError as error:
-            return Member(path, 0, Unusable("cannot be read", error.strerror or ""))
+            return Member(path, 0, SkippedFile("cannot be read", error.strerror or ""))
         if stat.S_ISLNK(about.st_mode):
-            return Member(path, 0, Unusable("link"))
+            return Member(path, 0, SkippedFile("link"))
         if not stat.S_ISREG(about.st_mode):
-            return Member(path, 0, Unusable("not a regular file"))
+            return Member(path, 0, SkippedFile("not a regular file"))
         return Member(path, about.st_size, refuse(path, about.st_size))
 
 
@@ -163,13 +163,13 @@ def is_junk(path: str) -> bool:
     )
 
 
-def refuse(path: str, size: int) -> Unusable | None:
+def refuse(path: str, size: int) -> SkippedFile | None:
     """Why a member of this path and size must not be read; None if it may be."""
     if path.startswith("/") or ".." in path.split("/") or re.match(r"[A-Za-z]:", path):
-        return Unusable("unsafe path")
+        return SkippedFile("unsafe path")
     if size > MAX_FILE_BYTES:
-        return Unusable("file too large", f"{size} bytes; {MAX_FILE_BYTES} are allowed")
-    return Unusable("empty file") if size == 0 else None
+        return SkippedFile("file too large", f"{size} bytes; {MAX_FILE_BYTES} are allowed")
+    return SkippedFile("empty file") if size == 0 else None
 
 
 def tidy(path: str) -> str:
@@ -180,7 +180,7 @@ def tidy(path: str) -> str:
 def limited(data: bytes) -> bytes:
     """`data`, unless there is more of it than was declared possible."""
     if len(data) > MAX_FILE_BYTES:
-        raise Unusable("file too large", f"more than {MAX_FILE_BYTES} bytes")
+        raise SkippedFile("file too large", f"more than {MAX_FILE_BYTES} bytes")
     return data
 
 
@@ -190,6 +190,6 @@ def last_of_each_name(members: list[Member]) -> list[Member]:
     return [
         member
         if member.refused or last[member.path] == index
-        else Member(member.path, member.size, Unusable("duplicate name", "a later one is kept"))
+        else Member(member.path, member.size, SkippedFile("duplicate name", "a later one is kept"))
         for index, member in enumerate(members)
     ]

@@ -1,10 +1,10 @@
-"""Writing a pack: in batches, beside its place, and renamed into it when complete.
+"""Writing a dataset: in batches, beside its place, and renamed into it when complete.
 
-    with PackWriter("faces", resolution=64, channels=3) as writer:
+    with DatasetWriter("faces", resolution=64, channels=3) as writer:
         writer.add(images, names, identities, splits, sources)   # as often as needed
         writer.finish({"name": "faces", "licence": "mine"})
 
-Until `finish` returns, nothing stands at the target; whatever goes wrong, an earlier pack
+Until `finish` returns, nothing stands at the target; whatever goes wrong, an earlier dataset
 there stays as it was.
 """
 
@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.append import GrowingArray, HashedFile, write_synced
-from facegan.data.pack import (
+from facegan.data.dataset import (
     CARD,
     FORMAT,
     IMAGES,
@@ -35,10 +35,10 @@ from facegan.data.pack import (
     LABELS,
     SPLITS,
     fingerprint,
-    is_pack,
+    is_dataset,
     put_aside,
 )
-from facegan.data.tally import Tally, describe_labels
+from facegan.data.statistics import Statistics, describe_labels
 from facegan.errors import DataError, storage
 from facegan.version import __version__
 
@@ -47,19 +47,19 @@ if TYPE_CHECKING:
 
 
 class BeingWrittenError(DataError):
-    """Another process is writing the same pack."""
+    """Another process is writing the same dataset."""
 
 
-class PackWriter:
-    """Writes one pack; a context manager. Memory stays bounded by the batches given to `add`.
+class DatasetWriter:
+    """Writes one dataset; a context manager. Memory stays bounded by the batches given to `add`.
 
     Args:
         path: the folder to make. Its parents are made where missing.
         resolution: height and width of every image, in pixels.
         channels: 3 (RGB) or 1 (grey).
-        label_names: the names of the label columns; empty for a pack without labels.
-        overwrite: replace a pack that stands at `path`, once the new one is complete.
-            A folder that is not a pack is never replaced.
+        label_names: the names of the label columns; empty for a dataset without labels.
+        overwrite: replace a dataset that stands at `path`, once the new one is complete.
+            A folder that is not a dataset is never replaced.
 
     Raises:
         DataError: `path` is taken, or another process is writing it.
@@ -84,14 +84,14 @@ class PackWriter:
         self._shape = (resolution, resolution, channels)
         if not self.path.name:
             raise DataError(
-                f"{self.path} cannot become a pack.",
+                f"{self.path} cannot become a dataset.",
                 "Give another name, such as that of a folder in it.",
             )
         self._partial = self.path.with_name(f".{self.path.name}.partial-{secrets.token_hex(4)}")
         self._replaced = put_aside(self.path)
         self._lock: FileLock | None = None
         self._count = 0
-        self._tally = Tally(channels)
+        self._statistics = Statistics(channels)
 
     def __enter__(self) -> Self:
         from filelock import FileLock, Timeout
@@ -168,16 +168,16 @@ class PackWriter:
             self._items.write(_csv_lines(rows))
             if self._labels is not None:
                 self._labels.append(labels)
-        self._tally.add(images, identities, splits)
+        self._statistics.add(images, identities, splits)
         self._count += count
 
     def extra(self, name: str, text: str) -> None:
-        """Put one more file, `name` with content `text`, into the pack."""
+        """Put one more file, `name` with content `text`, into the dataset."""
         with storage(self.path):
             write_synced(self._partial / name, text.encode())
 
     def finish(self, card: Mapping[str, Any]) -> None:
-        """Complete the pack and move it into place.
+        """Complete the dataset and move it into place.
 
         Args:
             card: what to say of the data beyond what the writer knows: name, source, licence, ….
@@ -190,7 +190,7 @@ class PackWriter:
         Raises:
             DataError: there is no image in the train split.
         """
-        if not self._tally.counts["train"]:
+        if not self._statistics.counts["train"]:
             raise DataError(
                 f"None of {self._count} images is in the train split: there is nothing to learn "
                 "from.",
@@ -206,14 +206,14 @@ class PackWriter:
             self._move_into_place()
 
     def _complete(self, card: Mapping[str, Any]) -> dict[str, Any]:
-        mean, std = self._tally.mean_and_std()
+        mean, std = self._statistics.mean_and_std()
         complete = {
             "format": FORMAT,
             "created_with": f"facegan {__version__}",
             **card,
             "resolution": self._shape[0],
             "channels": self._shape[2],
-            "counts": {**card.get("counts", {}), **self._tally.counts},
+            "counts": {**card.get("counts", {}), **self._statistics.counts},
             "mean": mean,
             "std": std,
             "label_names": list(self.label_names),
@@ -234,15 +234,15 @@ class PackWriter:
         if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
             return
         if not self.path.is_dir():
-            raise DataError(f"{self.path} is a file.", "Choose another name for the pack.")
-        if not is_pack(self.path):
+            raise DataError(f"{self.path} is a file.", "Choose another name for the dataset.")
+        if not is_dataset(self.path):
             raise DataError(
-                f"{self.path} is a folder that is not a pack; it is never replaced.",
-                "Choose another name for the pack.",
+                f"{self.path} is a folder that is not a dataset; it is never replaced.",
+                "Choose another name for the dataset.",
             )
         if not self.overwrite:
             raise DataError(
-                f"{self.path} already holds a pack.",
+                f"{self.path} already holds a dataset.",
                 "Choose another name, or replace it with --overwrite.",
             )
 
@@ -257,7 +257,7 @@ class PackWriter:
                 self._replaced.rename(self.path)
 
     def _move_into_place(self) -> None:
-        if is_pack(self.path):
+        if is_dataset(self.path):
             self.path.rename(self._replaced)
         try:
             if self.path.is_dir():

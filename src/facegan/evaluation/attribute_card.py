@@ -34,12 +34,12 @@ class Measured(Config):
 
 
 class Source(Config):
-    """A pack that it was trained on.
+    """A dataset that it was trained on.
 
     Attributes:
         name: of the dataset.
         resolution: in pixels.
-        fingerprint: of the pack, SHA-256 (hex).
+        fingerprint: of the dataset, SHA-256 (hex).
     """
 
     name: str

@@ -70,7 +70,7 @@ class Places(NetworkExtractor):
 class AttributeReader(NetworkExtractor):
     """A trained reader. Open the shipped one with `AttributeReader.open`.
 
-    It is an `Extractor` too, so that `FeatureCache` can keep what it read from a pack.
+    It is an `Extractor` too, so that `FeatureCache` can keep what it read from a dataset.
 
     Args:
         places: what it looks through.

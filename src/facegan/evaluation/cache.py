@@ -1,6 +1,6 @@
-"""Features of real pictures, computed once for each pack and extractor.
+"""Features of real pictures, computed once for each dataset and extractor.
 
-A folder for each pair holds `features.f32`, the rows of all pictures of the pack, and
+A folder for each pair holds `features.f32`, the rows of all pictures of the dataset, and
 `done.u8`, which of them have been computed: asking for other pictures later computes only
 those that are missing. A row is marked as done after it was written, so that a crash costs
 time and never truth.
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.evaluation.extractors.base import Extractor
 
 Features = npt.NDArray[np.float32]
@@ -64,7 +64,7 @@ def _mirror(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 class FeatureCache:
-    """Keeps what `extract` found for the pictures of packs.
+    """Keeps what `extract` found for the pictures of datasets.
 
     Args:
         folder: where; made when first needed.
@@ -76,12 +76,12 @@ class FeatureCache:
     def features(
         self,
         extractor: Extractor,
-        pack: Pack,
+        dataset: Dataset,
         indices: npt.NDArray[np.int64],
         mirrored: bool = False,
         progress: Progress = silent,
     ) -> Features:
-        """The features of some pictures of a pack: float32 [N, D], in the order of `indices`.
+        """The features of some pictures of a dataset: float32 [N, D], in the order of `indices`.
 
         Where the folder cannot be written, they are computed and not kept, with a warning.
         Another process that computes the same is waited for.
@@ -89,17 +89,17 @@ class FeatureCache:
         from filelock import FileLock
 
         name = hashlib.sha256(
-            f"{pack.fingerprint} {extractor.fingerprint} {mirrored}".encode()
+            f"{dataset.fingerprint} {extractor.fingerprint} {mirrored}".encode()
         ).hexdigest()[:24]
         place = self._folder / "features" / f"{extractor.name.replace('/', '-')}-{name}"
         try:
             place.mkdir(parents=True, exist_ok=True)
             with FileLock(place / ".lock"):
-                rows = _Rows(place, len(pack), extractor.dimension)
+                rows = _Rows(place, len(dataset), extractor.dimension)
                 missing = np.unique(indices[~rows.done(indices)])
                 for begin in range(0, len(missing), _CHUNK):
                     some = missing[begin : begin + _CHUNK]
-                    rows.write(some, extract(extractor, pack.images, some, mirrored))
+                    rows.write(some, extract(extractor, dataset.images, some, mirrored))
                     progress(begin + len(some), len(missing))
                 return rows.read(indices)
         except OSError as error:
@@ -107,11 +107,11 @@ class FeatureCache:
                 f"Features are not kept for the next time: {place}: {error.strerror or error}.",
                 stacklevel=2,
             )
-            return extract(extractor, pack.images, indices, mirrored, progress)
+            return extract(extractor, dataset.images, indices, mirrored, progress)
 
 
 class _Rows:
-    """The two files of one pack and extractor.
+    """The two files of one dataset and extractor.
 
     Written with ordinary calls, not through a memory map, because a full disk must be an
     error that can be caught, and not a signal that kills the process.

@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import FaceganError
 from facegan.evaluation import calibration
 from facegan.evaluation.cache import Progress, silent
@@ -64,13 +64,13 @@ class Space:
 
 @dataclass(frozen=True)
 class RealFaces:
-    """Which pictures of a pack the features belong to.
+    """Which pictures of a dataset the features belong to.
 
     Attributes:
-        train: int64 [T], their places in the pack.
+        train: int64 [T], their places in the dataset.
         holdout: int64 [H].
-        names: of every picture of the pack.
-        identities: who is shown, of every picture of the pack.
+        names: of every picture of the dataset.
+        identities: who is shown, of every picture of the dataset.
     """
 
     train: Numbers
@@ -79,9 +79,11 @@ class RealFaces:
     identities: Sequence[str]
 
     @classmethod
-    def of(cls, pack: Pack) -> RealFaces:
-        """Both splits of `pack`, whole."""
-        return cls(pack.indices("train"), pack.indices("holdout"), pack.names, pack.identities)
+    def of(cls, dataset: Dataset) -> RealFaces:
+        """Both splits of `dataset`, whole."""
+        return cls(
+            dataset.indices("train"), dataset.indices("holdout"), dataset.names, dataset.identities
+        )
 
 
 def find_copies(

@@ -28,7 +28,7 @@ def gallery(pairs: Sequence[Pair], generated: Images, images: Images, real: bool
     Args:
         pairs: P of them, from `find_copies`.
         generated: uint8 [P, H, W, C], the generated picture of each pair; C is 1 or 3.
-        images: uint8 [N, H, W, C], all real pictures of the pack, in memory or memory-mapped.
+        images: uint8 [N, H, W, C], all real pictures of the dataset, in memory or memory-mapped.
         real: whether to show them; otherwise grey cells stand in their place, so that the
             picture holds generated faces only.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation import modes as known_modes
 from facegan.evaluation.cache import FeatureCache, Progress, extract, silent
@@ -63,7 +63,7 @@ class Judge:
     """Holds all that depends on the real pictures; judges any number of generated sets.
 
     Args:
-        pack: the real pictures.
+        dataset: the real pictures.
         choice: which of them are reference and floor.
         reference: the split that the reference comes from.
         seed: of all that is drawn by chance.
@@ -75,7 +75,7 @@ class Judge:
 
     def __init__(
         self,
-        pack: Pack,
+        dataset: Dataset,
         choice: RealChoice,
         reference: Reference,
         seed: int,
@@ -84,14 +84,14 @@ class Judge:
         cache: FeatureCache,
         watch: Watch = unwatched,
     ) -> None:
-        self._pack, self._choice, self._reference, self._seed = pack, choice, reference, seed
+        self._dataset, self._choice, self._reference, self._seed = dataset, choice, reference, seed
         self._cache = cache
         self._extractors = tuple(extractors)
         self._scorers = []
         for extractor in extractors:
             with watch(f"real pictures, {extractor.name}") as progress:
                 both = np.concatenate((choice.reference, choice.floor))
-                found = cache.features(extractor, pack, both, progress=progress)
+                found = cache.features(extractor, dataset, both, progress=progress)
             real, floor = np.split(found, [len(choice.reference)])
             self._scorers.append(Scorer(real, floor, wanted, seed))
 
@@ -114,7 +114,7 @@ class Judge:
         """Judge generated pictures.
 
         Args:
-            images: uint8 [n, H, W, C], of the shape of the pack's.
+            images: uint8 [n, H, W, C], of the shape of the dataset's.
             source: what they are, in words.
             seeds: by which each can be made again; its number by default.
             faces: whether to look for faces in them (extra `faces`).
@@ -146,8 +146,8 @@ class Judge:
             copies, closest, closest_generated = self._copying(images, features, seeds, watch)
         evaluation = Evaluation(
             source=source,
-            dataset=str(self._pack.card.get("name")),
-            dataset_fingerprint=self._pack.fingerprint,
+            dataset=str(self._dataset.card.get("name")),
+            dataset_fingerprint=self._dataset.fingerprint,
             reference=self._reference,
             n_real=len(self._choice.reference),
             n_fake=len(images),
@@ -162,11 +162,11 @@ class Judge:
         return Judgement(evaluation, closest, closest_generated)
 
     def _require(self, images: Images) -> None:
-        shape = (self.n, *self._pack.images.shape[1:])
+        shape = (self.n, *self._dataset.images.shape[1:])
         if images.shape != shape or images.dtype != np.uint8:
             raise DataError(
                 f"The pictures to judge are {images.dtype} {list(images.shape)}; those of "
-                f"{self._pack.path} ask for uint8 {list(shape)}.",
+                f"{self._dataset.path} ask for uint8 {list(shape)}.",
                 "Only pictures of the same size, colours and number are compared: import the "
                 "real ones at the resolution of the generated ones.",
             )
@@ -178,7 +178,7 @@ class Judge:
             return faces(images, self._floor_images(), self._seed, progress)
 
     def _modes(self, images: Images, watch: Watch) -> Modes | None:
-        if not known_modes.applies_to(self._pack.card):
+        if not known_modes.applies_to(self._dataset.card):
             return None
         with watch("reading attributes") as progress:
             return known_modes.modes(images, self._floor_images(), self._seed, progress)
@@ -190,7 +190,7 @@ class Judge:
         seeds: Sequence[int] | None,
         watch: Watch,
     ) -> tuple[Copying, Images, Images]:
-        pack, real = self._pack, RealFaces.of(self._pack)
+        dataset, real = self._dataset, RealFaces.of(self._dataset)
         seeds = range(len(images)) if seeds is None else seeds
         pixels = PixelEmbedding()
         found = [(pixels, extract(pixels, images)), *zip(self._extractors, features, strict=True)]
@@ -200,7 +200,7 @@ class Judge:
         ) -> npt.NDArray[np.float32]:
             kind = "mirrored real pictures" if mirrored else "real pictures"
             with watch(f"{kind}, {extractor.name}") as progress:
-                return self._cache.features(extractor, pack, indices, mirrored, progress)
+                return self._cache.features(extractor, dataset, indices, mirrored, progress)
 
         spaces = []
         for extractor, generated in found:
@@ -223,9 +223,9 @@ class Judge:
         made = images[[places[pair.seed] for pair in copies.pairs]]
         return (
             copies,
-            gallery(copies.pairs, made, pack.images),
-            gallery(copies.pairs, made, pack.images, real=False),
+            gallery(copies.pairs, made, dataset.images),
+            gallery(copies.pairs, made, dataset.images, real=False),
         )
 
     def _floor_images(self) -> Images:
-        return np.asarray(self._pack.images[self._choice.floor])
+        return np.asarray(self._dataset.images[self._choice.floor])

@@ -41,7 +41,7 @@ _CROWD, _CROWD_SEED = 2**18, 2**40 + 3
 
 
 def applies_to(card: dict[str, Any]) -> bool:
-    """Whether the pack of this card (its dataset.json) holds portraits that can be read.
+    """Whether the dataset of this card (its dataset.json) holds portraits that can be read.
 
     That is, whether facegan drew them, in the version that it draws today. A card that names
     no version is of the first.

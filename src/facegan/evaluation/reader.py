@@ -198,7 +198,7 @@ class Reader:
 
 def prepared(pictures: npt.NDArray[np.uint8]) -> Tensor:
     """Pictures uint8 [N, H, W, C] as the network takes them: float32 [N, 3, 64, 64] in [0, 1]."""
-    # A copy, because PyTorch takes no memory that is read-only, as that of a pack is.
+    # A copy, because PyTorch takes no memory that is read-only, as that of a dataset is.
     return resize(np.array(pictures), SIDE).float() / 255
 
 

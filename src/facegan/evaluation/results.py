@@ -131,8 +131,8 @@ class Neighbour(Config):
     """The closest real picture of a split.
 
     Attributes:
-        index: its place in the pack.
-        name: its name in the pack.
+        index: its place in the dataset.
+        name: its name in the dataset.
         distance: to the generated picture, in the embedding that found the pair.
         mirrored: whether the generated picture was mirrored to come so close.
     """
@@ -265,9 +265,9 @@ class Evaluation(Config):
     """Everything that one evaluation found.
 
     Attributes:
-        source: what was evaluated, in words (a run at some kimg, a file, a pack, a folder).
+        source: what was evaluated, in words (a run at some kimg, a file, a dataset, a folder).
         dataset: name of the real pictures.
-        dataset_fingerprint: SHA-256 (hex) of their pack.
+        dataset_fingerprint: SHA-256 (hex) of their dataset.
         reference: the split that the reference comes from.
         n_real: real pictures in the reference.
         n_fake: generated pictures, and real ones in the floor.

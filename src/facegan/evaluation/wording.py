@@ -15,7 +15,7 @@ NO_RATIO = "–"
 
 
 @dataclass(frozen=True)
-class Told:
+class Formatted:
     """A number and what surrounds it, ready to print.
 
     Attributes:
@@ -30,7 +30,7 @@ class Told:
         return f"{self.value} ({self.between})" if self.between else self.value
 
 
-def told(estimate: Estimate, percent: bool = False) -> Told:
+def formatted(estimate: Estimate, percent: bool = False) -> Formatted:
     """An estimate with as many decimals as its interval makes sense of.
 
     Args:
@@ -45,7 +45,7 @@ def told(estimate: Estimate, percent: bool = False) -> Told:
     decimals = min(max(decimals, 0), _MOST_DECIMALS)
     unit = " %" if percent else ""
     low_text, high_text = fixed(low, decimals), fixed(high, decimals)
-    return Told(f"{fixed(value, decimals)}{unit}", f"{low_text} – {high_text}")
+    return Formatted(f"{fixed(value, decimals)}{unit}", f"{low_text} – {high_text}")
 
 
 def plain(value: float) -> str:

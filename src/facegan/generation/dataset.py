@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.apps.data import progress_bar
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError
 from facegan.files import sha256
 from facegan.generation.background import in_background
@@ -18,7 +18,7 @@ from facegan.generation.generator import OpenGenerator
 _WAITING = 4
 
 
-def write_pack(
+def write_dataset(
     model: OpenGenerator,
     out: str | Path,
     seeds: range,
@@ -27,7 +27,7 @@ def write_pack(
     holdout: float = 0.0,
     overwrite: bool = False,
 ) -> Path:
-    """Write the pictures of these seeds as a pack, with the labels that each was asked for.
+    """Write the pictures of these seeds as a dataset, with the labels that each was asked for.
 
     Every picture is an identity of its own, since it shows nobody. A few pictures are in
     memory at a time: a thread writes them while the network computes the next ones.
@@ -39,7 +39,7 @@ def write_pack(
         truncation: ψ in [0, 1].
         labels: that all pictures share; see `OpenGenerator.pictures`.
         holdout: the share of the pictures, the last ones, that is kept from training.
-        overwrite: replace a pack that stands at `out`, once the new one is complete.
+        overwrite: replace a dataset that stands at `out`, once the new one is complete.
 
     Raises:
         DataError: `out` is taken, or `holdout` is outside [0, 1).
@@ -55,7 +55,7 @@ def write_pack(
     names = [label.name for label in model.labels]
     train = len(seeds) - int(holdout * len(seeds))
     with (
-        PackWriter(out, spec.resolution, spec.channels, names, overwrite) as writer,
+        DatasetWriter(out, spec.resolution, spec.channels, names, overwrite) as writer,
         progress_bar("generating") as progress,
     ):
         with in_background(threads=1, waiting=_WAITING) as do:

@@ -22,7 +22,7 @@ from facegan.networks.interfaces import Generator
 from facegan.networks.kernels import winograd
 from facegan.networks.kernels.strided import (
     THIN,
-    FromOnePlace,
+    ConvTranspose4x4,
     StridedConvTranspose2d,
     doubled,
     interleaved,
@@ -80,7 +80,7 @@ def _rebuilt(
             return _ToPhases(weight, bias)
         if winograd.suits(weight):
             return _ByWinograd(weight, bias)
-    if isinstance(layer, FromOnePlace) and on_cpu:
+    if isinstance(layer, ConvTranspose4x4) and on_cpu:
         return _FromVector(weight, bias)
     kind = nn.ConvTranspose2d if isinstance(layer, nn.ConvTranspose2d) else nn.Conv2d
     plain = kind(

@@ -13,8 +13,8 @@ from pydantic import Field
 from torch import Tensor
 
 from facegan.config import Config
-from facegan.device import sent
-from facegan.losses.slopes import Critic, Estimate, Exact, Judged
+from facegan.device import to_device
+from facegan.losses.gradient_norm import Critic, Estimate, Exact, Judged
 from facegan.schedule import PositiveSchedule, constant
 from facegan.seeding import Random
 
@@ -89,7 +89,7 @@ class GradientPenalty(Config):
 
     def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
         """Penalty [N], at x̂ = εx + (1 − ε)G(z) with ε uniform on [0, 1] for each sample."""
-        epsilon = sent(random.uniform(len(real.images), 1, 1, 1), real.images.device)
+        epsilon = to_device(random.uniform(len(real.images), 1, 1, 1), real.images.device)
         between = epsilon * real.images + (1 - epsilon) * fake.images.detach()
         distance = self.estimate.distance_from_one(critic, between, random)
         return constant(self.weight) * distance

@@ -18,8 +18,8 @@ from facegan.config import Config
 from facegan.data.spec import Label
 from facegan.losses.adversarial import ADVERSARIAL, AdversarialName, Loss
 from facegan.losses.auxiliary import classification, regression
+from facegan.losses.gradient_norm import Judged
 from facegan.losses.penalties import Penalty
-from facegan.losses.slopes import Judged
 from facegan.methods.terms import Batch, Networks, Terms
 from facegan.networks.interfaces import Discriminator
 from facegan.networks.layers.heads import Assessment

@@ -25,7 +25,7 @@ class TrainingData(Config):
         name: of the dataset.
         source: where it came from.
         licence: of its pictures.
-        fingerprint: SHA-256 (hex) of its pack.
+        fingerprint: SHA-256 (hex) of its dataset.
         crop: what was cut out of each picture, in words.
         train: pictures to train on.
         holdout: pictures kept from training.

@@ -89,7 +89,7 @@ class GeneratorFile:
 
         Memory is taken for the tensors in the file alone, whatever sizes its recipe names.
         """
-        from facegan.networks.outlines import outlines
+        from facegan.networks.meta_device import on_meta_device
 
         about = read_about(path)
         tensors, _ = read_safetensors(path)
@@ -98,7 +98,7 @@ class GeneratorFile:
             pixels = Pixels.of(**about.pixels)
             if pixels.range != recipe.data.range:
                 raise ValueError(f"its pixels are {pixels.range}, its recipe {recipe.data.range}")
-            with outlines():
+            with on_meta_device():
                 generator = recipe.generator.build(about.spec, recipe.data.range)
             kinds = {key: own.dtype for key, own in generator.state_dict().items()}
             tensors = {key: t.to(kinds.get(key, t.dtype)) for key, t in tensors.items()}

@@ -19,11 +19,11 @@ from facegan.evaluation.results import (
     FeatureScores,
     ScoreName,
 )
-from facegan.evaluation.wording import duration, fixed, ratio, told
+from facegan.evaluation.wording import duration, fixed, formatted, ratio
 from facegan.models.about import About
 from facegan.models.card import Card, Training, TrainingData
 from facegan.models.markdown import block, code, escaped, quoted, table
-from facegan.models.store import BOX, SUFFIX
+from facegan.models.store import BUNDLED, SUFFIX
 from facegan.report.agreement import compared
 
 # Licences that hubs know by these names; any other is "other", and told in words.
@@ -127,7 +127,7 @@ def _use(about: About, card: Card) -> Iterator[str]:
         "facegan models install model.safetensors",
         f"facegan generate --model {card.name}",
     ]
-    if (BOX / f"{card.name}{SUFFIX}").exists():
+    if (BUNDLED / f"{card.name}{SUFFIX}").exists():
         del lines[1]  # it comes with facegan
     yield block("\n".join(lines), "sh")
     if about.spec.labels:
@@ -179,8 +179,8 @@ def _scores(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.faces is not None:
         faces = evaluation.faces
         yield (
-            f"A face is found in {told(faces.generated, percent=True)} of the generated pictures "
-            f"and in {told(faces.real, percent=True)} of real ones ({escaped(faces.detector)}, "
+            f"A face is found in {formatted(faces.generated, percent=True)} of the generated pictures "
+            f"and in {formatted(faces.real, percent=True)} of real ones ({escaped(faces.detector)}, "
             f"n = {faces.n:,})."
         )
     else:
@@ -191,7 +191,9 @@ def _scores(evaluation: Evaluation) -> Iterator[str]:
 
 def _scaled(found: Estimate, scale: float) -> str:
     return str(
-        told(Estimate(value=scale * found.value, low=scale * found.low, high=scale * found.high))
+        formatted(
+            Estimate(value=scale * found.value, low=scale * found.low, high=scale * found.high)
+        )
     )
 
 
@@ -201,8 +203,8 @@ def _agreement(evaluation: Evaluation) -> Iterator[str]:
     yield "## Whether it shows what is asked for"
     yield compared(found)
     rows = [
-        f"| {code(each.name)} | {each.measure} | {told(each.generated)} | "
-        f"{'–' if each.real is None else told(each.real)} |"
+        f"| {code(each.name)} | {each.measure} | {formatted(each.generated)} | "
+        f"{'–' if each.real is None else formatted(each.real)} |"
         for each in found.labels
     ]
     yield "\n".join(["| label | | generated | real |", "|---|---|---:|---:|", *rows])

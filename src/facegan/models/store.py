@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facegan.errors import FaceganError, RunError, nearest
 
-BOX = Path(__file__).parent / "bundled"
+BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT = "lfw-64"
 SUFFIX = ".safetensors"
 
@@ -61,7 +61,7 @@ def installed_folder() -> Path:
 def models() -> list[Model]:
     """All of them by name, those in the box first; what they hold is not looked at."""
     found: dict[str, Model] = {}
-    for folder, bundled in ((BOX, True), (installed_folder(), False)):
+    for folder, bundled in ((BUNDLED, True), (installed_folder(), False)):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             if is_name(path.stem):
                 found.setdefault(path.stem, Model(path.stem, path, bundled))

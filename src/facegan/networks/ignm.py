@@ -24,7 +24,7 @@ from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
 from facegan.errors import RecipeError
 from facegan.networks.interfaces import Discriminator, Generator, Latent, Width, output_activation
-from facegan.networks.kernels.strided import FromOnePlace, StridedConv2d, StridedConvTranspose2d
+from facegan.networks.kernels.strided import ConvTranspose4x4, StridedConv2d, StridedConvTranspose2d
 from facegan.networks.layers.attention import SelfAttention
 from facegan.networks.layers.heads import Heads, HeadsConfig
 from facegan.networks.layers.initial import dcgan_weights
@@ -171,7 +171,7 @@ class IgnmGenerator(Generator):
         super().__init__(config.latent, spec)
         widths = _widths(config, spec.resolution)[::-1]
         layers: list[nn.Module] = [
-            FromOnePlace(self.inputs, widths[0]),
+            ConvTranspose4x4(self.inputs, widths[0]),
             BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from facegan.config import Config
 from facegan.data.pixels import Range
 from facegan.data.spec import ImageSpec
-from facegan.device import sent
+from facegan.device import to_device
 from facegan.networks.layers.heads import Assessment, Heads
 from facegan.networks.layers.labels import LabelEmbedding
 from facegan.seeding import Random
@@ -94,7 +94,7 @@ class Generator(nn.Module, ABC):
         if not self.spec.labels:
             return None
         rows = (random.uniform(n) * len(self.label_rows)).long().clamp_max_(LABEL_ROWS - 1)
-        return self.label_rows[sent(rows, self.label_rows.device)]
+        return self.label_rows[to_device(rows, self.label_rows.device)]
 
 
 class Discriminator(nn.Module, ABC):

@@ -4,7 +4,7 @@
     pictures = draw(people, 64)          # uint8 [64, 64, 64, 3]
     truth = people.labels()              # float32 [64, len(LABEL_NAMES)]
     which = mode_index(people)           # of MODE_COUNT, as probable as `mode_probabilities()`
-    write("portraits.pack", n=10_000)    # a dataset to train on
+    write("portraits.dataset", n=10_000)    # a dataset to train on
 
 They need no download, no consent and no licence, and their truth is known exactly.
 """

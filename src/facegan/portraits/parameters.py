@@ -13,7 +13,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Choice = npt.NDArray[np.int64]
 
-# Raised whenever the same (seed, index) would give another picture: cached packs are named by
+# Raised whenever the same (seed, index) would give another picture: cached datasets are named by
 # it, and the network that reads portraits is made for one of them.
 VERSION = 1
 

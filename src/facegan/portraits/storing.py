@@ -1,11 +1,11 @@
-"""Portraits as a pack on disk."""
+"""Portraits as a dataset on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.portraits.drawing import check_format, draw
 from facegan.portraits.parameters import LABEL_NAMES, VERSION
 from facegan.portraits.sampling import check_series, sample
@@ -24,7 +24,7 @@ def write(
     progress: Callable[[int, int], None] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Draw items 0 … n - 1 of `seed` and write them, with their labels, as a pack.
+    """Draw items 0 … n - 1 of `seed` and write them, with their labels, as a dataset.
 
     Every picture is a person of its own; the last tenth (rounded down) is the holdout.
 
@@ -35,7 +35,7 @@ def write(
         channels: 3 for RGB, 1 for grey.
         seed: which series, see `sample`.
         progress: called with (pictures done, n) after each chunk.
-        overwrite: replace a pack that stands at `path`.
+        overwrite: replace a dataset that stands at `path`.
 
     Raises:
         DataError: for values outside these ranges, or a path that is taken.
@@ -45,7 +45,7 @@ def write(
     check_format(resolution, channels)
     train = n - n // 10
     chunk = max(1, _CHUNK_PIXELS // resolution**2)
-    with PackWriter(path, resolution, channels, LABEL_NAMES, overwrite=overwrite) as writer:
+    with DatasetWriter(path, resolution, channels, LABEL_NAMES, overwrite=overwrite) as writer:
         for start in range(0, n, chunk):
             items = range(start, min(start + chunk, n))
             people = sample(len(items), seed, start)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facegan.evaluation.results import Agreement
-from facegan.evaluation.wording import Told, kimg, told
+from facegan.evaluation.wording import Formatted, formatted, kimg
 
 if TYPE_CHECKING:
     from facegan.runs.reading import Measured
@@ -27,8 +27,8 @@ class AgreementRow:
 
     name: str
     measure: str
-    generated: Told
-    real: Told | None
+    generated: Formatted
+    real: Formatted | None
     error: str
 
 
@@ -59,8 +59,8 @@ def agreement_table(evaluations: Sequence[Measured]) -> AgreementTable | None:
         AgreementRow(
             label.name,
             label.measure,
-            told(label.generated),
-            None if label.real is None else told(label.real),
+            formatted(label.generated),
+            None if label.real is None else formatted(label.real),
             _error(label.error, label.error_real),
         )
         for label in found.labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from facegan.evaluation.wording import Told
+from facegan.evaluation.wording import Formatted
 from facegan.report.measures import Kind, Measure, Point, Track, Wanted, of_kind, tracks
 from facegan.runs.reading import Reading
 
@@ -43,7 +43,7 @@ class Cell:
         leads: whether its interval reaches that of the best in its column.
     """
 
-    generated: Told
+    generated: Formatted
     ratio: str
     leads: bool
 

@@ -23,7 +23,7 @@ from facegan.evaluation.results import (
     Score,
     ScoreName,
 )
-from facegan.evaluation.wording import Told, fixed, ratio, told
+from facegan.evaluation.wording import Formatted, fixed, formatted, ratio
 from facegan.runs.reading import Measured
 
 Kind = Literal["scores", "faces", "modes", "copying"]
@@ -46,8 +46,8 @@ class Measure:
 
     title: str
     wanted: Wanted
-    generated: Told
-    real: Told
+    generated: Formatted
+    real: Formatted
     ratio: str = ""
     estimates: tuple[Estimate, Estimate] | None = None
     floor: str = "real"
@@ -200,8 +200,8 @@ def _score(title: str, wanted: Wanted, score: Score) -> Measure:
     return Measure(
         title,
         wanted,
-        told(score.generated),
-        told(score.real),
+        formatted(score.generated),
+        formatted(score.real),
         ratio(score.ratio),
         (score.generated, score.real),
     )
@@ -211,8 +211,8 @@ def _faces(faces: Faces) -> Measure:
     return Measure(
         "a face is found in",
         "more",
-        told(faces.generated, percent=True),
-        told(faces.real, percent=True),
+        formatted(faces.generated, percent=True),
+        formatted(faces.real, percent=True),
     )
 
 
@@ -221,14 +221,14 @@ def _modes(modes: Modes) -> Iterator[Measure]:
     yield Measure(
         "combinations that occur",
         "more",
-        Told(f"{modes.covered:,}", every),
-        Told(f"{modes.covered_real:,}", every),
+        Formatted(f"{modes.covered:,}", every),
+        Formatted(f"{modes.covered_real:,}", every),
     )
     yield Measure(
         "total variation from the truth",
         "less",
-        told(modes.total_variation),
-        told(modes.total_variation_real),
+        formatted(modes.total_variation),
+        formatted(modes.total_variation_real),
     )
 
 
@@ -237,38 +237,38 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
     yield Measure(
         "closer to the training set than held-out pictures are",
         "the same",
-        Told(fixed(seen.closer, 3), f"z = {fixed(seen.z, 1)}"),
-        Told(f"{fixed(seen.closer_low, 3)} – {fixed(seen.closer_high, 3)}"),
+        Formatted(fixed(seen.closer, 3), f"z = {fixed(seen.z, 1)}"),
+        Formatted(f"{fixed(seen.closer_low, 3)} – {fixed(seen.closer_high, 3)}"),
         floor="by chance",
     )
     yield Measure(
         "the same, towards the holdout",
         "the same",
-        Told(fixed(seen.closer_holdout, 3)),
-        Told("0.5"),
+        Formatted(fixed(seen.closer_holdout, 3)),
+        Formatted("0.5"),
         floor="by chance",
     )
     mirrored = f"{seen.near_mirrored:,} of them mirrored" if seen.near_mirrored else ""
-    by_chance = Told(fixed(seen.near_expected, 0 if seen.near_expected >= 10 else 1))
+    by_chance = Formatted(fixed(seen.near_expected, 0 if seen.near_expected >= 10 else 1))
     yield Measure(
         "closer than 99 % of held-out pictures",
         "the same",
-        Told(f"{seen.near:,}", mirrored),
+        Formatted(f"{seen.near:,}", mirrored),
         by_chance,
         floor="by chance",
     )
     yield Measure(
         "as many, towards the holdout",
         "the same",
-        Told(f"{seen.near_holdout:,}"),
+        Formatted(f"{seen.near_holdout:,}"),
         by_chance,
         floor="by chance",
     )
     yield Measure(
         "authentic (AuthPct)",
         "the same",
-        told(seen.authentic, percent=True),
-        told(seen.authentic_real, percent=True),
+        formatted(seen.authentic, percent=True),
+        formatted(seen.authentic_real, percent=True),
         floor="held out",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from facegan.evaluation.results import Estimate
-from facegan.evaluation.wording import kimg, plain, ratio, told
+from facegan.evaluation.wording import formatted, kimg, plain, ratio
 from facegan.report.charts import score_plots
 from facegan.report.measures import Measure, Point, Track
 from facegan.report.plots import Chart, drawn
@@ -160,7 +160,7 @@ def copy_table(found: Sequence[Track], newest: Measured | None) -> CopyTable | N
 
 def best_snapshot(best: Best, run: str) -> dict[str, str]:
     """The best snapshot in words; `run` is its folder's name."""
-    fd = told(Estimate(value=best.fd, low=best.low, high=best.high))
+    fd = formatted(Estimate(value=best.fd, low=best.low, high=best.high))
     return {
         "kimg": kimg(best.images_seen),
         "title": "FID" if best.extractor == "inception" else "FD",

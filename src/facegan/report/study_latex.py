@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from facegan.evaluation.results import LESS_IS_BETTER, SCORE_TITLES, Estimate, ScoreName
-from facegan.evaluation.wording import told
+from facegan.evaluation.wording import formatted
 from facegan.report.measures import score_title
 from facegan.report.study_claims import compared
 from facegan.report.study_methods import brief, scale, signed
@@ -128,7 +128,7 @@ def _cell(summary: Summary | None, metric: ScoreName) -> str:
     if summary.interval is None:
         return escape(brief(by * summary.median))
     low, high = summary.interval
-    said = told(Estimate(value=by * summary.median, low=by * low, high=by * high))
+    said = formatted(Estimate(value=by * summary.median, low=by * low, high=by * high))
     between = said.between.replace(" – ", "–")
     return f"{escape(said.value)} [{escape(between)}]"
 

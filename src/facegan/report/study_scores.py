@@ -15,7 +15,7 @@ from facegan.evaluation.results import (
     Score,
     ScoreName,
 )
-from facegan.evaluation.wording import NO_RATIO, Told, ratio, told
+from facegan.evaluation.wording import NO_RATIO, Formatted, formatted, ratio
 from facegan.report.measures import score_title
 from facegan.report.study_methods import Shown, brief, scale
 from facegan.report.study_strips import Strip, scale_of, strip
@@ -32,7 +32,7 @@ class Cell:
         leads: whether it is the best, or its interval reaches that of the best.
     """
 
-    told: Told
+    formatted: Formatted
     leads: bool
 
 
@@ -180,9 +180,9 @@ def _cell(summary: Summary | None, metric: ScoreName, lead: tuple[float, float])
     by = scale(metric)
     low, high = summary.interval or (summary.median, summary.median)
     if summary.interval is None:
-        text = Told(brief(by * summary.median))
+        text = Formatted(brief(by * summary.median))
     else:
-        text = told(Estimate(value=by * summary.median, low=by * low, high=by * high))
+        text = formatted(Estimate(value=by * summary.median, low=by * low, high=by * high))
     return Cell(text, low <= lead[1] and high >= lead[0])
 
 

@@ -54,18 +54,18 @@ def commands(
         measured: an evaluation of the trained generator, to measure the same again.
         start_from: the model whose weights the run began with, as it was given.
     """
-    found, packs = [], []
+    found, places = [], []
     for each, name in zip([dataset, *mixed_in(dataset)], _names(dataset), strict=True):
-        packs.append(name)
+        places.append(name)
         if (drawing := _draw_portraits(each, spec)) is not None:
-            packs[-1] = "portraits-again" if each is dataset else f"portraits-{name.lower()}"
+            places[-1] = "portraits-again" if each is dataset else f"portraits-{name.lower()}"
             what = "same dataset" if each is dataset else "dataset that was mixed in"
-            line = f"facegan data portraits {packs[-1]} {drawing}"
+            line = f"facegan data portraits {places[-1]} {drawing}"
             found.append(Command(f"Draw the {what}", line))
-    pack = packs[0]
+    place = places[0]
     again = f"{run}-again"
-    parts = ["facegan train", *_recipe_words(recipe, run), "--data", pack]
-    parts += [f"--mix {other}" for other in packs[1:]]
+    parts = ["facegan train", *_recipe_words(recipe, run), "--data", place]
+    parts += [f"--mix {other}" for other in places[1:]]
     if start_from is not None:
         parts.append(f"--from {shlex.quote(start_from)}")
     parts += ["--run", shlex.quote(again), f"--budget {images / 1000:.15g}kimg"]
@@ -73,7 +73,7 @@ def commands(
         parts.append(f"--processes {processes}")
     found.append(Command("Train the same run again, in a new folder", " ".join(parts)))
     if measured is not None:
-        found.append(Command("Measure it the same way", _measure(measured, run, pack)))
+        found.append(Command("Measure it the same way", _measure(measured, run, place)))
     found.append(
         Command(
             "The grid of this page, from the trained generator",
@@ -91,7 +91,7 @@ def mixed_in(dataset: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _names(dataset: dict[str, Any]) -> list[str]:
     """What stands for each dataset whose place nobody knows: the main one, and those mixed in."""
-    return ["PACK", *(f"MIXED-{i}" for i in range(1, len(mixed_in(dataset)) + 1))]
+    return ["DATASET", *(f"MIXED-{i}" for i in range(1, len(mixed_in(dataset)) + 1))]
 
 
 def best_command(run: str) -> str:
@@ -99,8 +99,8 @@ def best_command(run: str) -> str:
     return f"facegan generate {shlex.quote(run)} --best {_GRID} best-faces.png"
 
 
-def _measure(evaluation: Evaluation, run: str, pack: str) -> str:
-    words = [f"facegan evaluate {shlex.quote(run)} --data {pack}"]
+def _measure(evaluation: Evaluation, run: str, place: str) -> str:
+    words = [f"facegan evaluate {shlex.quote(run)} --data {place}"]
     words += [f"-n {evaluation.n_fake} --n-real {evaluation.n_real}"]
     words += [f"--extractor {shlex.quote(space.extractor)}" for space in evaluation.features]
     if evaluation.reference != "train":

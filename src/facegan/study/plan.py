@@ -137,7 +137,7 @@ class Plan(Config):
             become images by the speed that each method has alone.
         alpha: the probability of one or more false *holds* among all claims, at most; and,
             apart from that, of one or more false *does not hold*.
-        datasets: by name: a pack's folder, or `portraits[:COUNT][@RESOLUTION]`.
+        datasets: by name: a dataset's folder, or `portraits[:COUNT][@RESOLUTION]`.
         methods: by name.
         measure: how all of them are measured.
         claims: what is to be decided.

@@ -125,7 +125,7 @@ def adapted(
             if len(plan.datasets) > 1:
                 raise FaceganError(
                     f"--data {given['']}: the plan has {len(plan.datasets)} datasets.",
-                    f"Say which: --data NAME=PACK, with NAME one of {', '.join(plan.datasets)}.",
+                    f"Say which: --data NAME=DATASET, with NAME one of {', '.join(plan.datasets)}.",
                 )
             given[next(iter(plan.datasets))] = given.pop("")
         unknown = given.keys() - plan.datasets.keys()
@@ -187,7 +187,7 @@ def forecast(plan: Plan, workers: int | None = None) -> list[str]:
     return said
 
 
-def told(outcome: StudyOutcome) -> list[str]:
+def formatted(outcome: StudyOutcome) -> list[str]:
     """How a study ended, in lines."""
     results = outcome.results
     failed = [result for result in results.results if result.status == "failed"]

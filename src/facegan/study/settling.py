@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from facegan.apps.datasets import open_dataset
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.device import Execution, choose_device, processes
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.extractors import open_extractor
@@ -28,7 +28,7 @@ from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.results import Speed
 from facegan.study.speeds import Subject, measure_speeds
 from facegan.study.trial import beside
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.version import __version__
 
 Say = Callable[[str], None]
@@ -91,8 +91,8 @@ def settle(folder: StudyFolder, plan: Plan, device: str, workers: int | None, sa
     _require_extractors(plan.measure)
     opened = _open_all(plan)
     _require_same(opened, kept.get("datasets", {}))
-    packs = {name: opened[place] for name, place in plan.datasets.items()}
-    measures = {name: _possible(plan.measure, name, pack) for name, pack in packs.items()}
+    datasets = {name: opened[place] for name, place in plan.datasets.items()}
+    measures = {name: _possible(plan.measure, name, dataset) for name, dataset in datasets.items()}
     values: dict[str, Any] = {
         "device": where.type,
         "threads": threads,
@@ -102,15 +102,15 @@ def settle(folder: StudyFolder, plan: Plan, device: str, workers: int | None, sa
         "machine": {"platform": platform.platform(), "cores": cores},
         "datasets": {
             **kept.get("datasets", {}),
-            **{name: _identity(pack) for name, pack in opened.items()},
+            **{name: _identity(dataset) for name, dataset in opened.items()},
         },
         "recipes": {name: m.resolved().to_toml() for name, m in plan.all_methods().items()},
         "costs": kept.get("costs", {}),
     }
     with processes(where.type, threads) as execution:
         subjects = {
-            f"{dataset}/{name}": _parts(name, method, pack, opened, execution)
-            for dataset, pack in packs.items()
+            f"{where}/{name}": _parts(name, method, dataset, opened, execution)
+            for where, dataset in datasets.items()
             for name, method in plan.all_methods().items()
         }
         speeds = measure_speeds(
@@ -123,17 +123,17 @@ def settle(folder: StudyFolder, plan: Plan, device: str, workers: int | None, sa
         workers,
         threads,
         gpus,
-        {name: pack.spec.resolution for name, pack in packs.items()},
+        {name: dataset.spec.resolution for name, dataset in datasets.items()},
         measures,
         {name: _place(name) for name in opened},
         speeds,
     )
 
 
-def _open_all(plan: Plan) -> dict[str, Pack]:
+def _open_all(plan: Plan) -> dict[str, Dataset]:
     """Every dataset that a trial will want, by what it is called."""
     found = {place: open_dataset(place) for place in plan.datasets.values()}
-    for resolution in {pack.spec.resolution for pack in found.values()}:
+    for resolution in {dataset.spec.resolution for dataset in found.values()}:
         for method in plan.all_methods().values():
             first = [method.pretraining.dataset] if method.pretraining is not None else []
             for name in (*method.mix, *first):
@@ -144,14 +144,14 @@ def _open_all(plan: Plan) -> dict[str, Pack]:
 
 
 def _parts(
-    name: str, method: Method, pack: Pack, opened: dict[str, Pack], execution: Execution
+    name: str, method: Method, dataset: Dataset, opened: dict[str, Dataset], execution: Execution
 ) -> list[Subject]:
     """What a method trains on a dataset: itself, then its pretraining; refused if it cannot."""
-    resolution = pack.spec.resolution
+    resolution = dataset.spec.resolution
     try:
         recipe = method.resolved()
         mixed = [opened[beside(each, resolution)] for each in method.mix]
-        found = [_fitting(recipe, pack, mixed, execution)]
+        found = [_fitting(recipe, dataset, mixed, execution)]
         if method.pretraining is not None:
             first = opened[beside(method.pretraining.dataset, resolution)]
             before = recipe.override(*method.pretraining.set)
@@ -161,13 +161,15 @@ def _parts(
     return found
 
 
-def _fitting(recipe: Recipe, pack: Pack, mixed: list[Pack], execution: Execution) -> Subject:
+def _fitting(
+    recipe: Recipe, dataset: Dataset, mixed: list[Dataset], execution: Execution
+) -> Subject:
     """A recipe and its pictures, if the one can be trained on the others."""
-    spec = Feed.of(recipe, pack, execution, mixed).spec
+    spec = BatchSource.of(recipe, dataset, execution, mixed).spec
     with torch.device("meta"):
         recipe.generator.build(spec, recipe.data.range)
         recipe.discriminator.build(spec, recipe.data.range)
-    return Subject(recipe, pack)
+    return Subject(recipe, dataset)
 
 
 def _require_extractors(measure: Measurement) -> None:
@@ -176,9 +178,9 @@ def _require_extractors(measure: Measurement) -> None:
         open_extractor(name, choose_device("cpu"))
 
 
-def _require_same(packs: dict[str, Pack], before: dict[str, Any]) -> None:
-    for name, pack in packs.items():
-        if name in before and before[name]["fingerprint"] != pack.card.get("fingerprint"):
+def _require_same(datasets: dict[str, Dataset], before: dict[str, Any]) -> None:
+    for name, dataset in datasets.items():
+        if name in before and before[name]["fingerprint"] != dataset.card.get("fingerprint"):
             raise DataError(
                 f"The dataset {name} is not the one that the study began with (fingerprint "
                 f"{before[name]['fingerprint'][:12]}…).",
@@ -186,16 +188,16 @@ def _require_same(packs: dict[str, Pack], before: dict[str, Any]) -> None:
             )
 
 
-def _possible(measure: Measurement, name: str, pack: Pack) -> Measurement:
+def _possible(measure: Measurement, name: str, dataset: Dataset) -> Measurement:
     """The measurement with no more real pictures than there are."""
-    most = most_measurable(pack)
+    most = most_measurable(dataset)
     if measure.n > most:
         raise DataError(
-            f"The dataset {name} has {len(pack.indices('train')):,} pictures to train on: at most "
+            f"The dataset {name} has {len(dataset.indices('train')):,} pictures to train on: at most "
             f"{most:,} can be measured beside as many real ones, and the plan says {measure.n:,}.",
             f"Set measure.n to {most} or less, or take a larger dataset.",
         )
-    left = len(pack.indices("train")) - measure.n
+    left = len(dataset.indices("train")) - measure.n
     return measure.model_copy(update={"n_real": min(measure.n_real, left)})
 
 
@@ -204,8 +206,12 @@ def _place(dataset: str) -> str:
     return str(Path(dataset).resolve()) if Path(dataset).exists() else dataset
 
 
-def _identity(pack: Pack) -> dict[str, Any]:
-    return {**dataset_identity(pack.card), "pictures": len(pack), "pixels": pack.spec.resolution}
+def _identity(dataset: Dataset) -> dict[str, Any]:
+    return {
+        **dataset_identity(dataset.card),
+        "pictures": len(dataset),
+        "pixels": dataset.spec.resolution,
+    }
 
 
 def _versions() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.device import Execution
 from facegan.recipe import Recipe
 from facegan.study.results import Speed
@@ -26,13 +26,13 @@ class Subject:
     """A recipe, and the pictures that it is trained on."""
 
     recipe: Recipe
-    pack: Pack
+    dataset: Dataset
 
     def key(self, execution: Execution) -> str:
         """Equal for whatever trains equally fast: the same computation in the same place."""
         how = execution.described()
         place = [how[name] for name in ("device", "device_name", "threads")]
-        text = json.dumps([self.recipe.to_toml(), self.pack.card.get("fingerprint"), place])
+        text = json.dumps([self.recipe.to_toml(), self.dataset.card.get("fingerprint"), place])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -62,17 +62,17 @@ def measure_speeds(
         FaceganError: for a recipe that does not fit the pictures.
     """
     wanted = {
-        subject.key(execution): (label, Subject(_still(subject.recipe), subject.pack))
+        subject.key(execution): (label, Subject(_still(subject.recipe), subject.dataset))
         for label, parts in subjects.items()
         for subject in parts
     }
     new = {key: found for key, found in wanted.items() if key not in costs}
     if new:
         say(f"Measuring how fast {len(new)} recipes train, one after the other …")
-    looks = {key: measure(s.recipe, s.pack, execution) for key, (_, s) in new.items()}
+    looks = {key: measure(s.recipe, s.dataset, execution) for key, (_, s) in new.items()}
     for _ in range(_LOOKS - 1):
         for key, (_label, subject) in new.items():
-            looks[key] = measure_again(subject.recipe, subject.pack, execution, looks[key])
+            looks[key] = measure_again(subject.recipe, subject.dataset, execution, looks[key])
     for key, (label, _subject) in new.items():
         costs[key] = looks[key].model_dump()
         say(f"{label}: {looks[key].img_per_s:,.0f} images a second alone.")

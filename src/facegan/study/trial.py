@@ -36,7 +36,7 @@ class TrialSpec(Config):
     Attributes:
         key: which.
         recipe: in full, as TOML, with budget, seed and precision.
-        dataset: a pack's folder, or a name such as `portraits:4000@32`.
+        dataset: a dataset's folder, or a name such as `portraits:4000@32`.
         mix: datasets mixed in.
         pretraining: before it, where there is one.
         measure: how it is measured.

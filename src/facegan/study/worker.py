@@ -21,7 +21,7 @@ from facegan.recipe import Recipe
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.startup import tune_process
-from facegan.study.execution import ENVIRONMENT, LEASH
+from facegan.study.execution import ENVIRONMENT, PARENT_WATCH
 from facegan.study.results import CurvePoint, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec
 
@@ -171,7 +171,7 @@ def _tidy(trial: TrialFolder) -> None:
     checkpoint.keep_newest(trial.run / "checkpoints", 1)
 
 
-def _leash() -> None:
+def _watch_parent() -> None:
     """End, having saved, when the process that holds our standard input is gone."""
 
     def wait() -> None:
@@ -185,8 +185,8 @@ def _leash() -> None:
 
 def main() -> int:
     """Perform the trial named on the command line; the exit status says how it ended."""
-    if os.environ.get(LEASH):
-        _leash()
+    if os.environ.get(PARENT_WATCH):
+        _watch_parent()
     try:
         return 0 if perform(sys.argv[1]) else 143
     except FaceganError as error:

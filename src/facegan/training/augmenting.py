@@ -10,7 +10,7 @@ from facegan.augment import Adaptive
 from facegan.methods import Batch
 from facegan.recipe import Recipe
 from facegan.schedule import constant, resolve
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.state import TrainingState
 
 # The probability follows every fourth update, as in Karras et al. 2020 (ADA), section 3.1:
@@ -23,14 +23,16 @@ class Augmenting:
 
     Args:
         recipe: says how.
-        feed: has the images that are kept back, where the probability adapts by them.
+        batch_source: has the images that are kept back, where the probability adapts by them.
         state: keeps the probability, where it adapts.
     """
 
-    def __init__(self, recipe: Recipe, feed: Feed, state: TrainingState) -> None:
+    def __init__(self, recipe: Recipe, batch_source: BatchSource, state: TrainingState) -> None:
         self._config, self._batch = recipe.augment, recipe.training.batch
-        self._feed, self._state = feed, state
-        self._augmentation = None if recipe.augment is None else recipe.augment.build(feed.pixels)
+        self._batch_source, self._state = batch_source, state
+        self._augmentation = (
+            None if recipe.augment is None else recipe.augment.build(batch_source.pixels)
+        )
         self._probability: float | None = None  # of this step, where it augments
 
     def prepare(self, batch: Batch, progress: float, position: int) -> Batch:
@@ -47,7 +49,7 @@ class Augmenting:
         augment = partial(self._augmentation, random=batch.random, probability=self._probability)
         held_out = None
         if adaptive and batch.update % ADAPTS_EVERY == 0:
-            held_out = self._feed.held_out(position, self._batch)
+            held_out = self._batch_source.held_out(position, self._batch)
         return replace(batch, augment=augment, held_out=held_out)
 
     def follows(self, before: int, after: int) -> bool:

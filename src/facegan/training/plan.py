@@ -18,7 +18,7 @@ from facegan.device import Execution, any_process, from_main, synchronise
 from facegan.errors import DeviceError
 from facegan.optimizers import stage_starts
 from facegan.recipe import Recipe
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.state import TrainingState
 from facegan.training.step import Trainer
 from facegan.training.watch import Measure
@@ -52,7 +52,7 @@ class Plan:
 
 
 def choose_precision(
-    recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution
+    recipe: Recipe, spec: ImageSpec, batch_source: BatchSource, execution: Execution
 ) -> Execution:
     """Settle precision and memory layout: as the recipe says, or as this machine gains."""
     wanted = recipe.training.precision
@@ -70,7 +70,7 @@ def choose_precision(
     batch = min(recipe.training.batch, _PROBE_BATCH * execution.world)
     part = recipe.override(f"training.batch={batch}", "method.n_critic=1")
     ways = (plain, fast)
-    trainers = _trainers(part, spec, feed, ways)
+    trainers = _trainers(part, spec, batch_source, ways)
     for trainer in trainers:
         _step(trainer)
     fastest = [math.inf, math.inf]
@@ -99,14 +99,16 @@ def bf16_hardware(execution: Execution) -> bool:
     return False
 
 
-def make_plan(recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution) -> Plan:
+def make_plan(
+    recipe: Recipe, spec: ImageSpec, batch_source: BatchSource, execution: Execution
+) -> Plan:
     """Turn the budget into a whole number of steps."""
     budget = parse_budget(recipe.training.budget)
     step = recipe.training.batch * recipe.method.n_critic
     if budget.images is not None:
         return Plan(math.ceil(budget.images / step) * step, None)
     assert budget.seconds is not None
-    speed = from_main(measure_speed(recipe, spec, feed, execution), execution)
+    speed = from_main(measure_speed(recipe, spec, batch_source, execution), execution)
     return Plan(max(round(budget.seconds * speed / step), 1) * step, speed)
 
 
@@ -114,7 +116,7 @@ def plan_evaluations(
     plan: Plan,
     recipe: Recipe,
     spec: ImageSpec,
-    feed: Feed,
+    batch_source: BatchSource,
     execution: Execution,
     measure: Measure | None,
 ) -> Plan:
@@ -124,20 +126,20 @@ def plan_evaluations(
         plan: the length of the run.
         recipe: says how often, or leaves it to the time that one measurement takes here.
         spec: shape of the images.
-        feed: the real images.
+        batch_source: the real images.
         execution: where and how.
         measure: measures a generator; None in all processes but the main one, and where
             nothing can be measured.
     """
     times = recipe.evaluation.times
     if times == "auto" and any_process(measure is not None, execution):
-        trainer = _trainer(recipe, spec, feed, execution)
+        trainer = _trainer(recipe, spec, batch_source, execution)
         begin = time.perf_counter()
         if measure is not None:
             measure(trainer.state.average, 0)
         seconds = from_main(time.perf_counter() - begin, execution)
         speed = plan.speed or from_main(
-            measure_speed(recipe, spec, feed, execution, seconds=1.0), execution
+            measure_speed(recipe, spec, batch_source, execution, seconds=1.0), execution
         )
         affordable = int(_EVALUATION_SHARE * plan.images / speed / seconds)
         times = min(max(affordable, 1), recipe.training.snapshots)
@@ -147,20 +149,24 @@ def plan_evaluations(
 
 
 def measure_speed(
-    recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution, seconds: float = 5.0
+    recipe: Recipe,
+    spec: ImageSpec,
+    batch_source: BatchSource,
+    execution: Execution,
+    seconds: float = 5.0,
 ) -> float:
     """Images a second over the whole run: each stage measured, weighted by its share.
 
     Args:
         recipe: what to train.
         spec: shape of the images.
-        feed: the real images.
+        batch_source: the real images.
         execution: where and how.
         seconds: to spend on each stage, after two steps of warm-up; at least three steps. Of
             steps that take longer than this, the first one is enough: what warms up is small
             beside it.
     """
-    trainer = _trainer(recipe, spec, feed, execution)
+    trainer = _trainer(recipe, spec, batch_source, execution)
     whole = sum(stage.share for stage in recipe.stages)
     # Of a lazy penalty, whole rounds: the updates that have one are the slow ones.
     length = penalty_round(recipe)
@@ -200,20 +206,22 @@ def check_batch(recipe: Recipe, execution: Execution) -> None:
         )
 
 
-def _trainer(recipe: Recipe, spec: ImageSpec, feed: Feed, execution: Execution) -> Trainer:
+def _trainer(
+    recipe: Recipe, spec: ImageSpec, batch_source: BatchSource, execution: Execution
+) -> Trainer:
     """A throwaway trainer whose run is so long that measuring never leaves a stage."""
-    state = TrainingState(recipe, spec, execution, feed.label_rows())
-    return Trainer(recipe, state, feed, execution, total=10**12)
+    state = TrainingState(recipe, spec, execution, batch_source.label_rows())
+    return Trainer(recipe, state, batch_source, execution, total=10**12)
 
 
 def _trainers(
-    recipe: Recipe, spec: ImageSpec, feed: Feed, ways: tuple[Execution, Execution]
+    recipe: Recipe, spec: ImageSpec, batch_source: BatchSource, ways: tuple[Execution, Execution]
 ) -> list[Trainer]:
     """One for each way; of one state where both lay it out alike, which takes half the memory."""
-    first = _trainer(recipe, spec, feed, ways[0])
+    first = _trainer(recipe, spec, batch_source, ways[0])
     if ways[0].channels_last != ways[1].channels_last:
-        return [first, _trainer(recipe, spec, feed, ways[1])]
-    return [first, Trainer(recipe, first.state, feed, ways[1], first.total)]
+        return [first, _trainer(recipe, spec, batch_source, ways[1])]
+    return [first, Trainer(recipe, first.state, batch_source, ways[1], first.total)]
 
 
 def _step(trainer: Trainer) -> None:

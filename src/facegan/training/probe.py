@@ -25,7 +25,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from facegan.data.conditions import scaled
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
 from facegan.data.spec import ImageSpec
 from facegan.device import Execution
@@ -59,17 +59,19 @@ class Probe:
     """Measures a state. Only the main process needs one: no other process takes part.
 
     Args:
-        pack: the dataset. Of each split, pictures are taken at even distances, which is the
+        dataset: the dataset. Of each split, pictures are taken at even distances, which is the
             same choice every time, and of many people where one person's lie side by side.
         spec: the labels that the networks see.
         pixels: conversion to the recipe's range.
         execution: where and how the run computes.
     """
 
-    def __init__(self, pack: Pack, spec: ImageSpec, pixels: Pixels, execution: Execution) -> None:
+    def __init__(
+        self, dataset: Dataset, spec: ImageSpec, pixels: Pixels, execution: Execution
+    ) -> None:
         self._pixels, self._execution = pixels, execution
-        self._train = _chosen(pack, spec, "train")
-        held_out = _chosen(pack, spec, "holdout")
+        self._train = _chosen(dataset, spec, "train")
+        held_out = _chosen(dataset, spec, "holdout")
         self._holdout = held_out if len(held_out.images) >= FEWEST_HELD_OUT else None
 
     def measure(self, state: TrainingState, generated: npt.NDArray[np.uint8]) -> dict[str, float]:
@@ -233,13 +235,13 @@ def _over(value: float, by: float) -> float:
     return value / by if by > 0 else math.nan
 
 
-def _chosen(pack: Pack, spec: ImageSpec, split: str) -> _Real:
+def _chosen(dataset: Dataset, spec: ImageSpec, split: str) -> _Real:
     """At most `PICTURES` pictures of a split, evenly spread over it."""
-    rows = pack.indices(split)
+    rows = dataset.indices(split)
     if len(rows) > PICTURES:
         rows = rows[np.linspace(0, len(rows) - 1, PICTURES).round().astype(np.int64)]
-    images = np.ascontiguousarray(pack.images[rows])
-    return _Real(images, scaled(pack, rows, spec.labels) if spec.labels else None)
+    images = np.ascontiguousarray(dataset.images[rows])
+    return _Real(images, scaled(dataset, rows, spec.labels) if spec.labels else None)
 
 
 def _groups(n: int) -> Iterator[slice]:

@@ -18,7 +18,7 @@ from facegan.networks.interfaces import Generator
 from facegan.optimizers import Player, Stage
 from facegan.recipe import Recipe
 from facegan.seeding import INITIAL_WEIGHTS, torch_seed
-from facegan.training.sums import Sums
+from facegan.training.running_means import RunningMeans
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 
@@ -56,7 +56,7 @@ class TrainingState:
         self.networks = Networks(generator, discriminator)
         self.average: Generator = copy.deepcopy(generator).eval().requires_grad_(False)
         self.images_seen = 0
-        self.sums = Sums()
+        self.sums = RunningMeans()
         self.augmenting = 0.0
         self._stages = recipe.stages
         for stage in recipe.stages:  # at once, and not when the run comes to it
@@ -143,7 +143,7 @@ class TrainingState:
     def load(self, tensors: dict[str, Tensor], images_seen: int, extra: dict[str, Any]) -> None:
         """Take over what `tensors` and `extra` returned at `images_seen`."""
         self.images_seen = images_seen
-        self.sums = Sums.from_json(extra["sums"])
+        self.sums = RunningMeans.from_json(extra["sums"])
         self.augmenting = extra["augmenting"]
         if extra["stage"] != self._stage:
             self.enter(extra["stage"])

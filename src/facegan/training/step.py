@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from facegan.device import Execution, average_, sent
+from facegan.device import Execution, average_, to_device
 from facegan.methods import Batch, Method, ReconstructionMethod, Terms
 from facegan.networks.layers import spectral
 from facegan.optimizers import Player, stage_at
@@ -18,7 +18,7 @@ from facegan.schedule import constant, resolve
 from facegan.seeding import Random, step_random
 from facegan.training import ema
 from facegan.training.augmenting import Augmenting
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.finite import require_finite
 from facegan.training.state import PLAYERS, TrainingState
 
@@ -37,7 +37,7 @@ class Trainer:
     Args:
         recipe: what to compute.
         state: what changes.
-        feed: the real images.
+        batch_source: the real images.
         execution: where and how.
         total: images in the whole run, for schedules.
         looks_every: steps after which their values are looked at; as the device asks by default.
@@ -47,17 +47,22 @@ class Trainer:
         self,
         recipe: Recipe,
         state: TrainingState,
-        feed: Feed,
+        batch_source: BatchSource,
         execution: Execution,
         total: int,
         looks_every: int | None = None,
     ) -> None:
-        self.recipe, self.state, self.feed, self.execution = recipe, state, feed, execution
+        self.recipe, self.state, self.batch_source, self.execution = (
+            recipe,
+            state,
+            batch_source,
+            execution,
+        )
         self.total = total
         on_gpu = execution.device.type == "cuda"
         self._looks_every = looks_every or (_LOOKS_EVERY if on_gpu else 1)
         self._seen: dict[str, float] = {}
-        self._augmenting = Augmenting(recipe, feed, state)
+        self._augmenting = Augmenting(recipe, batch_source, state)
 
     @property
     def step_images(self) -> int:
@@ -127,7 +132,9 @@ class Trainer:
         training, execution = self.recipe.training, self.execution
         position = self.state.images_seen
         shares = resolve(self.recipe.data, progress)[0].mix
-        real, labels = self.feed.batch(position, training.batch, tuple(map(constant, shares)))
+        real, labels = self.batch_source.batch(
+            position, training.batch, tuple(map(constant, shares))
+        )
         real = execution.layout(real)
         random = step_random(training.seed, position, execution.rank, execution.world)
         batch = Batch(real, real[:0], labels, random, update=position // training.batch)
@@ -139,7 +146,9 @@ class Trainer:
         return self._augmenting.prepare(replace(batch, fake=fake), progress, position)
 
     def _latents(self, random: Random, n: int) -> Tensor:
-        return sent(self.state.networks.generator.latent.draw(random, n), self.execution.device)
+        return to_device(
+            self.state.networks.generator.latent.draw(random, n), self.execution.device
+        )
 
     def _update(
         self, player: Player, method: Method, batch: Batch, before: int

@@ -21,7 +21,7 @@ _SHOWN = 12
 def print_profile(profile: StepProfile, console: Console | None = None) -> None:
     """Print where a step's time goes, by kind of operator and for the longest operators."""
     console = console or Console()
-    execution, ceilings = profile.execution, profile.ceilings
+    execution, roofline = profile.execution, profile.roofline
     how = execution.described()
     console.print(
         f"{profile.recipe.name}: {profile.img_per_s:,.1f} img/s, a step of {profile.images} images "
@@ -30,8 +30,8 @@ def print_profile(profile: StepProfile, console: Console | None = None) -> None:
         highlight=False,
     )
     console.print(
-        f"Ceilings, measured now: matrix product {_rate(ceilings.flops)}FLOP/s "
-        f"({how['precision']}), copy {_rate(ceilings.bytes)}B/s",
+        f"Ceilings, measured now: matrix product {_rate(roofline.flops)}FLOP/s "
+        f"({how['precision']}), copy {_rate(roofline.bytes)}B/s",
         highlight=False,
     )
     console.print(

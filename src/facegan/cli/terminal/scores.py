@@ -15,7 +15,7 @@ from facegan.evaluation.results import (
     FeatureScores,
     Modes,
 )
-from facegan.evaluation.wording import ratio, told
+from facegan.evaluation.wording import formatted, ratio
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -44,8 +44,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         found = evaluation.faces
         say("")
         say(
-            f"Faces found in {told(found.generated, percent=True)} of the generated pictures, in "
-            f"{told(found.real, percent=True)} of real ones ({found.detector}, n {found.n:,})."
+            f"Faces found in {formatted(found.generated, percent=True)} of the generated pictures, in "
+            f"{formatted(found.real, percent=True)} of real ones ({found.detector}, n {found.n:,})."
         )
     if evaluation.modes is not None:
         say("")
@@ -79,7 +79,9 @@ def _scores(space: FeatureScores) -> Table:
         if name == "kid":  # as it is usually given
             title, generated, real = "KID × 10³", _thousandfold(generated), _thousandfold(real)
         cells = [
-            cell for found in map(told, (generated, real)) for cell in (found.value, found.between)
+            cell
+            for found in map(formatted, (generated, real))
+            for cell in (found.value, found.between)
         ]
         table.add_row(f"{title} {arrow}", *cells, ratio(score.ratio))
     return table
@@ -94,7 +96,7 @@ def _modes(modes: Modes) -> str:
     return (
         f"Known truth: {modes.covered} of {modes.modes} combinations of attributes occur "
         f"(among as many real pictures: {modes.covered_real}). Total variation from the truth "
-        f"{told(generated)}, of real pictures {told(real).value}. The reader is right in "
+        f"{formatted(generated)}, of real pictures {formatted(real).value}. The reader is right in "
         f"{100 * modes.accuracy:.1f} % of pictures."
     )
 
@@ -105,8 +107,8 @@ def _agreement(found: Agreement) -> Table:
     for column in ("agreement", "", "real", "", "off by", "real"):
         table.add_column(column, justify="right", no_wrap=True)
     for label in found.labels:
-        generated = told(label.generated)
-        real = None if label.real is None else told(label.real)
+        generated = formatted(label.generated)
+        real = None if label.real is None else formatted(label.real)
         table.add_row(
             label.name,
             *(generated.value, generated.between),

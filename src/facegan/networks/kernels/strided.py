@@ -81,7 +81,7 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
         return _with_bias(form.apply(y, weight), self.bias)
 
 
-class FromOnePlace(nn.ConvTranspose2d):
+class ConvTranspose4x4(nn.ConvTranspose2d):
     """Transposed convolution of a single place to 4×4: kernel 4, without bias.
 
     Args:

@@ -16,7 +16,7 @@ COMMAND = (sys.executable, "-m", "facegan.study.worker")
 ENVIRONMENT = 74
 # With this in its environment, a trial's standard input is a leash: when it closes, because
 # the process that holds the other end is gone, the trial saves and ends.
-LEASH = "FACEGAN_LEASH"
+PARENT_WATCH = "FACEGAN_LEASH"
 
 GiveUp = Callable[[Path, str], None]
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from facegan.data.pack import CARD, IMAGES, ITEMS, LABELS
+from facegan.data.dataset import CARD, IMAGES, ITEMS, LABELS
 from facegan.errors import RunError, storage
 
 _ARRIVING = ".arriving"
@@ -31,13 +31,13 @@ class Begun:
     Attributes:
         lease: to be shown with everything that the node sends.
         files: bytes of each file that the trial has, by name.
-        packs: fingerprint of each dataset that is a pack of the scheduler's machine, by its
+        datasets: fingerprint of each dataset that is a dataset of the scheduler's machine, by its
             name in `trial.json`.
     """
 
     lease: int
     files: dict[str, int]
-    packs: dict[str, str]
+    datasets: dict[str, str]
 
 
 class Keeper:
@@ -45,16 +45,16 @@ class Keeper:
 
     Args:
         trials: their folders; a node names one by its index.
-        packs: folders by the names that `trial.json` has for them.
+        datasets: folders by the names that `trial.json` has for them.
         fingerprints: of the same.
     """
 
     def __init__(
-        self, trials: Sequence[Path], packs: Mapping[str, Path], fingerprints: Mapping[str, str]
+        self, trials: Sequence[Path], datasets: Mapping[str, Path], fingerprints: Mapping[str, str]
     ) -> None:
         self._trials = list(trials)
         self._fingerprints = dict(fingerprints)
-        self._packs = {fingerprints[name]: path for name, path in packs.items()}
+        self._datasets = {fingerprints[name]: path for name, path in datasets.items()}
         self._leases = [0] * len(self._trials)
         self._news: list[tuple[int, str, str]] = []
         self._stopping = False
@@ -146,14 +146,14 @@ class Keeper:
         shutil.rmtree(arriving, ignore_errors=True)
 
     def pack_files(self, fingerprint: str) -> dict[str, int]:
-        """The bytes of each file of a pack, by name."""
-        folder = self._packs[fingerprint]
+        """The bytes of each file of a dataset, by name."""
+        folder = self._datasets[fingerprint]
         paths = (folder / name for name in (CARD, IMAGES, ITEMS, LABELS))
         return {path.name: path.stat().st_size for path in paths if path.is_file()}
 
-    def read_pack(self, fingerprint: str, name: str, offset: int, size: int) -> bytes:
-        """A piece of a pack's file; empty at its end."""
-        return _piece(_inside(self._packs[fingerprint], name), offset, size)
+    def read_dataset(self, fingerprint: str, name: str, offset: int, size: int) -> bytes:
+        """A piece of a dataset's file; empty at its end."""
+        return _piece(_inside(self._datasets[fingerprint], name), offset, size)
 
     def _check(self, trial: int, lease: int) -> None:
         if lease != self._leases[trial]:

@@ -15,7 +15,7 @@ from types import FrameType
 
 from facegan.errors import DeviceError, TrainingError
 from facegan.study.execution import ATTEMPTS, COMMAND, ENVIRONMENT, GiveUp, Watch
-from facegan.study.execution.process import GRACE, last_words, leashed
+from facegan.study.execution.process import GRACE, last_words, watched_by_parent
 
 _POLL = 0.2  # seconds
 
@@ -123,7 +123,7 @@ def run(
 
 
 def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _Running:
-    process = leashed(folder, command, slot.environment)
+    process = watched_by_parent(folder, command, slot.environment)
     if hasattr(os, "sched_setaffinity"):
         try:
             os.sched_setaffinity(process.pid, slot.cores)

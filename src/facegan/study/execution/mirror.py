@@ -73,7 +73,7 @@ class Mirror:
         order = [*sorted(files, key=lambda name: files[name][1]), *sorted(folders)]
         if ended and result is not None:
             order.append(_LAST)
-        sent: dict[str, _Signature | None] = {}
+        to_device: dict[str, _Signature | None] = {}
         missed: set[PurePosixPath] = set()
         for name in order:
             if self._known.get(name) == here[name]:
@@ -87,7 +87,7 @@ class Mirror:
             except (_Torn, FileNotFoundError, NotADirectoryError):
                 missed.add(PurePosixPath(name).parent)
             else:
-                sent[name] = here[name] if whole else None
+                to_device[name] = here[name] if whole else None
         # An old checkpoint goes only when the newer ones beside it have arrived.
         gone = [
             name
@@ -96,9 +96,9 @@ class Mirror:
             and PurePosixPath(name).parent not in missed
             and not (self.folder / name).exists()
         ]
-        if sent or gone or missed:
-            self._keeper.commit(self._trial, self._lease, list(sent), gone)
-        self._known.update(sent)
+        if to_device or gone or missed:
+            self._keeper.commit(self._trial, self._lease, list(to_device), gone)
+        self._known.update(to_device)
         for name in gone:
             del self._known[name]
 

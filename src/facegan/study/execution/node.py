@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.errors import DataError, DeviceError, storage
 from facegan.files import cache_folder, new_folder, read_json, write_json
 from facegan.study.execution import ENVIRONMENT
 from facegan.study.execution.keeper import Keeper
 from facegan.study.execution.mirror import PIECE, Mirror
-from facegan.study.execution.process import GRACE, last_words, leashed
+from facegan.study.execution.process import GRACE, last_words, watched_by_parent
 from facegan.version import __version__
 
 # Of a trial that a signal asked to stop, and that has saved.
@@ -90,7 +90,7 @@ def perform(keeper: Keeper, node: str, where: str, order: Order) -> Outcome:
     with scratch() as folder:
         mirror = Mirror(folder, keeper, order.trial, begun.lease)
         mirror.fetch(begun.files)
-        _localise(folder / "trial.json", keeper, begun.packs)
+        _localise(folder / "trial.json", keeper, begun.datasets)
         stopping = False
         with _process(folder, order) as process:
             while process.poll() is None:
@@ -122,7 +122,7 @@ def _process(folder: Path, order: Order) -> Iterator[subprocess.Popen[bytes]]:
     environment = {"OMP_NUM_THREADS": str(order.threads)}
     if order.gpus == 0:  # one that is there is another's
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    process = leashed(folder, [sys.executable, *order.arguments], environment)
+    process = watched_by_parent(folder, [sys.executable, *order.arguments], environment)
     try:
         yield process
     finally:
@@ -138,11 +138,11 @@ def datasets_of(spec: Mapping[str, Any]) -> list[str]:
     return [spec["dataset"], *(spec.get("mix") or ()), *([first["dataset"]] if first else [])]
 
 
-def _localise(path: Path, keeper: Keeper, packs: Mapping[str, str]) -> None:
-    """Let a trial find on this node the packs that it names by the scheduler's paths."""
+def _localise(path: Path, keeper: Keeper, datasets: Mapping[str, str]) -> None:
+    """Let a trial find on this node the datasets that it names by the scheduler's paths."""
     spec = read_json(path, "The trial")
     here = {name: name for name in datasets_of(spec)}
-    here |= {name: str(_pack(keeper, packs[name])) for name in here if name in packs}
+    here |= {name: str(_dataset(keeper, datasets[name])) for name in here if name in datasets}
     spec["dataset"] = here[spec["dataset"]]
     spec["mix"] = [here[name] for name in spec.get("mix") or ()]
     if spec.get("pretraining"):
@@ -150,22 +150,22 @@ def _localise(path: Path, keeper: Keeper, packs: Mapping[str, str]) -> None:
     write_json(path, spec)
 
 
-def _pack(keeper: Keeper, fingerprint: str) -> Path:
-    """A pack on this node, fetched once and kept in the cache."""
+def _dataset(keeper: Keeper, fingerprint: str) -> Path:
+    """A dataset on this node, fetched once and kept in the cache."""
     from filelock import FileLock
 
-    packs = cache_folder() / "packs"
-    target = packs / fingerprint
+    datasets = cache_folder() / "datasets"
+    target = datasets / fingerprint
     with storage(target):
-        packs.mkdir(parents=True, exist_ok=True)
-    with FileLock(packs / f".{fingerprint}.lock"):
+        datasets.mkdir(parents=True, exist_ok=True)
+    with FileLock(datasets / f".{fingerprint}.lock"):
         if not target.exists():
             with new_folder(target) as beside:
                 for name in keeper.pack_files(fingerprint):
                     with storage(target), (beside / name).open("wb") as file:
-                        while piece := keeper.read_pack(fingerprint, name, file.tell(), PIECE):
+                        while piece := keeper.read_dataset(fingerprint, name, file.tell(), PIECE):
                             file.write(piece)
-                found = Pack.open(beside, verify=True).fingerprint
+                found = Dataset.open(beside, verify=True).fingerprint
                 if found != fingerprint:
                     raise DataError(f"A dataset changed while it was sent to {target}.")
     return target

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from facegan.data.pack import Pack, is_pack
+from facegan.data.dataset import Dataset, is_dataset
 from facegan.errors import FaceganError, RunError, TrainingError
 from facegan.files import read_json
 from facegan.study.execution import ATTEMPTS, COMMAND, GiveUp, Watch
@@ -65,12 +65,12 @@ def run(
         RunError: the process that keeps the study's files was lost.
     """
     folders = [folder.resolve() for folder in trials]
-    packs = _packs(folders)
+    datasets = _datasets(folders)
     try:
         with connected(address) as ray:
             check(ray, cpus, gpus)
-            fingerprints = {name: pack.fingerprint for name, pack in packs.items()}
-            paths = {name: pack.path.resolve() for name, pack in packs.items()}
+            fingerprints = {name: dataset.fingerprint for name, dataset in datasets.items()}
+            paths = {name: dataset.path.resolve() for name, dataset in datasets.items()}
             here = on(ray.get_runtime_context().get_node_id())
             keeper = ray.remote(num_cpus=0, scheduling_strategy=here)(Keeper).remote(
                 folders, paths, fingerprints
@@ -92,12 +92,12 @@ def run(
             forget_arriving(folder)
 
 
-def _packs(trials: Sequence[Path]) -> dict[str, Pack]:
+def _datasets(trials: Sequence[Path]) -> dict[str, Dataset]:
     """The datasets that are folders of this machine, by their names in `trial.json`."""
     names: list[str] = []
     for folder in trials:
         names += datasets_of(read_json(folder / "trial.json", "The trial"))
-    return {name: Pack.open(name) for name in sorted(set(names)) if is_pack(Path(name))}
+    return {name: Dataset.open(name) for name in sorted(set(names)) if is_dataset(Path(name))}
 
 
 def _task(keeper: Any, order: Order) -> Outcome:

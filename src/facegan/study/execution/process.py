@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facegan.errors import storage
-from facegan.study.execution import LEASH
+from facegan.study.execution import PARENT_WATCH
 
 # How long a trial that is asked to stop may take: a step and a checkpoint of a large network, on
 # a busy machine.
 GRACE = 120.0  # seconds
 
 
-def leashed(
+def watched_by_parent(
     folder: Path, command: Sequence[str], environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start a trial's process, which ends, saved, when this one does.
@@ -34,7 +34,7 @@ def leashed(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment, LEASH: "1"},
+            env={**os.environ, **environment, PARENT_WATCH: "1"},
             start_new_session=True,
         )
 

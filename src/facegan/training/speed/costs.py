@@ -21,15 +21,15 @@ import torch
 from pydantic import Field, ValidationError
 
 from facegan.config import Config
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.spec import ImageSpec
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.device import Execution, Precision
 from facegan.errors import RunError
 from facegan.files import cache_folder, read_json, write_json
 from facegan.networks.interfaces import parameter_count
 from facegan.recipe import Recipe
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 from facegan.training.plan import choose_precision, measure_speed
 from facegan.version import __version__
 
@@ -133,7 +133,7 @@ def count(recipe: Recipe, resolution: int) -> Size:
     return Size(generator=parameter_count(generator), discriminator=parameter_count(discriminator))
 
 
-def measure(recipe: Recipe, pack: Pack, execution: Execution) -> Cost:
+def measure(recipe: Recipe, dataset: Dataset, execution: Execution) -> Cost:
     """Train a throwaway copy for some seconds, as a run would; at most minutes.
 
     A few steps with a small batch say how long the recipe's own would take. What gains from
@@ -141,39 +141,39 @@ def measure(recipe: Recipe, pack: Pack, execution: Execution) -> Cost:
 
     Args:
         recipe: what to measure.
-        pack: any pictures of the wanted resolution.
+        dataset: any pictures of the wanted resolution.
         execution: where. The precision and the layout are chosen here.
 
     Raises:
         FaceganError: the recipe cannot be trained on such pictures.
     """
-    feed = Feed.of(recipe, pack, execution, [pack] * len(recipe.data.mix))
-    spec = feed.spec
+    batch_source = BatchSource.of(recipe, dataset, execution, [dataset] * len(recipe.data.mix))
+    spec = batch_source.spec
     wanted = recipe.training.batch
     small = min(_TRIAL, wanted)
     begin = time.perf_counter()
-    speed = measure_speed(_with_batch(recipe, small), spec, feed, execution, seconds=0.0)
+    speed = measure_speed(_with_batch(recipe, small), spec, batch_source, execution, seconds=0.0)
     per_image = _FULL_OVER_TRIAL * (time.perf_counter() - begin) / small
     batches = [batch for batch in (wanted, _REDUCED, small) if batch <= wanted]
     batch = next((batch for batch in batches if per_image * batch <= _PATIENCE), None)
     measured = _with_batch(recipe, batch or small)
-    execution = choose_precision(measured, spec, feed, execution)
+    execution = choose_precision(measured, spec, batch_source, execution)
     seconds = 0.0 if batch is None else _SECONDS
-    speed = measure_speed(measured, spec, feed, execution, seconds=seconds)
+    speed = measure_speed(measured, spec, batch_source, execution, seconds=seconds)
     return Cost(img_per_s=speed, batch=batch or small, precision=execution.precision)
 
 
-def measure_again(recipe: Recipe, pack: Pack, execution: Execution, before: Cost) -> Cost:
+def measure_again(recipe: Recipe, dataset: Dataset, execution: Execution, before: Cost) -> Cost:
     """Look once more at what was measured, in the same way; the faster of the two.
 
     Another process makes a measurement slower, and nothing makes one faster.
     """
-    feed = Feed.of(recipe, pack, execution, [pack] * len(recipe.data.mix))
+    batch_source = BatchSource.of(recipe, dataset, execution, [dataset] * len(recipe.data.mix))
     measured = _with_batch(recipe, before.batch)
     if before.precision != measured.training.precision:
         measured = measured.override(f"training.precision={before.precision}")
-    way = choose_precision(measured, feed.spec, feed, execution)
-    speed = measure_speed(measured, feed.spec, feed, way, seconds=_SECONDS / 2)
+    way = choose_precision(measured, batch_source.spec, batch_source, execution)
+    speed = measure_speed(measured, batch_source.spec, batch_source, way, seconds=_SECONDS / 2)
     return before.model_copy(update={"img_per_s": max(speed, before.img_per_s)})
 
 
@@ -182,8 +182,8 @@ def _with_batch(recipe: Recipe, batch: int) -> Recipe:
 
 
 @contextlib.contextmanager
-def blobs(resolution: int) -> Iterator[Pack]:
-    """A pack of smooth random pictures in RGB, gone afterwards."""
+def blobs(resolution: int) -> Iterator[Dataset]:
+    """A dataset of smooth random pictures in RGB, gone afterwards."""
     import cv2
 
     coarse = np.random.default_rng(0).integers(0, 256, (_PICTURES, 4, 4, 3), np.uint8)
@@ -192,7 +192,7 @@ def blobs(resolution: int) -> Iterator[Pack]:
     names = [str(number) for number in range(_PICTURES)]
     with tempfile.TemporaryDirectory(prefix="facegan-") as folder:
         path = Path(folder) / "blobs"
-        with PackWriter(path, resolution=resolution, channels=3) as writer:
+        with DatasetWriter(path, resolution=resolution, channels=3) as writer:
             writer.add(images, names, names, ["train"] * _PICTURES, names)
             writer.finish({"name": "blobs", "source": "random numbers", "licence": "CC0-1.0"})
-        yield Pack.open(path)
+        yield Dataset.open(path)

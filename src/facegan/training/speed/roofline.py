@@ -19,7 +19,7 @@ _ROUNDS = 5
 
 
 @dataclass(frozen=True)
-class Ceilings:
+class Roofline:
     """The best of several tries.
 
     Attributes:
@@ -36,7 +36,7 @@ class Ceilings:
 
 
 @torch.no_grad()
-def measure_ceilings(device: torch.device, precision: Precision) -> Ceilings:
+def measure_roofline(device: torch.device, precision: Precision) -> Roofline:
     """Measure, with the threads that PyTorch uses now. Seconds on a processor, less on a GPU."""
     gpu = device.type != "cpu"
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -48,7 +48,7 @@ def measure_ceilings(device: torch.device, precision: Precision) -> Ceilings:
     source = torch.ones((_GPU_BYTES if gpu else _CPU_BYTES) // 4, device=device)
     target = torch.empty_like(source)
     seconds = _least(lambda: target.copy_(source), device)
-    return Ceilings(flops, 2 * source.nbytes / seconds)
+    return Roofline(flops, 2 * source.nbytes / seconds)
 
 
 def _least(work: Callable[[], object], device: torch.device) -> float:

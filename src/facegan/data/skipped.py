@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-class Unusable(Exception):
-    """One file that is left out of a pack; the import goes on without it.
+class SkippedFile(Exception):
+    """One file that is left out of a dataset; the import goes on without it.
 
     Attributes:
         reason: the kind of trouble, one of few, counted in the card.

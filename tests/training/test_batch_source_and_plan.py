@@ -13,61 +13,61 @@ import numpy as np
 import pytest
 import torch
 
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
 from facegan.data.spec import Label
-from facegan.data.writer import PackWriter
+from facegan.data.writer import DatasetWriter
 from facegan.device import Execution, choose_device
 from facegan.training import plan
-from facegan.training.feed import Feed
+from facegan.training.batch_source import BatchSource
 
 Make = Callable[..., Any]
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def labelled(tmp_path: Path) -> Pack:
+def labelled(tmp_path: Path) -> Dataset:
     """20 grey pictures of one value each, with that value as their label; each third held out."""
     values = np.arange(20, dtype=np.uint8)
     images = np.broadcast_to(values[:, None, None, None], (20, 4, 4, 1)).copy()
     names = [str(v) for v in values]
     splits = ["holdout" if v % 3 == 0 else "train" for v in values]
-    with PackWriter(tmp_path / "pack", 4, 1, label_names=["value"]) as writer:
+    with DatasetWriter(tmp_path / "dataset", 4, 1, label_names=["value"]) as writer:
         writer.add(images, names, names, splits, names, values[:, None].astype(np.float32))
         writer.finish({"name": "values"})
-    return Pack.open(tmp_path / "pack")
+    return Dataset.open(tmp_path / "dataset")
 
 
-def feed_of(pack: Pack, seed: int, execution: Execution, **options: Any) -> Feed:
-    """All labels of a pack, on the scale on which it has them."""
-    spec = replace(pack.spec, labels=(Label("value", binary=False, mean=0.0, std=1.0),))
-    return Feed(pack, spec, Pixels.of("unit"), seed, execution, **options)
+def feed_of(dataset: Dataset, seed: int, execution: Execution, **options: Any) -> BatchSource:
+    """All labels of a dataset, on the scale on which it has them."""
+    spec = replace(dataset.spec, labels=(Label("value", binary=False, mean=0.0, std=1.0),))
+    return BatchSource(dataset, spec, Pixels.of("unit"), seed, execution, **options)
 
 
-def shown(feed: Feed, position: int, size: int) -> list[int]:
+def shown(batch_source: BatchSource, position: int, size: int) -> list[int]:
     """The pictures by their values, which must be those of their labels."""
-    images, labels = feed.batch(position, size)
+    images, labels = batch_source.batch(position, size)
     assert images.shape == (len(labels), 1, 4, 4)
     values = (images[:, 0, 0, 0] * 255).round().int().tolist()
     assert labels[:, 0].int().tolist() == values
     return values
 
 
-def test_only_the_train_split_is_shown_and_labels_stay_with_their_images(labelled: Pack) -> None:
-    feed = feed_of(labelled, 0, Execution(CPU))
+def test_only_the_train_split_is_shown_and_labels_stay_with_their_images(labelled: Dataset) -> None:
+    batch_source = feed_of(labelled, 0, Execution(CPU))
     train = [v for v in range(20) if v % 3 != 0]
-    assert sorted(shown(feed, 0, len(train))) == train
+    assert sorted(shown(batch_source, 0, len(train))) == train
     parts = [feed_of(labelled, 0, Execution(CPU, rank=r, world=2)) for r in (0, 1)]
-    assert shown(parts[0], 8, 10) + shown(parts[1], 8, 10) == shown(feed, 8, 10)
+    assert shown(parts[0], 8, 10) + shown(parts[1], 8, 10) == shown(batch_source, 8, 10)
 
 
-def test_a_dataset_may_be_replaced_while_it_is_trained_on(labelled: Pack) -> None:
-    feed = feed_of(labelled, 3, Execution(CPU))
-    expected = shown(feed, 5, 40)
+def test_a_dataset_may_be_replaced_while_it_is_trained_on(labelled: Dataset) -> None:
+    batch_source = feed_of(labelled, 3, Execution(CPU))
+    expected = shown(batch_source, 5, 40)
     if os.name == "nt":
         pytest.skip("an open file cannot be deleted there")
     shutil.rmtree(labelled.path)
-    assert shown(feed, 5, 40) == expected
+    assert shown(batch_source, 5, 40) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,9 @@ def test_a_budget_of_images_becomes_whole_steps(
 ) -> None:
     recipe = tiny("gan", f"method.n_critic={n_critic}").with_budget(budget)
     trainer = trainer_of(recipe)
-    found = plan.make_plan(recipe, trainer.state.networks.generator.spec, trainer.feed, None)
+    found = plan.make_plan(
+        recipe, trainer.state.networks.generator.spec, trainer.batch_source, None
+    )
     assert found == plan.Plan(images, None)
 
 
@@ -90,7 +92,9 @@ def test_a_budget_of_time_becomes_images_by_the_measured_speed(
     recipe = tiny("gan").with_budget("1img")
     trainer = trainer_of(recipe)
     monkeypatch.setattr(plan, "measure_speed", lambda *about, **more: 100.0)
-    found = plan.make_plan(recipe.with_budget(budget), None, trainer.feed, trainer.execution)
+    found = plan.make_plan(
+        recipe.with_budget(budget), None, trainer.batch_source, trainer.execution
+    )
     assert found == plan.Plan(images, 100.0)
 
 
@@ -109,7 +113,7 @@ def test_speed_is_measured_on_a_copy_in_every_stage(
     monkeypatch.setattr(plan.TrainingState, "enter", watched)
     before = {k: v.clone() for k, v in trainer.state.tensors().items()}
     spec = trainer.state.networks.generator.spec
-    speed = plan.measure_speed(recipe, spec, trainer.feed, trainer.execution, seconds=0.01)
+    speed = plan.measure_speed(recipe, spec, trainer.batch_source, trainer.execution, seconds=0.01)
     assert speed > 10
     assert entered == [1, 2]
     after = trainer.state.tensors()
@@ -148,7 +152,7 @@ def test_speed_is_that_of_enough_steps(
     monkeypatch.setattr(plan.time, "perf_counter", lambda: now)
     monkeypatch.setattr(plan, "_step", step)
     spec = trainer.state.networks.generator.spec
-    found = plan.measure_speed(recipe, spec, trainer.feed, trainer.execution, seconds=5.0)
+    found = plan.measure_speed(recipe, spec, trainer.batch_source, trainer.execution, seconds=5.0)
     assert (taken, found) == (steps, pytest.approx(speed))
 
 
@@ -161,7 +165,7 @@ def test_precision_as_the_recipe_says(
     spec = trainer.state.networks.generator.spec
     for wanted, expected in (("fp32", "fp32"), ("bf16", "bf16"), ("auto", "fp32")):
         recipe = tiny(name, f"training.precision={wanted}")
-        found = plan.choose_precision(recipe, spec, trainer.feed, Execution(CPU))
+        found = plan.choose_precision(recipe, spec, trainer.batch_source, Execution(CPU))
         assert found.precision == expected
         assert found.channels_last == (name == "dcgan")
 
@@ -195,7 +199,7 @@ def test_auto_takes_the_faster(
         monkeypatch.setattr(plan, "_step", step)
         steps[0] = 0
         recipe = tiny("gan", "training.precision=auto", "training.batch=64", "method.n_critic=5")
-        found = plan.choose_precision(recipe, spec, trainer.feed, Execution(CPU))
+        found = plan.choose_precision(recipe, spec, trainer.batch_source, Execution(CPU))
         assert found.precision == expected
         assert steps[0] == 2 * (1 + rounds)
 
@@ -231,7 +235,7 @@ def test_measuring_takes_at_most_a_twentieth_of_the_time(
         now += cost
 
     begun = plan.Plan(images=round(100 * budget_seconds), speed=100.0)
-    about = (recipe, trainer.state.average.spec, trainer.feed, trainer.execution)
+    about = (recipe, trainer.state.average.spec, trainer.batch_source, trainer.execution)
     found = plan.plan_evaluations(begun, *about, measure)  # type: ignore[arg-type]
     assert found.evaluations == times
     assert found.images == begun.images
@@ -243,7 +247,7 @@ def test_a_number_of_measurements_is_taken_at_its_word(
 ) -> None:
     recipe = tiny("dcgan", f"evaluation.times={times}")
     trainer = trainer_of(recipe)
-    about = (recipe, trainer.state.average.spec, trainer.feed, trainer.execution)
+    about = (recipe, trainer.state.average.spec, trainer.batch_source, trainer.execution)
 
     def never(generator: Any, images_seen: int) -> Any:
         raise AssertionError("nothing needs to be timed")

@@ -12,17 +12,17 @@ from torch import Tensor
 
 from facegan.augment import Adaptive
 from facegan.data.conditions import scaled, spec_with_labels
-from facegan.data.pack import Pack
+from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
 from facegan.data.sampler import Sampler
 from facegan.data.spec import ImageSpec
-from facegan.device import Execution, sent
+from facegan.device import Execution, to_device
 from facegan.errors import DataError, RecipeError
 from facegan.networks.interfaces import LABEL_ROWS
 from facegan.recipe import Recipe
 from facegan.seeding import MIX, RESERVE, random
 
-# Smaller packs are held on a GPU. Else batches are read from the file, which the system's cache
+# Smaller datasets are held on a GPU. Else batches are read from the file, which the system's cache
 # holds as far as it fits: once, however many processes train on it.
 _ON_DEVICE_BYTES = 4 << 30
 
@@ -31,15 +31,15 @@ Rows = npt.NDArray[np.int64]
 Real = tuple[Tensor, Tensor | None]
 
 
-class Feed:
-    """The training split of a pack, in the order that the seed decides, and of others beside it.
+class BatchSource:
+    """The training split of a dataset, in the order that the seed decides, and of others beside it.
 
     Attributes:
         spec: shape of the images, and the labels that come with them.
         pixels: their conversion to the recipe's range.
 
     Args:
-        pack: the dataset; its `train` split is used.
+        dataset: the dataset; its `train` split is used.
         spec: shape of the images, and the labels wanted.
         pixels: conversion to the recipe's range.
         seed: the run's seed.
@@ -50,19 +50,19 @@ class Feed:
 
     def __init__(
         self,
-        pack: Pack,
+        dataset: Dataset,
         spec: ImageSpec,
         pixels: Pixels,
         seed: int,
         execution: Execution,
-        others: Sequence[Pack] = (),
+        others: Sequence[Dataset] = (),
         reserve: float = 0.0,
     ) -> None:
         for other in others:
-            require_same_shape(pack, other)
+            require_same_shape(dataset, other)
         self.spec, self.pixels = spec, pixels
         self._execution, self._seed = execution, seed
-        self._main = _Images(pack, spec, pixels, execution)
+        self._main = _Images(dataset, spec, pixels, execution)
         self._others = [_Images(other, spec, pixels, execution) for other in others]
         order = np.arange(len(self._main))
         self._held_out = order[:0]
@@ -71,17 +71,17 @@ class Feed:
             order = random(seed, RESERVE, 0).permutation(len(order))
             self._held_out, order = np.sort(order[:kept]), np.sort(order[kept:])
             if len(order) == 0:
-                raise DataError(f"{pack.path}: one image is too few to keep some back.")
+                raise DataError(f"{dataset.path}: one image is too few to keep some back.")
         self._sampler = Sampler(order, seed)
 
     @classmethod
     def of(
-        cls, recipe: Recipe, pack: Pack, execution: Execution, others: Sequence[Pack] = ()
-    ) -> Feed:
-        """What a recipe asks for of a pack, and of those that are mixed in.
+        cls, recipe: Recipe, dataset: Dataset, execution: Execution, others: Sequence[Dataset] = ()
+    ) -> BatchSource:
+        """What a recipe asks for of a dataset, and of those that are mixed in.
 
         Raises:
-            DataError: the pack lacks labels that the recipe asks for, or has too few images.
+            DataError: the dataset lacks labels that the recipe asks for, or has too few images.
             RecipeError: the recipe gives shares to another number of datasets.
         """
         mix = recipe.data.mix
@@ -94,9 +94,9 @@ class Feed:
         adaptive = None if recipe.augment is None else recipe.augment.probability
         held_out = isinstance(adaptive, Adaptive) and adaptive.heuristic == "held_out"
         return cls(
-            pack,
-            spec_with_labels(pack, recipe.data.labels),
-            pixels_of(recipe, pack.card),
+            dataset,
+            spec_with_labels(dataset, recipe.data.labels),
+            value_range_of(recipe, dataset.card),
             recipe.training.seed,
             execution,
             others,
@@ -125,7 +125,7 @@ class Feed:
             if len(places) == 0:
                 continue
             their_images, their_labels = other.take((draws[1, places] * len(other)).astype(int))
-            index = sent(torch.from_numpy(places), images.device)
+            index = to_device(torch.from_numpy(places), images.device)
             images[index] = their_images
             if labels is not None and their_labels is not None:
                 labels[index] = their_labels
@@ -150,28 +150,30 @@ class Feed:
         return slice(self._execution.rank * part, (self._execution.rank + 1) * part)
 
 
-def pixels_of(recipe: Recipe, card: dict[str, Any]) -> Pixels:
+def value_range_of(recipe: Recipe, card: dict[str, Any]) -> Pixels:
     """The pixel conversion of a recipe on a dataset."""
     return Pixels.of(recipe.data.range, card.get("mean", ()), card.get("std", ()))
 
 
 class _Images:
-    """The training split of one pack."""
+    """The training split of one dataset."""
 
-    def __init__(self, pack: Pack, spec: ImageSpec, pixels: Pixels, execution: Execution) -> None:
-        train = pack.indices("train")
+    def __init__(
+        self, dataset: Dataset, spec: ImageSpec, pixels: Pixels, execution: Execution
+    ) -> None:
+        train = dataset.indices("train")
         if len(train) == 0:
             raise DataError(
-                f"{pack.path} has no images to train on: its train split is empty.",
+                f"{dataset.path} has no images to train on: its train split is empty.",
                 "Import it again with a smaller --holdout.",
             )
         self._pixels = pixels
         self._device = execution.device
-        self._pack, self._rows = pack, train
+        self._dataset, self._rows = dataset, train
         self._on_device: Tensor | None = None
-        if execution.device.type != "cpu" and pack.images.nbytes <= _ON_DEVICE_BYTES:
-            self._on_device = torch.from_numpy(pack.copied(train)).to(execution.device)
-        self._labels = scaled(pack, train, spec.labels) if spec.labels else None
+        if execution.device.type != "cpu" and dataset.images.nbytes <= _ON_DEVICE_BYTES:
+            self._on_device = torch.from_numpy(dataset.copied(train)).to(execution.device)
+        self._labels = scaled(dataset, train, spec.labels) if spec.labels else None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -179,11 +181,15 @@ class _Images:
     def take(self, chosen: Rows) -> Real:
         """The images of these numbers, each in [0, len)."""
         if self._on_device is not None:
-            stored = self._on_device[sent(torch.from_numpy(chosen), self._device)]
+            stored = self._on_device[to_device(torch.from_numpy(chosen), self._device)]
         else:
-            stored = sent(torch.from_numpy(self._pack.copied(self._rows[chosen])), self._device)
+            stored = to_device(
+                torch.from_numpy(self._dataset.copied(self._rows[chosen])), self._device
+            )
         labels = self.labels_of(chosen)
-        return self._pixels.to_model(stored), None if labels is None else sent(labels, self._device)
+        return self._pixels.to_model(stored), None if labels is None else to_device(
+            labels, self._device
+        )
 
     def labels_of(self, chosen: npt.NDArray[np.generic]) -> Tensor | None:
         if self._labels is None:
@@ -191,13 +197,13 @@ class _Images:
         return self._labels[torch.from_numpy(chosen.astype(np.int64))]
 
 
-def require_same_shape(pack: Pack, other: Pack) -> None:
+def require_same_shape(dataset: Dataset, other: Dataset) -> None:
     """Refuse to mix images of different shapes."""
-    mine, theirs = pack.spec, other.spec
+    mine, theirs = dataset.spec, other.spec
     if (mine.resolution, mine.channels) != (theirs.resolution, theirs.channels):
         raise DataError(
             f"{other.path} has images of {theirs.resolution}×{theirs.resolution} with "
-            f"{theirs.channels} channels, {pack.path} of {mine.resolution}×{mine.resolution} with "
+            f"{theirs.channels} channels, {dataset.path} of {mine.resolution}×{mine.resolution} with "
             f"{mine.channels}.",
             "Import one of them again in the shape of the other.",
         )

@@ -7,12 +7,12 @@ import io
 from collections import Counter
 from collections.abc import Container, Sequence
 
+from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member
-from facegan.data.unusable import Unusable
 from facegan.data.writer import printable
 
 
-class Ledger:
+class ImportLog:
     """Keeps account while an import goes on.
 
     Args:
@@ -48,7 +48,7 @@ class Ledger:
         self.kept.append(index)
         self.conversions.update(conversions)
 
-    def drop(self, index: int, unusable: Unusable) -> None:
+    def drop(self, index: int, unusable: SkippedFile) -> None:
         """Note that member `index` is left out."""
         self._dropped[index] = unusable
 
@@ -60,8 +60,8 @@ class Ledger:
     @property
     def reasons(self) -> dict[str, int]:
         """How many files were left out for which reason, the commonest first."""
-        tally = Counter(unusable.reason for unusable in self._dropped.values())
-        return dict(sorted(tally.items(), key=lambda item: (-item[1], item[0])))
+        statistics = Counter(unusable.reason for unusable in self._dropped.values())
+        return dict(sorted(statistics.items(), key=lambda item: (-item[1], item[0])))
 
     def dropped_csv(self) -> str:
         """Every file left out: name, reason, detail, in the source's order."""

@@ -1,4 +1,4 @@
-"""What a pack's card says of its content in numbers, gathered while the images go by."""
+"""What a dataset's card says of its content in numbers, gathered while the images go by."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.pack import SPLITS
+from facegan.data.dataset import SPLITS
 
 
-class Tally:
+class Statistics:
     """Counts and pixel statistics, kept exactly (in integers) while images go by."""
 
     def __init__(self, channels: int) -> None:

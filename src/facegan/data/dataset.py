@@ -1,4 +1,4 @@
-"""A pack: a dataset on disk, checked when opened and memory-mapped.
+"""A dataset: a dataset on disk, checked when opened and memory-mapped.
 
     images.npy     uint8 [N,H,W,C]
     items.csv      name, identity, split, source: one line an image
@@ -6,7 +6,7 @@
     dataset.json   the card: where the images come from and what was done to them
     dropped.csv    name, reason, detail of every file left out, where images were imported
 
-`facegan.data.writer.PackWriter` writes one.
+`facegan.data.writer.DatasetWriter` writes one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ IMAGES, ITEMS, LABELS, CARD = "images.npy", "items.csv", "labels.npy", "dataset.
 ITEM_COLUMNS = ("name", "identity", "split", "source")
 SPLITS = ("train", "holdout")
 
-_REBUILD = "Import it again with `facegan data import SOURCE PACK --overwrite`."
+_REBUILD = "Import it again with `facegan data import SOURCE DATASET --overwrite`."
 _CHUNK = 1 << 24
 
 
@@ -44,8 +44,8 @@ class Items(NamedTuple):
     sources: list[str]
 
 
-class Pack:
-    """An opened pack. Make one with `Pack.open`.
+class Dataset:
+    """An opened dataset. Make one with `Dataset.open`.
 
     Attributes:
         path: its folder.
@@ -73,15 +73,15 @@ class Pack:
         self.fingerprint: str = card["fingerprint"]
 
     @classmethod
-    def open(cls, path: Path | str, verify: bool = False) -> Pack:
-        """Open the pack in folder `path`.
+    def open(cls, path: Path | str, verify: bool = False) -> Dataset:
+        """Open the dataset in folder `path`.
 
         Args:
             path: the folder that holds dataset.json.
             verify: also read every byte and compare with the fingerprint in the card.
 
         Raises:
-            DataError: the folder is not a pack, or the pack is damaged or of a newer format.
+            DataError: the folder is not a dataset, or the dataset is damaged or of a newer format.
         """
         path = Path(path)
         card = _read_card(path)
@@ -89,12 +89,12 @@ class Pack:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2]:
             raise DataError(
                 f"{path / IMAGES} holds {images.dtype} {list(images.shape)}.",
-                f"A pack's images are uint8 [N,H,W,C] with H equal to W. {_REBUILD}",
+                f"A dataset's images are uint8 [N,H,W,C] with H equal to W. {_REBUILD}",
             )
         if len(images) == 0 or images.shape[3] not in (1, 3):
             raise DataError(
                 f"{path / IMAGES} has shape {list(images.shape)}.",
-                f"A pack has at least one image, of 1 or 3 channels. {_REBUILD}",
+                f"A dataset has at least one image, of 1 or 3 channels. {_REBUILD}",
             )
         labels = None
         if card["label_names"]:
@@ -111,16 +111,16 @@ class Pack:
             raise DataError(
                 f"{path / ITEMS} lists {lines} images, but {IMAGES} holds {len(images)}.", _REBUILD
             )
-        pack = cls(path, card, images, labels)
+        dataset = cls(path, card, images, labels)
         if verify:
-            pack.verify()
-        return pack
+            dataset.verify()
+        return dataset
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Pack({str(self.path)!r}, {len(self)} images, {self.spec})"
+        return f"Dataset({str(self.path)!r}, {len(self)} images, {self.spec})"
 
     @property
     def names(self) -> list[str]:
@@ -192,7 +192,7 @@ class Pack:
         if tuple(header) != ITEM_COLUMNS:
             raise DataError(
                 f"{path} has the columns {', '.join(header)}.",
-                f"A pack's are {', '.join(ITEM_COLUMNS)}. {_REBUILD}",
+                f"A dataset's are {', '.join(ITEM_COLUMNS)}. {_REBUILD}",
             )
         if len(rows) != len(self):
             raise DataError(
@@ -215,18 +215,18 @@ def fingerprint(
     labels_sha256: str,
     items_sha256: str,
 ) -> str:
-    """The fingerprint of a pack's content: SHA-256 (hex) over the hashes of its parts."""
+    """The fingerprint of a dataset's content: SHA-256 (hex) over the hashes of its parts."""
     parts = [list(shape), images_sha256, list(label_names), labels_sha256, items_sha256]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def is_pack(path: Path) -> bool:
-    """Whether folder `path` looks like a pack, whole or damaged."""
+def is_dataset(path: Path) -> bool:
+    """Whether folder `path` looks like a dataset, whole or damaged."""
     return (path / CARD).is_file() and (path / ITEMS).is_file()
 
 
 def put_aside(path: Path) -> Path:
-    """Where a pack at `path` waits while a new one takes its place."""
+    """Where a dataset at `path` waits while a new one takes its place."""
     return path.with_name(f".{path.name}.replaced")
 
 
@@ -234,22 +234,22 @@ def _read_card(path: Path) -> dict[str, Any]:
     try:
         there = path.exists()
     except OSError as error:  # a name that no file can have
-        raise DataError(f"{path}: {error.strerror}.", "Give a pack's folder.") from error
+        raise DataError(f"{path}: {error.strerror}.", "Give a dataset's folder.") from error
     if not there:
-        hint = "Make one with `facegan data import SOURCE PACK` or `facegan data portraits PACK`."
+        hint = "Make one with `facegan data import SOURCE DATASET` or `facegan data portraits DATASET`."
         if put_aside(path).exists():
             hint = f"Its replacement was interrupted; rename {put_aside(path)} to have the old one."
-        raise DataError(f"There is no pack at {path}.", hint)
+        raise DataError(f"There is no dataset at {path}.", hint)
     if not path.is_dir():
         raise DataError(
-            f"{path} is a file, not a pack.",
-            "A pack is a folder; make one from images or an archive with "
-            "`facegan data import SOURCE PACK`.",
+            f"{path} is a file, not a dataset.",
+            "A dataset is a folder; make one from images or an archive with "
+            "`facegan data import SOURCE DATASET`.",
         )
     if not (path / CARD).is_file():
         raise DataError(
-            f"{path} is not a pack: it has no {CARD}.",
-            "If it is a folder of images, import it first: `facegan data import SOURCE PACK`.",
+            f"{path} is not a dataset: it has no {CARD}.",
+            "If it is a folder of images, import it first: `facegan data import SOURCE DATASET`.",
         )
     try:
         card = json.loads(_read_bytes(path / CARD))
@@ -257,9 +257,9 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise DataError(f"{path / CARD} is not JSON ({error}).", _REBUILD) from error
     if not isinstance(card, dict) or not isinstance(card.get("format"), int):
         raise DataError(
-            f"{path / CARD} is not the card of a pack: it states no format.",
+            f"{path / CARD} is not the card of a dataset: it states no format.",
             "If this is a dataset made by another tool, import it first: "
-            "`facegan data import SOURCE PACK`.",
+            "`facegan data import SOURCE DATASET`.",
         )
     if card["format"] > FORMAT:
         raise DataError(

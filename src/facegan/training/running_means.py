@@ -8,7 +8,7 @@ from torch import Tensor
 from facegan.device import Execution, average_
 
 
-class Sums:
+class RunningMeans:
     """Adds up named values, and gives their means.
 
     The sums are Python floats (float64): they survive a checkpoint's JSON to the last bit.
@@ -69,7 +69,7 @@ class Sums:
         return {name: [total, count] for name, (total, count) in self._totals.items()}
 
     @classmethod
-    def from_json(cls, values: dict[str, list[float]]) -> Sums:
+    def from_json(cls, values: dict[str, list[float]]) -> RunningMeans:
         """From a checkpoint."""
         sums = cls()
         sums._totals = {name: (total, int(count)) for name, (total, count) in values.items()}

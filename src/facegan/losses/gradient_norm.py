@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from facegan.config import Config
-from facegan.device import sent
+from facegan.device import to_device
 from facegan.seeding import Random
 
 Critic = Callable[[Tensor], Tensor]
@@ -110,7 +110,7 @@ class FiniteDifference(Config):
         return slope.square() - math.sqrt(2 * math.pi) * slope.abs() + 1
 
     def _noise(self, images: Tensor, random: Random) -> Tensor:
-        noise = sent(random.normal(*images.shape), images.device)
+        noise = to_device(random.normal(*images.shape), images.device)
         return noise.to(images.dtype).mul_(self.sigma)
 
 

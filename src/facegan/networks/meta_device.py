@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 
 @contextlib.contextmanager
-def outlines() -> Iterator[None]:
+def on_meta_device() -> Iterator[None]:
     """Networks that are built within have tensors of the device `meta`, whatever their size.
 
     Give them numbers with `load_state_dict(…, assign=True)`.
