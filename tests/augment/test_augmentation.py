@@ -56,7 +56,9 @@ def changed(before: Tensor, after: Tensor) -> Tensor:
 
 
 def test_the_cases_are_all_there_is() -> None:
-    assert set(EACH) == set(TRANSFORMS) == set(AugmentConfig.model_fields) - {"probability"}
+    assert (
+        set(EACH) == set(TRANSFORMS) == set(AugmentConfig.model_fields) - {"probability", "paired"}
+    )
 
 
 @each

@@ -118,3 +118,32 @@ ADVERSARIAL: dict[AdversarialName, Adversarial] = {
         _relativistic_average_discriminator, _relativistic_average_generator, True
     ),
 }
+
+
+class Logits(NamedTuple):
+    """Logits [N] of images, and the same along a discriminator's direction [N]."""
+
+    logits: Tensor
+    along: Tensor
+
+
+def direction(loss: Adversarial, real: Logits, fake: Logits) -> Tensor:
+    """What a discriminator's direction minimises, [N]: Takida et al. 2024, section 5.
+
+    ⟨ω, h(G(z))⟩ − ⟨ω, h(x)⟩, each image weighted by how steeply the generator's loss falls
+    where its logit is, and the weights of real and of generated images divided by their means.
+
+    Args:
+        loss: the adversarial pair, which must not be relativistic.
+        real: logits of real images, and along the direction, both [N].
+        fake: of generated ones.
+    """
+    return _steepness(loss, fake.logits) * fake.along - _steepness(loss, real.logits) * real.along
+
+
+def _steepness(loss: Adversarial, logits: Tensor) -> Tensor:
+    """−∂L_G/∂f at each logit f, over its mean: [N], without a gradient."""
+    at = logits.detach().requires_grad_(True)
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(loss.generator(at, at).sum(), at)
+    return slope / mean_over_processes(slope.mean(0))

@@ -22,6 +22,12 @@ from facegan.seeding import Random
 # only, and then k times as strong. Who adds up the losses does both; they share one optimizer
 # step, so that Adam's settings need no correction.
 Every = Annotated[int, Field(ge=1, le=1000)]
+# Of so many of the batch's images the penalty is asked: evenly spaced ones, at least one. Who adds
+# up the losses chooses them. Lin et al. 2025 (AFM, arXiv:2511.22475) lose nothing with a quarter.
+Share = Annotated[float, Field(gt=0, le=1)]
+# Where the slope is taken: at what D sees, or at the pictures before augmentation, through it, as
+# Karras et al. 2020 (ADA) and Huang et al. 2024 (R3GAN) do, so that their γ means the same.
+At = Literal["seen", "plain"]
 
 
 class _ZeroCentred(Config):
@@ -31,12 +37,17 @@ class _ZeroCentred(Config):
         gamma: its strength γ, or a schedule of it over the run.
         estimate: how ‖∇D‖² is found: `exact` or `finite_difference`.
         every: on each k-th update of the discriminator, k times as strong.
+        share: of the batch's images that it is asked of.
+        at: the augmented images that D has `seen`, or the `plain` ones, through the augmentation;
+            the n-th real and generated image are then augmented in the same way.
     """
 
     kind: str
     gamma: PositiveSchedule = 1.0
     estimate: Estimate = Exact(kind="exact")
     every: Every = 1
+    share: Share = 1.0
+    at: At = "seen"
 
     def _on(self, critic: Critic, judged: Judged, random: Random) -> Tensor:
         squared = self.estimate.squared_norm(critic, judged, random)
@@ -80,12 +91,17 @@ class GradientPenalty(Config):
         weight: its strength λ, or a schedule of it over the run.
         estimate: how (‖∇D‖ − 1)² is found: `exact` or `finite_difference`.
         every: on each k-th update of the discriminator, k times as strong.
+        share: of the batch's images that it is asked of.
+        at: the augmented images that D has `seen`, or the `plain` ones, through the augmentation;
+            the n-th real and generated image are then augmented in the same way.
     """
 
     kind: Literal["gradient_penalty"]
     weight: PositiveSchedule = 10.0
     estimate: Estimate = Exact(kind="exact")
     every: Every = 1
+    share: Share = 1.0
+    at: At = "seen"
 
     def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:
         """Penalty [N], at x̂ = εx + (1 − ε)G(z) with ε uniform on [0, 1] for each sample."""

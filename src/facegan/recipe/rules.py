@@ -33,6 +33,20 @@ def check_parts(recipe: Recipe) -> None:
             f"{heads.code} and {size} numbers long.",
             f"Set discriminator.heads.code={size}.",
         )
+    if heads.direction and ADVERSARIAL[recipe.method.loss].relativistic:
+        raise RecipeError(
+            f"discriminator.heads.direction learns from single logits, and of the loss "
+            f"{recipe.method.loss!r} only their differences mean something.",
+            "Set method.loss=hinge, or discriminator.heads.direction=false.",
+        )
+    penalty = recipe.method.penalty
+    if penalty is not None and penalty.share < 1 and _mixes_batch(recipe):
+        raise RecipeError(
+            f"method.penalty.share is {penalty.share:g}, but this discriminator judges each image "
+            "by its batch too, and a part of a batch would be judged otherwise.",
+            "Set method.penalty.share=1, or give the discriminator a norm without batch "
+            "statistics.",
+        )
     augment = recipe.augment
     if augment is not None and isinstance(augment.probability, Adaptive):
         relativistic = ADVERSARIAL[recipe.method.loss].relativistic
@@ -42,3 +56,8 @@ def check_parts(recipe: Recipe) -> None:
                 "loss's logits mean something.",
                 "Set augment.probability.heuristic=held_out.",
             )
+
+
+def _mixes_batch(recipe: Recipe) -> bool:
+    """Whether D says something else of an image in another batch; most networks do not."""
+    return getattr(recipe.discriminator, "mixes_batch", False)

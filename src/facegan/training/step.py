@@ -146,9 +146,7 @@ class Trainer:
         return self._augmenting.prepare(replace(batch, fake=fake), progress, position)
 
     def _latents(self, random: Random, n: int) -> Tensor:
-        return to_device(
-            self.state.networks.generator.latent.draw(random, n), self.execution.device
-        )
+        return to_device(self.state.networks.generator.draw(random, n), self.execution.device)
 
     def _update(
         self, player: Player, method: Method, batch: Batch, before: int
