@@ -8,7 +8,7 @@ draws for the whole batch and keeps its own part: two processes see what one wou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ BOOTSTRAP = 5
 READER = 6
 RESERVE = 7
 MIX = 8
+MIRROR = 9
 
 
 def random(seed: int, stream: int, counter: int) -> np.random.Generator:
@@ -73,6 +74,11 @@ class Random:
         """Uniform numbers in [low, high), float32 [n, *shape], for this process's samples."""
         values = self._generator.random((n * self._world, *shape), np.float32)
         return self._mine(values * np.float32(high - low) + np.float32(low))
+
+    def repeatable(self) -> Callable[[], Random]:
+        """Random numbers that can be had again: those of each call's result are the same."""
+        key = int(self._generator.integers(2**63))
+        return lambda: Random(np.random.default_rng(key), self._rank, self._world)
 
     def _mine(self, whole: np.ndarray) -> torch.Tensor:
         import torch

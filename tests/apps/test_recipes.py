@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from facegan.apps import recipes
 from facegan.errors import RecipeError, TrainingError
 from facegan.recipe import Recipe, recipe_names
-from facegan.training.speed import costs
+from facegan.training.speed import costs, recipes
 
 
 @pytest.fixture(autouse=True)

@@ -163,7 +163,7 @@ def test_each_leaky_setting_is_named_above_the_safe_probability(name: str) -> No
 
 
 def test_every_setting_is_either_harmless_or_named() -> None:
-    harmless = {"probability", "flip", "shift"}
+    harmless = {"probability", "paired", "flip", "shift"}
     of_plugins = {"transforms"}  # of which nothing is known here
     assert set(AugmentConfig.model_fields) == set(LEAKY) | harmless | of_plugins
     assert AugmentConfig(probability=1.0, flip=True, shift=0.5).leaks() == []

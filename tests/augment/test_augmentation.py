@@ -62,6 +62,7 @@ def test_the_cases_are_all_there_is() -> None:
         == set(AugmentConfig.model_fields)
         - {
             "probability",
+            "paired",
             "transforms",
         }
     )

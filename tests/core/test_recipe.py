@@ -216,10 +216,12 @@ def test_difference_names_every_changed_value() -> None:
     new = old.override("training.batch=32", "method.penalty.kind=r1", "stages.0.generator.lr=0.1")
     assert difference(old, old) == []
     assert difference(old, new) == [
+        "method.penalty.at: (absent) → seen",
         "method.penalty.estimate.kind: (absent) → exact",
         "method.penalty.every: (absent) → 1",
         "method.penalty.gamma: (absent) → 1.0",
         "method.penalty.kind: (absent) → r1",
+        "method.penalty.share: (absent) → 1.0",
         "stages.0.generator.lr: 0.0002 → 0.1",
         "training.batch: 64 → 32",
     ]

@@ -17,6 +17,9 @@ AUXILIARY = "method.auxiliary={}"
 HEAD = "discriminator.heads.auxiliary=true"
 ADAPTIVE = "augment={probability={kind='adaptive'}, flip=true}"
 HELD_OUT = "augment={probability={kind='adaptive', heuristic='held_out'}, flip=true}"
+DIRECTION = "discriminator.heads.direction=true"
+SHARE = "method.penalty={kind='r1', share=0.25}"
+BY_BATCH = "discriminator={kind='ignm'}"
 PRETRAIN = "stages=[{objective='reconstruction'}, {}]"
 
 
@@ -47,8 +50,13 @@ REFUSED = {
         "'sign'",
         "augment.probability.heuristic=held_out",
     ),
+    (DIRECTION, "method.loss=relativistic"): ("'relativistic'", "heads.direction=false"),
+    (BY_BATCH, SHARE): ("part of a batch", "method.penalty.share=1"),
 }
 ALLOWED = [
+    (DIRECTION,),
+    (SHARE,),
+    (BY_BATCH, "discriminator.norm=weight", SHARE),
     (AUXILIARY, HEAD, "data.labels=all"),
     (AUXILIARY, HEAD, "data.labels=['Male']"),
     (HEAD, "data.labels=all"),

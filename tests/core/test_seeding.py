@@ -82,3 +82,14 @@ def test_torch_seed_is_local_and_repeatable() -> None:
     with seeding.torch_seed(2, seeding.INITIAL_WEIGHTS):
         assert not torch.equal(torch.rand(3), inside)
     assert torch.equal(torch.cat(drawn), undisturbed)
+
+
+def test_repeatable_numbers_are_the_same_at_each_call() -> None:
+    """And those of a part are a part of those of the whole; the next ones are others."""
+    whole = seeding.step_random(0, 64)
+    again, other = whole.repeatable(), whole.repeatable()
+    drawn = again().uniform(4, 3)
+    assert torch.equal(again().uniform(4, 3), drawn)
+    assert not torch.equal(other().uniform(4, 3), drawn)
+    parts = [seeding.step_random(0, 64, rank, 2).repeatable()().uniform(2, 3) for rank in (0, 1)]
+    assert torch.equal(torch.cat(parts), drawn)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
-from facegan.losses.adversarial import ADVERSARIAL, Adversarial, Loss
+from facegan.losses.adversarial import ADVERSARIAL, Adversarial, Logits, Loss, direction
 
 REAL = torch.tensor([-30.0, -2.5, -1.0, -0.3, 0.0, 0.7, 1.0, 4.0, 30.0], dtype=torch.float64)
 FAKE = torch.tensor([3.0, -0.4, 1.0, 0.0, 0.0, -1.0, -7.0, 2.0, -30.0], dtype=torch.float64)
@@ -172,3 +172,29 @@ def test_players_pull_in_opposite_directions(name: str) -> None:
     # Least squares rests at its target for fakes, 0.
     assert on_fake > 0 or (name == "least_squares" and on_fake == 0)
     assert g_on_fake < 0
+
+
+# −∂L_G/∂f, by hand.
+STEEPNESS = {
+    "minimax": torch.sigmoid,
+    "non_saturating": lambda f: torch.sigmoid(-f),
+    "least_squares": lambda f: 1 - f,
+    "hinge": torch.ones_like,
+    "wasserstein": torch.ones_like,
+}
+
+
+@pytest.mark.parametrize("name", STEEPNESS)
+def test_a_direction_goes_from_generated_to_real_where_the_generator_learns(name: str) -> None:
+    real, fake = torch.linspace(-0.5, 2.0, 6).double(), torch.linspace(-2.0, 0.5, 6).double()
+    along = [torch.randn(6, generator=torch.Generator().manual_seed(k)).double() for k in (1, 2)]
+    along = [each.requires_grad_() for each in along]
+    logits = [each.clone().requires_grad_() for each in (real, fake)]
+    found = direction(ADVERSARIAL[name], *map(Logits, logits, along))
+    weights = [STEEPNESS[name](f) for f in (real, fake)]
+    weights = [w / w.mean() for w in weights]
+    expected = weights[1] * along[1] - weights[0] * along[0]
+    torch.testing.assert_close(found, expected)
+    found.sum().backward()
+    torch.testing.assert_close(along[0].grad, -weights[0])
+    assert logits[0].grad is None, "only the direction learns from it"

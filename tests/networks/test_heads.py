@@ -246,3 +246,33 @@ def test_a_generator_draws_labels_of_training_images() -> None:
     assert numbers.mean().item() == pytest.approx(LABEL_ROWS / 2, rel=0.1)
     assert len(numbers.unique()) > 400
     assert torch.equal(generator.draw_labels(image_random(3), 500), drawn)
+
+
+def test_a_direction_and_the_features_learn_from_different_losses() -> None:
+    """SAN: ⟨ω/|ω|, h⟩ + b; ω has no gradient from the logits, h none from `along`."""
+    heads = Heads(HeadsConfig(direction=True), PLAIN, 11)
+    assert heads.directed
+    features = random_(5, 11).requires_grad_()
+    with torch.no_grad():
+        heads.logit.weight.mul_(7.0)
+        heads.logit.bias.fill_(0.3)
+    found = heads(features, None)
+    omega = heads.logit.weight / heads.logit.weight.norm()
+    torch.testing.assert_close(found.logits, features @ omega + 0.3)
+    torch.testing.assert_close(found.along, features @ omega)
+    found.logits.sum().backward()
+    torch.testing.assert_close(features.grad, omega.detach().expand(5, 11))
+    assert heads.logit.weight.grad is None
+    features.grad = None
+    found.along.sum().backward()
+    assert features.grad is None
+    assert heads.logit.weight.grad.any()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "projected"])
+def test_every_network_can_have_a_direction(tiny: Make, name: str) -> None:
+    _, network = build(tiny(name), SPEC, direction=True)
+    found = network.assess(random_(4, 3, 32, 32), random_(4, 2))
+    assert network.directed
+    assert found.along is not None
+    assert found.along.shape == found.logits.shape == (4,)

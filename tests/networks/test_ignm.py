@@ -13,10 +13,12 @@ from facegan.errors import RecipeError
 from facegan.networks.ignm import IgnmDiscriminatorConfig, IgnmGeneratorConfig
 from facegan.networks.interfaces import Latent, parameter_count
 from facegan.networks.layers.attention import SelfAttention
+from facegan.networks.layers.emphasis import Emphasis
 from facegan.networks.layers.heads import HeadsConfig
 from facegan.networks.layers.modulation import SelfModulation
 from facegan.networks.layers.norm import BatchNorm2d
 from facegan.networks.layers.spectral import SpectralNorm
+from facegan.networks.layers.weight_norm import WeightNorm
 
 SPEC = ImageSpec(32)
 PLAIN: dict[str, Any] = {"skips": False, "pyramid": False, "heads": HeadsConfig()}
@@ -108,6 +110,28 @@ def test_z_modulates_between_the_first_maps_and_the_last() -> None:
     assert not modulations(generator())
 
 
+def test_z_can_modulate_from_the_first_maps_to_those_of_the_image() -> None:
+    found = modulations(generator(modulate="all", refine=4))
+    assert sorted(m.linear.out_features // 2 for m in found) == [4, 8, 16, 32]
+    assert len(modulations(generator(modulate="all"))) == 3  # no maps of the image's own
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_a_mapping_is_common_to_all_modulations(layers: int) -> None:
+    network = generator(modulate=True, mapping=layers)
+    assert [m.linear.in_features for m in modulations(network)] == [128, 128]
+    assert len(network.mapping.dense) == layers
+    code = torch.randn(500, 5 + 3)
+    mapped = network.mapping(code)
+    assert torch.equal(mapped[:, 128:], code[:, 5:]), "the labels' embedding stays"
+    assert 0.3 < mapped[:, :128].square().mean() / code[:, :5].square().mean() < 3
+
+
+def test_a_mapping_without_modulation_has_no_use() -> None:
+    with pytest.raises(ValueError, match="mapping"):
+        IgnmGeneratorConfig(kind="ignm", mapping=2)
+
+
 @pytest.mark.parametrize("modulate", [False, True])
 def test_modulation_is_a_second_way_from_z_to_the_image(modulate: bool) -> None:
     network = generator(modulate=modulate)
@@ -144,6 +168,56 @@ def test_normalisation() -> None:
     spectral = discriminator(norm="spectral")
     assert count(spectral, BatchNorm2d) == 0
     assert count(spectral, SpectralNorm) == 4  # three convolutions and the logit
+    weighted = discriminator(norm="weight")
+    assert count(weighted, BatchNorm2d) == 0
+    assert count(weighted, WeightNorm) == 4
+
+
+def test_weight_normalisation_begins_with_logits_as_large_as_batch_normalisations() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(64, 3, 32, 32)
+    spread = {norm: discriminator(norm=norm)(images).std() for norm in ("batch", "weight", "none")}
+    assert 0.3 < spread["weight"] / spread["batch"] < 5
+    assert spread["none"] < 0.02 * spread["batch"], "what the gain is for"
+
+
+@pytest.mark.parametrize(
+    ("options", "mixes"),
+    [
+        ({}, True),
+        ({"norm": "weight"}, False),
+        ({"norm": "spectral"}, False),
+        ({"norm": "weight", "deviation": True}, True),
+    ],
+)
+def test_whether_the_other_images_of_a_batch_matter(options: dict[str, Any], mixes: bool) -> None:
+    torch.manual_seed(0)
+    assert IgnmDiscriminatorConfig(kind="ignm", **options).mixes_batch == mixes
+    critic = discriminator(**options)
+    images = torch.randn(4, 3, 32, 32)
+    others = torch.cat([images[:1], images[1:] * 3])
+    with torch.no_grad():
+        same = torch.allclose(critic(images)[0], critic(others)[0], atol=1e-6)
+    assert same != mixes
+
+
+def test_a_discriminators_refinement_sees_the_image_at_its_own_resolution() -> None:
+    seen: list[torch.Size] = []
+    critic = discriminator(refine=6)
+    critic.layers[1].register_forward_pre_hook(lambda m, x: seen.append(x[0].shape))
+    critic(torch.randn(2, 3, 32, 32))
+    assert seen == [(2, 6, 32, 32)]
+    assert critic.layers[0].convolution.weight.shape == (6, 3, 3, 3)
+
+
+def test_emphasis_comes_before_all_layers() -> None:
+    torch.manual_seed(0)
+    loud = discriminator(highpass=4.0)
+    torch.manual_seed(0)
+    plain = discriminator()
+    images = torch.randn(4, 3, 32, 32)
+    torch.testing.assert_close(loud(images), plain(Emphasis(4.0)(images)))
+    assert not torch.allclose(loud(images), plain(images))
 
 
 def test_a_hidden_layer_and_deviation_widen_the_heads() -> None:

@@ -58,6 +58,7 @@ HELD_OUT = "{kind='adaptive', heuristic='held_out', reserve=0.2, target=0.01, ra
 AUGMENTED = {
     "augmented": f"augment={{probability=0.8, {TRANSFORMS}}}",
     "adaptive": f"augment={{probability={HELD_OUT}, {TRANSFORMS}}}",
+    "paired": f"augment={{probability=0.8, paired=true, {TRANSFORMS}}}",
 }
 
 
@@ -69,6 +70,11 @@ def cases() -> Iterator[tuple[str, Recipe]]:
             yield f"{name}-{penalty}", recipe.override(f"method.penalty={setting}")
         critic = recipe.override("method.n_critic=2", "method.loss=relativistic")
         yield f"{name}-critic", critic
+        if name == "gan":
+            share = f"method.penalty={{kind='r1', share=0.5, {DIFFERENCE}}}"
+            yield f"{name}-share", recipe.override(share, "data.mirror=true")
+            directed = ("discriminator.heads.direction=true", "method.loss=non_saturating")
+            yield f"{name}-directed", recipe.override(*directed)
         average = critic.override("method.loss=relativistic_average", "method.penalty.kind=r2")
         yield f"{name}-average", average
         for case, setting in AUGMENTED.items():

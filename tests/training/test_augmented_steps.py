@@ -55,6 +55,32 @@ def test_the_discriminator_sees_nothing_plain(tiny: Make, trainer_of: Make, loss
     assert not torch.allclose(seen[1], seen[2])
 
 
+def test_pairs_change_in_the_same_way(tiny: Make, trainer_of: Make) -> None:
+    """Contrast multiplies each picture, and the n-th real and generated one by the same number."""
+    paired = CONTRAST.replace("contrast", "paired=true, contrast")
+    for setting, same in ((CONTRAST, False), (paired, True)):
+        recipe = tiny("gan", setting, "data.range=symmetric")
+        trainer, plain = trainer_of(recipe), trainer_of(recipe)
+        seen = watched(trainer)
+        trainer.step()
+        real, _ = plain.batch_source.batch(0, 8)
+        fake = plain.state.networks.generator(step_random(0, 0).normal(8, 6))
+        factors = [
+            (changed.flatten(1) * images.flatten(1)).sum(1) / images.flatten(1).square().sum(1)
+            for changed, images in zip(seen, (real, fake, fake), strict=True)
+        ]
+        assert factors[0].std() > 0.1
+        assert torch.allclose(factors[0], factors[1].detach(), rtol=1e-3) == same
+        # G's update looks at the same pictures.
+        assert torch.allclose(factors[1], factors[2], rtol=1e-3) == same
+        before = factors[0]
+        seen.clear()
+        trainer.step()
+        real, _ = plain.batch_source.batch(8, 8)
+        after = (seen[0].flatten(1) * real.flatten(1)).sum(1) / real.flatten(1).square().sum(1)
+        assert not torch.allclose(before, after, rtol=1e-2), "drawn once for the whole run"
+
+
 def test_gradients_reach_the_generator_through_the_augmentation(
     tiny: Make, trainer_of: Make
 ) -> None:
@@ -95,6 +121,48 @@ def test_penalties_ask_where_the_discriminator_looks(
     fake = before.state.networks.generator(step_random(0, 0).normal(8, 6))
     plain = (real, fake)[at[0]].detach()
     assert found != pytest.approx(steepness(critic, plain), rel=1e-4)
+
+
+@pytest.mark.parametrize(("share", "step"), [(0.25, 4), (0.5, 2), (0.01, 8), (1.0, 1)])
+def test_a_penalty_may_be_asked_of_a_share_of_the_images(
+    tiny: Make, trainer_of: Make, share: float, step: int
+) -> None:
+    """Evenly spaced ones, at least one: so that processes with a part each choose the same."""
+    recipe = tiny("gan", f"method.penalty={{kind='r1', gamma=2.0, share={share}}}")
+    trainer, before = trainer_of(recipe), trainer_of(recipe)
+    seen = watched(trainer)
+    found = trainer.step()["discriminator/penalty"]
+    critic = before.state.networks.discriminator
+    assert found == pytest.approx(steepness(critic, seen[0][::step]), rel=1e-4)
+    assert [len(images) for images in seen] == [8, 8, len(seen[0][::step]), 8]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("paired", ["false", "true"])
+@pytest.mark.parametrize(("kind", "which"), [("r1", (0,)), ("r2", (1,)), ("r1r2", (0, 1))])
+def test_penalties_may_ask_at_the_plain_images_through_the_augmentation(
+    tiny: Make, trainer_of: Make, kind: str, which: tuple[int, ...], paired: str, share: float
+) -> None:
+    """γ/2 ‖∇ₓ D(augment(x))‖², with the change that D has just seen."""
+    changes = f"augment={{probability=1.0, paired={paired}, shift=0.2, contrast=3.0, cutout=0.4}}"
+    penalty = f"method.penalty={{kind='{kind}', gamma=2.0, at='plain', share={share}}}"
+    recipe = tiny("gan", changes, "data.range=symmetric", penalty)
+    trainer, before = trainer_of(recipe), trainer_of(recipe)
+    seen = watched(trainer)
+    found = trainer.step()["discriminator/penalty"]
+    networks, random = before.state.networks, step_random(0, 0)
+    real, _ = before.batch_source.batch(0, 8)
+    fake = networks.generator(random.normal(8, 6)).detach()
+    numbers = random.repeatable()
+    augment = recipe.augment.build(before.batch_source.pixels)
+    expected = 0.0
+    for number in which:
+        images = (real, fake)[number].clone().requires_grad_()
+        changed = augment(images, numbers(), 1.0)
+        torch.testing.assert_close(seen[number], changed.detach())
+        (slope,) = torch.autograd.grad(networks.discriminator(changed).sum(), images)
+        expected += slope.square().flatten(1).sum(1)[:: round(1 / share)].mean()
+    assert found == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_the_gradient_penalty_is_between_augmented_images(tiny: Make, trainer_of: Make) -> None:

@@ -61,6 +61,49 @@ def test_only_the_train_split_is_shown_and_labels_stay_with_their_images(labelle
     assert shown(parts[0], 8, 10) + shown(parts[1], 8, 10) == shown(batch_source, 8, 10)
 
 
+def slopes(batch_source: BatchSource, position: int, size: int) -> list[int]:
+    """For each picture of `slanted`, the sign of its slope from left to right."""
+    images, _ = batch_source.batch(position, size)
+    return (images[:, 0, 0, -1] - images[:, 0, 0, 0]).sign().int().tolist()
+
+
+@pytest.fixture
+def slanted(tmp_path: Path) -> Dataset:
+    """16 pictures that grow lighter to the right."""
+    images = np.zeros((16, 4, 4, 1), np.uint8)
+    images[:] = np.array([0, 50, 100, 150], np.uint8)[:, None]
+    names = [str(n) for n in range(16)]
+    with DatasetWriter(tmp_path / "slanted", 4, 1) as writer:
+        writer.add(images, names, names, ["train"] * 16, names)
+        writer.finish({"name": "slanted"})
+    return Dataset.open(tmp_path / "slanted")
+
+
+def test_half_of_the_pictures_are_mirrored_if_asked(slanted: Dataset) -> None:
+    def batch_source(
+        mirror: bool, execution: Execution | None = None, seed: int = 0
+    ) -> BatchSource:
+        execution = execution or Execution(CPU)
+        options = {"mirror": mirror, "reserve": 0.2}
+        return BatchSource(slanted, slanted.spec, Pixels.of("unit"), seed, execution, **options)
+
+    assert slopes(batch_source(False), 0, 64) == [1] * 64
+    found = slopes(batch_source(True), 0, 400)
+    assert 160 < found.count(-1) < 240
+    assert slopes(batch_source(True), 400, 400) != found
+    assert slopes(batch_source(True, seed=1), 0, 400) != found
+    parts = [batch_source(True, Execution(CPU, rank=rank, world=2)) for rank in (0, 1)]
+    assert slopes(parts[0], 0, 400) + slopes(parts[1], 0, 400) == found
+    held_out = batch_source(True).held_out(0, 400)
+    assert held_out is not None
+    assert 160 < int((held_out[0][:, 0, 0, -1] < 0.1).sum()) < 240
+
+
+def test_mirroring_leaves_order_and_labels(labelled: Dataset) -> None:
+    plain, mirrored = (feed_of(labelled, 3, Execution(CPU), mirror=m) for m in (False, True))
+    assert shown(mirrored, 5, 40) == shown(plain, 5, 40)
+
+
 def test_a_dataset_may_be_replaced_while_it_is_trained_on(labelled: Dataset) -> None:
     batch_source = feed_of(labelled, 3, Execution(CPU))
     expected = shown(batch_source, 5, 40)

@@ -62,6 +62,23 @@ CASES |= {
     "dcgan-bf16": ("dcgan", "training.precision=bf16"),
     "dcgan-stages": ("dcgan", STAGES),
     "mlp-stages": ("gan", STAGES),
+    "ignm-levers": (
+        "ignm-cpu",
+        "generator.modulate=all",
+        "generator.mapping=2",
+        "generator.noise=true",
+        "discriminator.refine=4",
+        "discriminator.highpass=4",
+        "discriminator.heads.direction=true",
+        "method.loss=hinge",
+        "data.mirror=true",
+        "augment.paired=true",
+    ),
+    "ignm-weight": (
+        "ignm-cpu",
+        "discriminator.norm=weight",
+        f"method.penalty={{kind='r1', at='plain', share=0.25, {DIFFERENCE}}}",
+    ),
 }
 
 

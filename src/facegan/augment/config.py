@@ -42,6 +42,8 @@ class AugmentConfig(Config):
 
     Attributes:
         probability: of each transform: a number, a schedule over the run, or `adaptive`.
+        paired: whether the n-th real and the n-th generated image of an update change in the
+            same way, as R3GAN's authors came to do: what D sees of a change then differs less.
         flip: mirrors left and right half of the images that it is applied to.
         shift: by whole pixels, at most this share of the side, along each axis; the border left
             behind is mid-grey, which tells D (and so G) that the picture was shifted.
@@ -62,6 +64,7 @@ class AugmentConfig(Config):
     """
 
     probability: Probability = 0.5
+    paired: bool = False
     flip: bool = False
     shift: Annotated[float, _up_to(0.5)] = 0.0
     fraction: Annotated[float, _up_to(0.5)] = 0.0

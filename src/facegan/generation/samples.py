@@ -126,7 +126,7 @@ def image_inputs(
 ) -> tuple[Tensor, Tensor | None]:
     """Latent [1, Z] and labels [1, L] (None without any) of the picture with this seed."""
     random = image_random(seed)
-    z = generator.latent.draw(random, 1)
+    z = generator.draw(random, 1)
     drawn = generator.draw_labels(random, 1)
     if drawn is not None:
         for column, value in (labels or {}).items():

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
@@ -123,3 +124,40 @@ ADVERSARIAL = Registry[Adversarial](
         ),
     },
 )
+
+
+class Logits(NamedTuple):
+    """Logits [N] of images, and the same along a discriminator's direction [N]."""
+
+    logits: Tensor
+    along: Tensor
+
+
+def direction(
+    loss: Adversarial,
+    real: Logits,
+    fake: Logits,
+    mean: Callable[[Tensor], Tensor] = torch.mean,
+) -> Tensor:
+    """What a discriminator's direction minimises, [N]: Takida et al. 2024, section 5.
+
+    ⟨ω, h(G(z))⟩ − ⟨ω, h(x)⟩, each image weighted by how steeply the generator's loss falls
+    where its logit is, and the weights of real and of generated images divided by their means.
+
+    Args:
+        loss: the adversarial pair, which must not be relativistic.
+        real: logits of real images, and along the direction, both [N].
+        fake: of generated ones.
+        mean: of a vector [N], over the whole batch where several processes share it.
+    """
+    steepness = [_steepness(loss, each.logits) for each in (real, fake)]
+    real_weight, fake_weight = (each / mean(each) for each in steepness)
+    return fake_weight * fake.along - real_weight * real.along
+
+
+def _steepness(loss: Adversarial, logits: Tensor) -> Tensor:
+    """−∂L_G/∂f at each logit f: [N], without a gradient."""
+    at = logits.detach().requires_grad_(True)
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(loss.generator(at, at).sum(), at)
+    return slope

@@ -24,6 +24,12 @@ from facegan.seeding import Random
 # only, and then k times as strong. Who adds up the losses does both; they share one optimizer
 # step, so that Adam's settings need no correction.
 Every = Annotated[int, Field(ge=1, le=1000)]
+# Of so many of the batch's images the penalty is asked: evenly spaced ones, at least one. Who adds
+# up the losses chooses them. Lin et al. 2025 (AFM, arXiv:2511.22475) lose nothing with a quarter.
+Share = Annotated[float, Field(gt=0, le=1)]
+# Where the slope is taken: at what D sees, or at the pictures before augmentation, through it, as
+# Karras et al. 2020 (ADA) and Huang et al. 2024 (R3GAN) do, so that their γ means the same.
+At = Literal["seen", "plain"]
 
 
 class Penalty(Config, ABC):
@@ -32,10 +38,15 @@ class Penalty(Config, ABC):
     Attributes:
         kind: its name in recipes, a Literal.
         every: on each k-th update of the discriminator, k times as strong.
+        share: of the batch's images that it is asked of.
+        at: the augmented images that D has `seen`, or the `plain` ones, through the augmentation;
+            the n-th real and generated image are then augmented in the same way.
     """
 
     kind: str
     every: Every = 1
+    share: Share = 1.0
+    at: At = "seen"
 
     @abstractmethod
     def __call__(self, critic: Critic, real: Judged, fake: Judged, random: Random) -> Tensor:

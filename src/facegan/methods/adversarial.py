@@ -18,7 +18,7 @@ from torch import Tensor
 from facegan.config import Config
 from facegan.data.spec import Label
 from facegan.errors import RecipeError
-from facegan.losses.adversarial import ADVERSARIAL, Adversarial, Loss
+from facegan.losses.adversarial import ADVERSARIAL, Adversarial, Logits, Loss, direction
 from facegan.losses.auxiliary import classification, regression
 from facegan.losses.gradient_norm import Judged
 from facegan.losses.penalties import PENALTIES, Penalty
@@ -109,6 +109,21 @@ class Game(MethodConfig):
                 "does not.",
                 "Set discriminator.heads.auxiliary=true, or leave method.auxiliary out.",
             )
+        if discriminator.heads.direction and not self.centred:
+            raise RecipeError(
+                f"discriminator.heads.direction learns from single logits, and of the loss "
+                f"{self.loss!r} only their differences mean something.",
+                "Set method.loss=hinge, or discriminator.heads.direction=false.",
+            )
+        # Most networks say the same of an image in any batch.
+        mixes = getattr(discriminator, "mixes_batch", False)
+        if self.penalty is not None and self.penalty.share < 1 and mixes:
+            raise RecipeError(
+                f"method.penalty.share is {self.penalty.share:g}, but this discriminator judges "
+                "each image by its batch too, and a part of a batch would be judged otherwise.",
+                "Set method.penalty.share=1, or give the discriminator a norm without batch "
+                "statistics.",
+            )
 
 
 @METHODS.register
@@ -141,25 +156,39 @@ class AdversarialMethod:
         """What the discriminator minimises on real images and detached generated ones.
 
         A lazy penalty is missing from most updates and counts `every` times in the others.
-        Penalties ask for the slope where D looks: at the augmented images.
+        Penalties ask for the slope where D looks, at the augmented images, or at the plain ones.
 
         The two pass through D separately: with batch statistics in D, one common pass lets
         D tell them apart by the statistics alone.
         """
         critic, labels = networks.discriminator, batch.labels
-        real_images, fake_images = batch.augment(batch.real), batch.augment(batch.fake)
+        penalty = self._penalty
+        plain = penalty is not None and penalty.at == "plain"
+        augment = batch.fixed() if plain else batch.augment
+        real_images, fake_images = augment(batch.real), augment(batch.fake)
         predicts = self._auxiliary is not None
         of_real = _assess(critic, real_images, labels, predicts)
         of_fake = _assess(critic, fake_images, labels)
         real, fake = of_real.logits.float(), of_fake.logits.float()
         played = _played(self._loss, self._loss.discriminator, of_real, of_fake)
         terms = Terms({"adversarial": played})
-        penalty = self._penalty
+        if of_real.along is not None and of_fake.along is not None:
+            theirs = (Logits(real, of_real.along.float()), Logits(fake, of_fake.along.float()))
+            terms.losses["direction"] = direction(self._loss, *theirs, mean=_batch_mean)
         if penalty is not None and batch.update % penalty.every == 0:
+            step = round(1 / penalty.share)
+            asked = None if labels is None else labels[::step]
+
+            def judge(images: Tensor) -> Tensor:
+                if plain:  # each in its own place, where its change is
+                    images = augment(images.repeat_interleave(step, 0)[: len(real)])[::step]
+                return critic(images, asked)
+
+            at = (batch.real, batch.fake) if plain else (real_images, fake_images)
             terms.losses["penalty"] = penalty(
-                lambda images: critic(images, labels),
-                Judged(real_images, real),
-                Judged(fake_images, fake),
+                judge,
+                Judged(at[0][::step], real[::step]),
+                Judged(at[1][::step], fake[::step]),
                 batch.random,
             )
             terms.weights["penalty"] = penalty.every
@@ -170,9 +199,9 @@ class AdversarialMethod:
         terms.signals = {"logits_real": real.detach(), "logits_fake": fake.detach()}
         terms.signals["sign_real"] = real.detach().sign()
         if batch.held_out is not None:
-            images, theirs = batch.held_out
+            images, known = batch.held_out
             with torch.no_grad():
-                terms.signals["logits_held_out"] = critic(batch.augment(images), theirs).float()
+                terms.signals["logits_held_out"] = critic(batch.augment(images), known).float()
         return terms
 
     def generator_terms(self, networks: Networks, batch: Batch) -> Terms:
@@ -236,8 +265,8 @@ class AdversarialMethod:
 def _assess(
     critic: Discriminator, images: Tensor, labels: Tensor | None, predicts: bool = False
 ) -> Assessment:
-    """What D says: by its ordinary call, unless it gives votes or its predictions are asked."""
-    if predicts or critic.votes:
+    """What D says: by its ordinary call, unless that leaves out what is asked."""
+    if predicts or critic.votes or getattr(critic, "directed", False):
         return critic.assess(images, labels)
     return Assessment(critic(images, labels))
 
@@ -250,3 +279,8 @@ def _played(pair: Adversarial, loss: Loss, real: Assessment, fake: Assessment) -
         means = tuple(mean_over_processes(torch.stack([one.mean(0) for one in logits])))
     found = loss(*logits, *means)
     return found if real.votes is None else found.mean(1)
+
+
+def _batch_mean(values: Tensor) -> Tensor:
+    """Over the whole batch, whichever processes share it."""
+    return mean_over_processes(values.mean(0))

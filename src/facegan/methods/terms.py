@@ -40,6 +40,7 @@ class Batch:
         random: further random numbers for this step (interpolations, noise).
         update: how many updates of the discriminator came before this one, in the whole run.
         augment: changes images at random, before the discriminator sees them.
+        fixed: gives such a change that is the same at each call, for as many images.
         held_out: real images [M, C, H, W] that are never trained on, where augmentation asks
             how far the discriminator has overfitted; and their labels.
         step: how many updates of the generator came before.
@@ -52,6 +53,7 @@ class Batch:
     random: Random
     update: int
     augment: Callable[[Tensor], Tensor] = unchanged
+    fixed: Callable[[], Callable[[Tensor], Tensor]] = lambda: unchanged
     held_out: tuple[Tensor, Tensor | None] | None = None
     step: int = 0
     memory: Memory = field(default_factory=dict)

@@ -67,6 +67,11 @@ class DcganDiscriminatorConfig(DiscriminatorConfig):
     channels: Width = 64
     heads: HeadsConfig = HeadsConfig()
 
+    @property
+    def mixes_batch(self) -> bool:
+        """Whether what it says of an image depends on the others of its batch."""
+        return True
+
     def build(self, spec: ImageSpec, range: Range) -> DcganDiscriminator:
         """The network for images of this shape, in any range."""
         return DcganDiscriminator(self, spec)

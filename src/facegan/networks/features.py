@@ -98,6 +98,11 @@ class FeaturesDiscriminatorConfig(DiscriminatorConfig):
     votes: Literal["place", "scale"] = "place"
     heads: HeadsConfig = HeadsConfig()
 
+    @property
+    def mixes_batch(self) -> bool:
+        """Whether what it says of an image depends on the others of its batch."""
+        return self.norm != "spectral"
+
     def build(self, spec: ImageSpec, range: Range) -> FeaturesDiscriminator:
         """The network for images of this shape and range.
 

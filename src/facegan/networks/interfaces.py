@@ -89,13 +89,16 @@ class Generator(nn.Module, ABC):
         latent: the distribution of z.
         spec: the shape of its output, and its labels.
         inputs: how many numbers `synthesise` takes: Z, and the label embedding's width.
+        noise: how many numbers of noise it takes beside them; 0 for most. They are a part of the
+            latent that is drawn, so that a latent stands for one picture.
     """
 
     label_rows: Tensor
 
-    def __init__(self, latent: Latent, spec: ImageSpec) -> None:
+    def __init__(self, latent: Latent, spec: ImageSpec, noise: int = 0) -> None:
         super().__init__()
         self.latent = latent
+        self.noise = noise
         self.spec = spec
         self.inputs = latent.size
         if spec.labels:
@@ -108,23 +111,31 @@ class Generator(nn.Module, ABC):
         """Make images.
 
         Args:
-            z: float [N, Z].
+            z: float [N, Z], or [N, Z + noise] as `draw` gives; without noise, that is 0.
             labels: float [N, L] as `facegan.data.spec.Label` scales them, NaN where unknown;
                 None for all unknown. A generator without labels passes over them.
 
         Returns:
             Float [N, C, H, W] in the recipe's range.
         """
-        if not self.spec.labels:
-            return self.synthesise(z)
-        if labels is None:
-            labels = z.new_full((len(z), len(self.spec.labels)), torch.nan)
-        embedded = self.labels(labels)
-        return self.synthesise(torch.cat([z.to(embedded.dtype), embedded], 1))
+        z, noise = z[:, : self.latent.size], z[:, self.latent.size :]
+        if self.noise and noise.shape[1] == 0:
+            noise = z.new_zeros(len(z), self.noise)
+        if self.spec.labels:
+            if labels is None:
+                labels = z.new_full((len(z), len(self.spec.labels)), torch.nan)
+            embedded = self.labels(labels)
+            z = torch.cat([z.to(embedded.dtype), embedded], 1)
+        return self.synthesise(torch.cat([z, noise.to(z.dtype)], 1) if self.noise else z)
 
     @abstractmethod
     def synthesise(self, code: Tensor) -> Tensor:
-        """Float [N, inputs] → images float [N, C, H, W] in the recipe's range."""
+        """Float [N, inputs + noise] → images float [N, C, H, W] in the recipe's range."""
+
+    def draw(self, random: Random, n: int) -> Tensor:
+        """n latents with their noise, float32 [n, Z + noise]."""
+        z = self.latent.draw(random, n)
+        return torch.cat([z, random.normal(n, self.noise)], 1) if self.noise else z
 
     def draw_labels(self, random: Random, n: int) -> Tensor | None:
         """Labels [n, L] of training images drawn by chance; None without labels."""
@@ -145,6 +156,11 @@ class Discriminator(nn.Module, ABC):
 
     votes: bool = False
     heads: Heads
+
+    @property
+    def directed(self) -> bool:
+        """Whether its logit is the inner product with a direction that learns by itself."""
+        return self.heads.directed
 
     def __init__(self, spec: ImageSpec) -> None:
         super().__init__()

@@ -56,11 +56,14 @@ class Data(Config):
         mix: for each further dataset (`--mix`, in that order) its share of every batch, or a
             schedule of it over the run; the rest are pictures of the main dataset. All of them
             where this says nothing.
+        mirror: whether each picture is mirrored in half of its appearances: as if every one
+            were there twice. Unlike `augment.flip`, at all times, and not for generated ones.
     """
 
     range: Range = "symmetric"
     labels: Wanted = ()
     mix: Annotated[tuple[ShareSchedule, ...], Field(max_length=_MOST_MIXED)] = ()
+    mirror: bool = False
 
     @model_validator(mode="after")
     def _room_for_all(self) -> Data:

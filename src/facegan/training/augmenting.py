@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+
+from torch import Tensor
 
 from facegan.augment import Adaptive
 from facegan.methods import Batch
 from facegan.recipe import Recipe
+from facegan.seeding import Random
 from facegan.training.batch_source import BatchSource
 from facegan.training.state import TrainingState
 
@@ -48,11 +50,23 @@ class Augmenting:
         self._probability = (
             self._state.augmenting if isinstance(probability, Adaptive) else probability
         )
-        augment = partial(self._augmentation, random=batch.random, probability=self._probability)
         held_out = None
         if adaptive and batch.update % ADAPTS_EVERY == 0:
             held_out = self._batch_source.held_out(position, self._batch)
-        return replace(batch, augment=augment, held_out=held_out)
+        augmentation, strength = self._augmentation, self._probability
+
+        def by(numbers: Callable[[], Random]) -> Callable[[Tensor], Tensor]:
+            return lambda images: augmentation(images, random=numbers(), probability=strength)
+
+        def fixed() -> Callable[[Tensor], Tensor]:
+            return by(batch.random.repeatable())
+
+        if self._config is not None and self._config.paired:
+            # Every look at this batch takes the same numbers: real and generated, of both players.
+            augment = fixed()
+            return replace(batch, augment=augment, fixed=lambda: augment, held_out=held_out)
+        augment = by(lambda: batch.random)
+        return replace(batch, augment=augment, fixed=fixed, held_out=held_out)
 
     def follows(self, before: int, after: int) -> bool:
         """Whether `follow` needs a step's values; images seen before and after it."""

@@ -20,7 +20,7 @@ from facegan.device import Execution, to_device
 from facegan.errors import DataError, RecipeError
 from facegan.networks.interfaces import LABEL_ROWS
 from facegan.recipe import Recipe
-from facegan.seeding import MIX, RESERVE, random
+from facegan.seeding import MIRROR, MIX, RESERVE, random
 
 # Smaller datasets are held on a GPU. Else batches are read from the file, which the system's cache
 # holds as far as it fits: once, however many processes train on it.
@@ -46,6 +46,7 @@ class BatchSource:
         execution: where the batches are wanted.
         others: further datasets, of which `batch` takes shares.
         reserve: the share of the training images that is kept back for `held_out`.
+        mirror: whether half of all images are mirrored, those kept back too.
     """
 
     def __init__(
@@ -57,11 +58,12 @@ class BatchSource:
         execution: Execution,
         others: Sequence[Dataset] = (),
         reserve: float = 0.0,
+        mirror: bool = False,
     ) -> None:
         for other in others:
             require_same_shape(dataset, other)
         self.spec, self.pixels = spec, pixels
-        self._execution, self._seed = execution, seed
+        self._execution, self._seed, self._mirror = execution, seed, mirror
         self._main = _Images(dataset, spec, pixels, execution)
         self._others = [_Images(other, spec, pixels, execution) for other in others]
         order = np.arange(len(self._main))
@@ -101,6 +103,7 @@ class BatchSource:
             execution,
             others,
             adaptive.reserve if isinstance(adaptive, Adaptive) and held_out else 0.0,
+            recipe.data.mirror,
         )
 
     def batch(self, position: int, size: int, shares: Sequence[float] = ()) -> Real:
@@ -114,8 +117,9 @@ class BatchSource:
         """
         mine = self._mine(size)
         chosen = self._sampler.batch(position, size)[mine]
+        mirrored = random(self._seed, MIRROR, position).random(size)[mine] < 0.5
         if not any(shares):
-            return self._main.take(chosen)
+            return self._mirrored(self._main.take(chosen), mirrored)
         # With replacement, so that what was mixed before need not be remembered.
         draws = random(self._seed, MIX, position).random((2, size))[:, mine]
         source = np.searchsorted(np.cumsum(shares), draws[0], side="right")
@@ -129,7 +133,7 @@ class BatchSource:
             images[index] = their_images
             if labels is not None and their_labels is not None:
                 labels[index] = their_labels
-        return images, labels
+        return self._mirrored((images, labels), mirrored)
 
     def held_out(self, position: int, size: int) -> Real | None:
         """This process's part of `size` images that `batch` never gives; None if none are kept.
@@ -138,12 +142,21 @@ class BatchSource:
         """
         if len(self._held_out) == 0:
             return None
-        drawn = random(self._seed, RESERVE, 1 + position).integers(len(self._held_out), size=size)
-        return self._main.take(self._held_out[drawn[self._mine(size)]])
+        randomly = random(self._seed, RESERVE, 1 + position)
+        drawn = randomly.integers(len(self._held_out), size=size)[self._mine(size)]
+        mirrored = randomly.random(size)[self._mine(size)] < 0.5
+        return self._mirrored(self._main.take(self._held_out[drawn]), mirrored)
 
     def label_rows(self) -> Tensor | None:
         """Labels to draw from while generating: [LABEL_ROWS, L], evenly over the split."""
         return self._main.labels_of(np.linspace(0, len(self._main) - 1, LABEL_ROWS).round())
+
+    def _mirrored(self, real: Real, which: npt.NDArray[np.bool_]) -> Real:
+        images, labels = real
+        if not self._mirror:
+            return real
+        chosen = to_device(torch.from_numpy(which), images.device)[:, None, None, None]
+        return torch.where(chosen, images.flip(3), images), labels
 
     def _mine(self, size: int) -> slice:
         part = size // self._execution.world

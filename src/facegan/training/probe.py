@@ -130,7 +130,7 @@ class Probe:
         logits = []
         for group in _groups(len(self._train.images)):
             seeds = range(group.start, group.stop)
-            z = torch.cat([generator.latent.draw(image_random(seed), 1) for seed in seeds])
+            z = torch.cat([generator.draw(image_random(seed), 1) for seed in seeds])
             labels = self._labels(self._train, group)
             with self._execution.autocast():
                 images = generator(z.to(self._execution.device), labels)

@@ -148,9 +148,7 @@ class Trainer:
         return batch
 
     def _latents(self, random: Random, n: int) -> Tensor:
-        return to_device(
-            self.state.networks.generator.latent.draw(random, n), self.execution.device
-        )
+        return to_device(self.state.networks.generator.draw(random, n), self.execution.device)
 
     def _update(
         self, player: Player, method: Method, batch: Batch, before: int

@@ -41,12 +41,16 @@ class HeadsConfig(Config):
             labels; 0 leaves the labels out of the logit.
         auxiliary: whether the labels are predicted too, for `method.auxiliary`.
         code: how many numbers `encode` gives, which must be the generator's latent size.
+        direction: whether the logit is the inner product of the features with a direction of
+            length 1, which learns by a loss of its own (SAN; Takida et al. 2024,
+            arXiv:2301.12811); not where there are votes.
     """
 
     hidden: HeadWidth = 0
     projection: HeadWidth = 128
     auxiliary: bool = False
     code: HeadWidth = 0
+    direction: bool = False
 
 
 class Assessment(NamedTuple):
@@ -55,6 +59,8 @@ class Assessment(NamedTuple):
     Attributes:
         logits: float [N], positive for "real": the mean of the votes, if there are any.
         votes: float [N, H], where there are several logits for each image; or None.
+        along: float [N]: the logits again, for the loss of a direction; or None. Here gradients
+            go to the direction alone; in `logits`, all but to it.
         labels: float [N, L]: logits of the binary ones, scaled values of the others; None
             where it predicts none.
     """
@@ -62,6 +68,7 @@ class Assessment(NamedTuple):
     logits: Tensor
     labels: Tensor | None = None
     votes: Tensor | None = None
+    along: Tensor | None = None
 
     @property
     def judgements(self) -> Tensor:
@@ -98,6 +105,29 @@ class Votes(nn.Module):
         return torch.cat(votes, 1)
 
 
+class Direction(nn.Module):
+    """⟨ω, h⟩ + b with |ω| = 1: how far features h lie along a direction.
+
+    The direction learns from where features of real and of generated images lie, the features
+    from the adversarial loss: a discriminator then tells the distance between the two along the
+    direction in which they lie furthest apart (Takida et al. 2024, arXiv:2301.12811, section 5).
+
+    Args:
+        features: numbers in h.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(F.normalize(torch.randn(features), dim=0))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """[N, F] → logits [N], without a gradient to ω; and ⟨ω, h⟩ [N], with no other."""
+        omega = F.normalize(self.weight, dim=0)
+        logits = F.linear(features, omega.detach()[None], self.bias).flatten()
+        return logits, F.linear(features.detach(), omega[None]).flatten()
+
+
 class Heads(nn.Module):
     """The heads, all linear.
 
@@ -125,7 +155,13 @@ class Heads(nn.Module):
         self.hidden = nn.Linear(features, config.hidden) if config.hidden else None
         if self.hidden is not None:
             features = self.hidden.out_features
-        self.logit = nn.Linear(features, 1, bias=bias) if votes is None else votes
+        self.logit: nn.Module
+        if votes is not None:
+            self.logit = votes
+        elif config.direction:
+            self.logit = Direction(features)
+        else:
+            self.logit = nn.Linear(features, 1, bias=bias)
         self.project: nn.Linear | None = None
         if labels and config.projection:
             self.embed = LabelEmbedding(labels, config.projection)
@@ -136,7 +172,11 @@ class Heads(nn.Module):
     def forward(self, features: Tensor, labels: Tensor | None) -> Assessment:
         """Features [N, F], labels [N, L] or None → what they mean."""
         seen, features = features, self._hidden(features)
-        logits = self.logit(seen) if self.votes else self.logit(features).flatten()
+        along = None
+        if isinstance(self.logit, Direction):
+            logits, along = self.logit(features)
+        else:
+            logits = self.logit(seen) if self.votes else self.logit(features).flatten()
         if self.project is not None:
             if labels is None:
                 labels = features.new_full((len(features), self.embed.labels), torch.nan)
@@ -146,12 +186,17 @@ class Heads(nn.Module):
         predicted = None if self.auxiliary is None else self.auxiliary(features)
         if self.votes:
             return Assessment(logits.float().mean(1), predicted, logits)
-        return Assessment(logits, predicted)
+        return Assessment(logits, predicted, along=along)
 
     @property
     def votes(self) -> bool:
         """Whether several logits are given for each image."""
         return isinstance(self.logit, Votes)
+
+    @property
+    def directed(self) -> bool:
+        """Whether the logit is the inner product with a direction."""
+        return isinstance(self.logit, Direction)
 
     def encode(self, features: Tensor) -> Tensor:
         """Features [N, F] → codes [N, Z]."""
