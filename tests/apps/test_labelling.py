@@ -25,7 +25,7 @@ def bytes_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("kind", ["pack_path", "grey_pack_path"])
+@pytest.mark.parametrize("kind", ["dataset_path", "grey_dataset_path"])
 def test_every_picture_is_labelled(
     kind: str, request: pytest.FixtureRequest, reader: AttributeReader, tmp_path: Path
 ) -> None:

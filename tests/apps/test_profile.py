@@ -22,7 +22,7 @@ EXECUTION = Execution(choose_device("cpu"))
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SECONDS", 0.0)
-    monkeypatch.setattr(module, "measure_ceilings", lambda *_: Roofline(1e12, 1e10))
+    monkeypatch.setattr(module, "measure_roofline", lambda *_: Roofline(1e12, 1e10))
 
 
 def made(tiny: Any, *operators: Operator, seconds: float = 1.0) -> StepProfile:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from facegan.apps import recipes
 from facegan.errors import RecipeError, TrainingError
 from facegan.recipe import Recipe, recipe_names
-from facegan.training.speed import costs, recipes
+from facegan.training.speed import costs
 
 
 @pytest.fixture(autouse=True)

@@ -150,7 +150,7 @@ def test_when_one_dies_the_others_end_and_it_is_said(
             os.kill(killed[0], signal.SIGKILL)
 
     reporter = Recorder(act=kill_the_second)
-    with pytest.raises(TrainingError, match="-9"):
+    with pytest.raises(TrainingError, match="SIGKILL"):
         train(recipe, dataset_path, tmp_path / "run", reporter=reporter, **TWO)
     assert reporter.events[-1] == ("end",)
     assert children() == []

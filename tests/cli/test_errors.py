@@ -90,7 +90,7 @@ case("demo-out-is-a-file", "demo --out recipe.toml", "recipe.toml", "in the way"
 case("recipe-unknown", "recipes show dcgam", "no recipe 'dcgam'", "mean 'dcgan'", "tanh-gan")
 case("recipe-unknown-train", "train dcgn --data dataset --run new", "'dcgn'", "mean 'dcgan'")
 case("recipe-missing", "recipes show mine.toml", "mine.toml", "No such file", "gan, tanh-gan")
-case("recipe-folder", "recipes show ./pack", "dataset", "directory", "Give a TOML file", "gan")
+case("recipe-folder", "recipes show ./dataset", "dataset", "directory", "Give a TOML file", "gan")
 
 
 def _file(name: str, text: str | bytes) -> Callable[[Path], object]:
@@ -1039,6 +1039,6 @@ def test_no_room_while_replacing_a_pack(at: Path, start: Any, wait: Any, content
     before = content(at)
     words = shlex.split("data portraits dataset --overwrite -n 20 --resolution 64")
     ended = wait(start(*words, cwd=at, preexec_fn=_little_room(9_000)))
-    assert_helpful(ended, ("No room left while writing", "at/pack"))
+    assert_helpful(ended, ("No room left while writing", "at/dataset"))
     assert ended.status == 1
     assert content(at) == before

@@ -139,10 +139,10 @@ def test_a_seed_has_its_picture_and_labels_whatever_the_group(tiny: Make, precis
 def test_outlines_import_no_compiler(name: str) -> None:
     """PyTorch's would take seconds and a hundred megabytes whenever a model is loaded."""
     code = (
-        "import sys; from facegan.networks.meta_device import outlines; "
+        "import sys; from facegan.networks.meta_device import on_meta_device; "
         "from facegan.recipe import Recipe; from facegan.data.spec import ImageSpec; "
         f"recipe = Recipe.load({name!r})\n"
-        "with outlines(): recipe.generator.build(ImageSpec(64, 3), recipe.data.range)\n"
+        "with on_meta_device(): recipe.generator.build(ImageSpec(64, 3), recipe.data.range)\n"
         "assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -51,7 +51,7 @@ class Page(HTMLParser):
         self.words: list[str] = []
         self.marks: list[tuple[str, str, str]] = []
         self.tables: dict[str, dict[str, dict[str, str]]] = {}
-        self.batch_source(text)
+        self.feed(text)
         self.close()
         assert self.open == []
         self.text = " ".join(" ".join(self.words).split())

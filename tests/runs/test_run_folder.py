@@ -429,7 +429,7 @@ def test_exchange(tmp_path: Path, both: bool) -> None:
 
 def test_what_killed_writers_left_beside_a_target_goes_with_the_next(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from facegan.runs import files\n"
+        "import os, signal, sys; from pathlib import Path; from facegan import files\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
         "files.sync = os.fsync = die\n"
         "path = Path(sys.argv[1])\n"

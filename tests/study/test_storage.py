@@ -58,10 +58,10 @@ def test_a_trial_goes_to_a_node_and_comes_back(
     store, state = Store(uri), folder_of(mine) + "/one.tar"
     assert store.missing() is None
     store.send(mine, state)
-    to_device = content(mine)
+    sent = content(mine)
     with store.opened(mine, state) as (there, keep):
         assert there != mine
-        assert content(there) == to_device
+        assert content(there) == sent
         shutil.rmtree(there / "run" / "checkpoints")
         trial(there, 5)
         keep(False)

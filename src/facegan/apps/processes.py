@@ -86,7 +86,7 @@ def _killed(statuses: list[int]) -> TrainingError | None:
     for rank, status in enumerate(statuses):
         if status < 0:
             return TrainingError(
-                f"Process {rank} of {len(statuses)} was ended by {signal.Signals(-status).name}.",
+                f"Process {rank + 1} of {len(statuses)} was ended by {signal.Signals(-status).name}.",
                 "What was saved before stays: run the same again to go on from there.",
             )
     return None

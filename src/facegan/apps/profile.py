@@ -31,7 +31,7 @@ class Group:
     Attributes:
         kind: see `Operator.kind`.
         seconds: in all of them.
-        least: the seconds that the ceilings allow for their arithmetic and traffic.
+        least: the seconds that the roofline allows for their arithmetic and traffic.
         flops: of all of them.
         bytes: of all of them.
     """
@@ -52,7 +52,7 @@ class StepProfile:
         execution: how it was computed.
         images: real images that the discriminator sees in a step.
         seconds: of a step, undisturbed: the median.
-        ceilings: of this machine, with the same device, threads and precision.
+        roofline: of this machine, with the same device, threads and precision.
         operators: of one step (means, where steps differ), the longest first.
     """
 
@@ -93,7 +93,7 @@ class StepProfile:
         return max(self.seconds - sum(each.seconds for each in self.operators), 0.0)
 
     def least(self, operator: Operator) -> float:
-        """The seconds that the ceilings allow for an operator's calls."""
+        """The seconds that the roofline allows for an operator's calls."""
         return self.roofline.seconds(operator.flops, operator.bytes)
 
     def groups(self) -> list[Group]:

@@ -96,10 +96,10 @@ class Logging(Reporter):
         """Send what a tracker does not have yet."""
 
         def one(logger: Logger) -> None:
-            to_device = self._memory[logger.name].setdefault("sent", {})
-            if images_seen > to_device.get(kind, -1):
+            sent = self._memory[logger.name].setdefault("sent", {})
+            if images_seen > sent.get(kind, -1):
                 send(logger)
-                to_device[kind] = images_seen
+                sent[kind] = images_seen
 
         self._each(one)
         self._remember()

@@ -44,6 +44,8 @@ def perform(folder: Path | str) -> bool:
         FaceganError: for what is not the method's fault.
     """
     trial = TrialFolder(folder)
+    if not trial.path.is_dir():
+        raise RunError(f"There is no trial at {trial.path}.", "Give a folder with a trial.json.")
     try:
         with Lock(trial.path / ".lock", _LOCK_PATIENCE):
             spec = trial.spec().relocated(json.loads(os.environ.get(DATASETS, "{}")))

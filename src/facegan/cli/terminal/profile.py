@@ -45,7 +45,7 @@ def print_profile(profile: StepProfile, console: Console | None = None) -> None:
 
 
 def held(profile: StepProfile) -> str:
-    """What holds a recipe: where most time lies above what the ceilings allow."""
+    """What holds a recipe: where most time lies above what the roofline allows."""
     lost = [(group.seconds - group.least, _KINDS[group.kind]) for group in profile.groups()]
     lost.append((profile.between, "what lies between operators (Python, autograd)"))
     seconds, what = max(lost)

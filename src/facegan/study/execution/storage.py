@@ -144,14 +144,14 @@ class Store:
         """On a node: the folder to perform the trial in, which is sent after each checkpoint."""
         with _scratch() as folder:
             self._fetch(state, folder)
-            to_device = wholes(folder)
+            sent = wholes(folder)
 
             def keep(ended: bool) -> None:
-                nonlocal to_device
+                nonlocal sent
                 now = wholes(folder)
-                if ended or now != to_device:
+                if ended or now != sent:
                     self.send(folder, state)
-                    to_device = now
+                    sent = now
 
             yield folder, keep
 
