@@ -85,8 +85,9 @@ def _killed(statuses: list[int]) -> TrainingError | None:
     """What to say where a signal ended one of the processes, and the others lost it."""
     for rank, status in enumerate(statuses):
         if status < 0:
+            name = signal.Signals(-status).name
             return TrainingError(
-                f"Process {rank + 1} of {len(statuses)} was ended by {signal.Signals(-status).name}.",
+                f"Process {rank + 1} of {len(statuses)} was ended by {name}.",
                 "What was saved before stays: run the same again to go on from there.",
             )
     return None
