@@ -202,7 +202,7 @@ def test_a_killed_process_of_our_own_launcher(
         os.kill(ranks[1 - victim], signal.SIGKILL)
         found = ended(running)
     assert found.statuses == [1]
-    assert f"error: Process {victim} of 2 was ended by SIGKILL" in found.errors[0]
+    assert f"error: Process {victim + 1} of 2 was ended by SIGKILL" in found.errors[0]
     assert "Traceback" not in found.errors[0]
     assert "gloo" not in found.errors[0]
 

@@ -58,20 +58,21 @@ def train_in_processes(
     job = {**options, "run": str(run.path), "recipe": recipe.to_toml()}
     with stop_on_signals() as stop:
         group = _Group(count, json.dumps(job), stop)
-        formatted = _Told(recipe, run, reporter, group.ask_to_stop)
+        heard = _Told(recipe, run, reporter, group.ask_to_stop)
         try:
             for line in group.events:
-                formatted.take(json.loads(line))
+                heard.take(json.loads(line))
             statuses = group.wait()
         finally:
             group.kill()
-            formatted.end()
-        if formatted.error is not None:
-            lost = _killed(statuses) if isinstance(formatted.error, ConnectionLost) else None
-            raise lost or formatted.error
-        if formatted.outcome is None or any(statuses):
+            heard.end()
+        if heard.error is not None:
+            lost = _killed(statuses) if isinstance(heard.error, ConnectionLost) else None
+            raise lost or heard.error
+        # Once the main one has said how it ended, all is saved.
+        if heard.outcome is None:
             _explain(stop.signal, statuses)
-        outcome = formatted.outcome
+        outcome = heard.outcome
     assert outcome is not None
     outcome["run"] = Path(outcome["run"])
     # What they were told by this process is not what this process was told.
@@ -88,7 +89,7 @@ def _killed(statuses: list[int]) -> TrainingError | None:
             name = signal.Signals(-status).name
             return TrainingError(
                 f"Process {rank + 1} of {len(statuses)} was ended by {name}.",
-                "What was saved before stays: run the same again to go on from there.",
+                "Run the same command again: the run goes on from its last checkpoint.",
             )
     return None
 
@@ -175,10 +176,10 @@ class _Group:
         self._folder.cleanup()
 
     def _watch(self) -> None:
-        formatted, deadline = False, None
+        heard, deadline = False, None
         while any(process.poll() is None for process in self._running):
-            if not formatted and (self._asked or self._stop()):
-                formatted = True
+            if not heard and (self._asked or self._stop()):
+                heard = True
                 for process in self._running:
                     process.send_signal(signal.SIGTERM)
             if deadline is None and any(process.poll() for process in self._running):

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import threading
 from typing import IO, TYPE_CHECKING, Any
 
@@ -114,7 +113,7 @@ def _first_line() -> str:
 
 
 if __name__ == "__main__":
-    from facegan.startup import tune_process
+    from facegan.startup import leave, tune_process
 
     tune_process()
-    sys.exit(main())
+    leave(main())

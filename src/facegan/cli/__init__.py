@@ -266,7 +266,7 @@ def _speaks() -> bool:
 
 def main() -> None:
     """Entry point: prints what a person can act on, and no traceback, for known errors."""
-    from facegan.startup import tune_process
+    from facegan.startup import leave, tune_process
 
     tune_process()
     for stream in (sys.stdout, sys.stderr):
@@ -281,6 +281,8 @@ def main() -> None:
             with contextlib.suppress(OSError, ValueError, io.UnsupportedOperation):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             status = status or 1
+    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
+        leave(status)
     sys.exit(status)
 
 
