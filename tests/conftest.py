@@ -21,6 +21,28 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 
+# Whole trainings, studies, clusters, processes, simulations, and networks of full size: what makes
+# `pytest` take minutes. `bash scripts/test` runs them, too.
+SLOW = (
+    *("apps/test_trained_space", "apps/test_training_in_processes", "cli/test_commands"),
+    *("cli/test_demo", "cli/test_errors", "cli/test_evaluate", "cli/test_readme"),
+    *("cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
+    *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),
+    *("study/test_on_ray", "study/test_study.", "study/test_verdicts", "test_plugins"),
+    *("training/test_conditional", "training/test_extending", "training/test_machines"),
+    *("training/test_measuring", "training/test_processes", "training/test_quality"),
+    "training/test_resume",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long."""
+    root = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(root).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 def draw_pictures(n: int, resolution: int, channels: int, seed: int = 0) -> np.ndarray:
     """Smooth coloured blobs, uint8 [n, H, W, C]: any two differ, and every byte value occurs."""
     random = np.random.default_rng(seed)
