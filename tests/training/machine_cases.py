@@ -18,6 +18,7 @@ import torch.distributed as dist
 from facegan.apps.train import train
 from facegan.cli import main
 from facegan.recipe import Recipe
+from facegan.startup import leave
 from facegan.training.loop import Loop
 
 
@@ -91,3 +92,4 @@ def count(recipe: str, dataset: str, run: str, out: str) -> None:
 
 if __name__ == "__main__":
     {"lose": lose, "late": late, "count": count}[sys.argv[1]](*sys.argv[2:])
+    leave(0)  # as facegan's own processes do

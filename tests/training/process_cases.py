@@ -21,6 +21,7 @@ from facegan.networks.layers.norm import BatchNorm2d
 from facegan.networks.layers.spectral import spectral_norm
 from facegan.recipe import Recipe
 from facegan.seeding import INITIAL_WEIGHTS, Random, torch_seed
+from facegan.startup import leave
 from facegan.training import plan
 from facegan.training.batch_source import BatchSource, Real
 from facegan.training.state import TrainingState
@@ -249,3 +250,4 @@ def main(dataset_path: str, target: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    leave(0)  # as facegan's own processes do
