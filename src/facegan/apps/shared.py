@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import threading
 from typing import IO, TYPE_CHECKING, Any
 
 from facegan.errors import FaceganError
 from facegan.training.reporter import Reporter
+from facegan.training.signals import end_with_parent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,22 +62,10 @@ class _Teller(Reporter):
         self.tell("say", message)
 
 
-def _end_with_parent() -> None:
-    """Save and leave when the process that holds our standard input is gone."""
-
-    def wait() -> None:
-        # Not through sys.stdin, whose lock a thread must not hold when the interpreter ends.
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def main() -> int:
     """Be one of the processes: the job comes on standard input, events go to standard output."""
     job = json.loads(_first_line())
-    _end_with_parent()
+    end_with_parent()
     # Whatever else is printed must not stand between the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

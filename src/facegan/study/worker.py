@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from facegan.startup import tune_process
 from facegan.study.execution import DATASETS, ENVIRONMENT, PARENT_WATCH
 from facegan.study.results import CurvePoint, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec
+from facegan.training.signals import end_with_parent
 
 _LOCK_PATIENCE = 180.0  # seconds: a process that lost its study may still be saving
 
@@ -182,22 +181,10 @@ def _tidy(trial: TrialFolder) -> None:
     checkpoint.keep_newest(trial.run / "checkpoints", 1)
 
 
-def _watch_parent() -> None:
-    """End, having saved, when the process that holds our standard input is gone."""
-
-    def wait() -> None:
-        # Not through sys.stdin, whose lock a thread must not hold when the interpreter ends.
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def main() -> int:
     """Perform the trial named on the command line; the exit status says how it ended."""
     if os.environ.get(PARENT_WATCH):
-        _watch_parent()
+        end_with_parent()
     try:
         load_noted()
         return 0 if perform(sys.argv[1]) else 143
