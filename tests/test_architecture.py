@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config budget shipped disk locks files progress registry",
         "plugins",
         "seeding schedule device",
+        "memory",
         "optimizers data",
         "portraits",
         "networks",
@@ -61,6 +62,7 @@ EVALUATION_MAY = {
         "seeding",
         "registry",
         "device",
+        "memory",
     ),
     *("data", "portraits", "networks", "evaluation"),
 }
