@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config budget shipped disk locks files progress registry",
         "plugins",
         "seeding schedule device",
+        "faces",
         "optimizers data",
         "portraits",
         "networks",
@@ -62,7 +63,7 @@ EVALUATION_MAY = {
         "registry",
         "device",
     ),
-    *("data", "portraits", "networks", "evaluation"),
+    *("faces", "data", "portraits", "networks", "evaluation"),
 }
 
 
