@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scenes import portrait, scene
 
+from drawn_photographs import photograph, portrait
 from facegan import faces
 from facegan.errors import FaceganError
 from facegan.faces import weights
@@ -27,7 +27,7 @@ def test_a_turned_face_is_found_and_its_landmarks_turn_with_it(degrees: float) -
         (still,) = faces.detect(upright)
         expected = faces.mesh(upright, still)
         square = Square(330, 190, 200, math.radians(degrees))
-        picture = scene(640, 400, (square, seed))
+        picture = photograph(640, 400, (square, seed))
         (found,) = faces.detect(picture)
         assert found.score > 0.6
         left, top, width, height = found.box
@@ -59,7 +59,7 @@ def test_left_is_the_pictures_left_and_below_is_below() -> None:
 
 
 def test_a_large_photograph_is_searched_reduced_and_answers_in_its_own_pixels() -> None:
-    small = scene(640, 300, (Square(200, 140, 180), 3))
+    small = photograph(640, 300, (Square(200, 140, 180), 3))
     large = small.repeat(7, axis=0).repeat(7, axis=1)
     (face,), (same,) = faces.detect(small), faces.detect(large)
     assert np.array(same.box) / 7 == pytest.approx(np.array(face.box), abs=1)
@@ -68,7 +68,7 @@ def test_a_large_photograph_is_searched_reduced_and_answers_in_its_own_pixels() 
 
 def test_several_faces_come_with_the_surest_first() -> None:
     squares = [Square(110, 120, 160), Square(330, 110, 130), Square(520, 130, 190)]
-    picture = scene(640, 260, *((square, seed) for seed, square in enumerate(squares)))
+    picture = photograph(640, 260, *((square, seed) for seed, square in enumerate(squares)))
     found = faces.detect(picture)
     assert len(found) == 3
     assert [face.score for face in found] == sorted((face.score for face in found), reverse=True)

@@ -69,7 +69,7 @@ def detect(
     scale = min(1.0, side / max(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     detector = _detector()
     detector.setInputSize((picture.shape[1], picture.shape[0]))
     detector.setScoreThreshold(threshold)

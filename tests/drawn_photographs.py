@@ -1,4 +1,4 @@
-"""Drawn portraits in scenes: photographs of nobody, in which it is known where the faces are."""
+"""Drawn portraits on flat grey: photographs of nobody, in which it is known where the faces are."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import numpy.typing as npt
 from facegan import portraits
 from facegan.faces.geometry import Square
 
-Placed = tuple[Square, npt.NDArray[np.uint8]]
-
 
 def portrait(seed: int = 0, size: int = 256) -> npt.NDArray[np.uint8]:
     """One portrait, uint8 [size,size,3]."""
     return portraits.draw(portraits.sample(1, seed=seed), size)[0]
 
 
-def scene(
+def photograph(
     width: int, height: int, *places: tuple[Square, int], level: int = 128
 ) -> npt.NDArray[np.uint8]:
     """A photograph of flat grey with portraits (by seed) in these squares."""
