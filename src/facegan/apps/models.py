@@ -14,6 +14,7 @@ from facegan.errors import FaceganError, RunError, storage
 from facegan.files import new_folder, write_bytes, write_json, write_text
 from facegan.models import store
 from facegan.models.about import About, one_line, read_about
+from facegan.models.companions import companion, companions
 from facegan.models.store import Model
 from facegan.parsing import parse_toml
 
@@ -103,6 +104,7 @@ def install(file: str | Path, name: str | None = None, overwrite: bool = False) 
         RunError: it is no model, it is damaged, or the name is taken.
     """
     from facegan.models.card import read_card
+    from facegan.models.discriminator_file import read_discriminator
     from facegan.models.file import GeneratorFile
 
     path = Path(file)
@@ -119,7 +121,13 @@ def install(file: str | Path, name: str | None = None, overwrite: bool = False) 
         )
     read_evaluation(card.evaluation, path)
     GeneratorFile.load(path)
+    read_discriminator(path)
+    # What belonged to a model of that name before must not stand beside this one.
+    for old in companions(target).values():
+        old.unlink()
     write_bytes(target, path.read_bytes())
+    for kind, beside in companions(path).items():
+        write_bytes(companion(target, kind), beside.read_bytes())
     return Model(name, target, bundled=False)
 
 
@@ -129,6 +137,8 @@ def remove(name: str) -> Path:
     if model.bundled:
         raise RunError(f"{name} is in the box: it comes with facegan.", "Leave it there.")
     with storage(model.path):
+        for beside in companions(model.path).values():
+            beside.unlink()
         model.path.unlink()
     return model.path
 
@@ -147,8 +157,8 @@ def card_text(source: str | Path) -> str:
 def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list[Path]:
     """Write a folder that can be given to a model hub as it is.
 
-    It holds README.md (the card), config.json, model.safetensors (the same file) and
-    samples.png, the pictures of seeds 0 to 63.
+    It holds README.md (the card), config.json, model.safetensors (the same file), samples.png,
+    the pictures of seeds 0 to 63, and what belongs to the model: its discriminator, directions.
 
     Args:
         source: a model's name, or its file.
@@ -163,6 +173,8 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
     path, folder = _file_of(source), Path(out)
     text, about = card_text(path), read_about(path)
     files = [folder / name for name in (_README, _CONFIG, _MODEL, _SAMPLES)]
+    beside_it = companions(path)
+    files += [companion(folder / _MODEL, kind) for kind in beside_it]
     if not overwrite and (there := [file for file in files if file.exists()]):
         raise FaceganError(
             f"{there[0]} is there already.", "Give another folder, or replace it with --overwrite."
@@ -173,6 +185,8 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
         place = folder if fresh else folder / ".export"
         with new_folder(place) as beside:
             shutil.copyfile(path, beside / _MODEL)
+            for kind, own in beside_it.items():
+                shutil.copyfile(own, companion(beside / _MODEL, kind))
             write_text(beside / _README, text)
             write_json(beside / _CONFIG, _config(about))
             generate(beside / _MODEL, beside / _SAMPLES, n=_COLUMNS**2, grid=True, columns=_COLUMNS)

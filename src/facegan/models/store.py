@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facegan.errors import FaceganError, RunError, nearest
+from facegan.models.companions import kind_in
 
 BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT = "lfw-64"
@@ -36,7 +37,8 @@ class Model:
 
 def is_name(text: str) -> bool:
     """Whether a model may be called so: a word that is a safe file name everywhere."""
-    return bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not text.endswith(".")
+    safe = bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not text.endswith(".")
+    return safe and kind_in(text) is None
 
 
 def require_name(text: str) -> str:
