@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config budget shipped disk locks files progress registry",
         "plugins",
         "seeding schedule device",
-        "memory",
+        "memory faces",
         "optimizers data",
         "portraits",
         "networks",
@@ -64,7 +64,7 @@ EVALUATION_MAY = {
         "device",
         "memory",
     ),
-    *("data", "portraits", "networks", "evaluation"),
+    *("faces", "data", "portraits", "networks", "evaluation"),
 }
 
 
