@@ -14,6 +14,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT = "lfw-64"
 SUFFIX = ".safetensors"
 
+# What lies beside a model, and is none: NAME.directions.safetensors.
+COMPANIONS = (".directions", ".encoder")
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Names that some systems keep for devices, whatever their ending.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
@@ -36,7 +39,8 @@ class Model:
 
 def is_name(text: str) -> bool:
     """Whether a model may be called so: a word that is a safe file name everywhere."""
-    return bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not text.endswith(".")
+    ending = text.endswith((".", *COMPANIONS))
+    return bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not ending
 
 
 def require_name(text: str) -> str:
