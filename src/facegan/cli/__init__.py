@@ -17,6 +17,7 @@ import click
 
 from facegan.cli.data import data
 from facegan.cli.evaluate import evaluate
+from facegan.cli.export import export
 from facegan.cli.generate import generate
 from facegan.cli.group import Commands
 from facegan.cli.models import models
@@ -201,6 +202,7 @@ def train(
 
 
 cli.add_command(generate)
+cli.add_command(export)
 cli.add_command(models)
 cli.add_command(study)
 
