@@ -7,15 +7,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from facegan.notebook import Panel, bar, in_notebook
+
 _PLAIN_EVERY = 5.0  # seconds
+_NOTEBOOK_EVERY = 0.2
 
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then elsewhere; both on standard error.
+    """A bar on a terminal or in a notebook, a line now and then elsewhere, on standard error.
 
     Yields a function of what is done and of the whole, to be called as often as one likes.
     """
+    if in_notebook():
+        yield _notebook_progress(what)
+        return
     if not sys.stderr.isatty():
         yield _plain_progress(what)
         return
@@ -47,5 +53,17 @@ def _plain_progress(what: str) -> Callable[[int, int], None]:
         if time.monotonic() - last >= _PLAIN_EVERY:
             last = time.monotonic()
             print(f"{what} {done:,} of {total:,}", file=sys.stderr, flush=True)
+
+    return report
+
+
+def _notebook_progress(what: str) -> Callable[[int, int], None]:
+    panel, last = Panel(), 0.0
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if done >= total or time.monotonic() - last >= _NOTEBOOK_EVERY:
+            last = time.monotonic()
+            panel.show(bar(done, total, f"{what} {done:,} of {total:,}"))
 
     return report

@@ -17,6 +17,7 @@ from facegan.models import hub, store
 from facegan.models.about import About, one_line, read_about
 from facegan.models.store import Model
 from facegan.parsing import parse_toml
+from facegan.values import Listing, Markdown, Value
 
 _MODEL, _README, _CONFIG, _SAMPLES = hub.MODEL, "README.md", "config.json", "samples.png"
 _COLUMNS = 8
@@ -25,7 +26,7 @@ _FAR = 1e15
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Value):
     """A line of the list.
 
     Attributes:
@@ -44,10 +45,23 @@ class Listed:
     space: str = ""
     trouble: str = ""
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One: what the list of models shows."""
+        about = self.about
+        row = {"model": self.model.name, "bundled": self.model.bundled, "bytes": self.size}
+        if about is not None:
+            row |= {
+                "recipe": about.recipe_name,
+                "resolution": about.spec.resolution,
+                "kimg": about.images_seen / 1000,
+                "labels": len(about.spec.labels),
+            }
+        return [row | {"fd_ratio": self.ratio, "measured": self.space, "trouble": self.trouble}]
 
-def listed() -> list[Listed]:
+
+def listed() -> Listing[Listed]:
     """Every model, those in the box first. A damaged one is a line, not an error."""
-    return [_line(model) for model in store.models()]
+    return Listing(_line(model) for model in store.models())
 
 
 def _line(model: Model) -> Listed:
@@ -195,6 +209,11 @@ def card_text(source: str | Path) -> str:
     about = read_about(path)
     card = read_card(about.card, path)
     return readme(about, card, read_evaluation(card.evaluation, path))
+
+
+def model_card(source: str | Path) -> Markdown:
+    """The card of a model, by name or file; a notebook shows it as the page that it is."""
+    return Markdown(card_text(source).partition("\n---\n")[2])
 
 
 def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list[Path]:

@@ -29,6 +29,7 @@ from facegan.models.store import SUFFIX, require_name
 from facegan.runs.commands import commands
 from facegan.runs.find import find_generator
 from facegan.runs.reading import Reading, read
+from facegan.values import Value
 
 # Scores of fewer pictures say little, and are not comparable with those of other models.
 ENOUGH, _USUAL = 1_000, 5_000
@@ -53,7 +54,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True)
-class Packed:
+class Packed(Value):
     """A model that was written.
 
     Attributes:

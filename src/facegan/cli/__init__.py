@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from facegan.cli.data import data
+from facegan.cli.doctor import doctor
 from facegan.cli.evaluate import evaluate
 from facegan.cli.generate import generate
 from facegan.cli.group import Commands
@@ -203,6 +204,7 @@ def train(
 cli.add_command(generate)
 cli.add_command(models)
 cli.add_command(study)
+cli.add_command(doctor)
 
 
 @cli.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 from facegan.errors import FaceganError, RunError, nearest, one_line, storage
 from facegan.files import data_folders, write_json
 from facegan.parsing import parse_json
+from facegan.values import Value
 
 BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT = "lfw-64"
@@ -21,7 +22,7 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Value):
     """A model's place.
 
     Attributes:
