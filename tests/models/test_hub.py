@@ -16,6 +16,8 @@ from facegan.apps.packing import pack
 from facegan.data.spec import ImageSpec, Label
 from facegan.errors import FaceganError, RunError
 from facegan.models import hub, store
+from facegan.models.companions import companions
+from facegan.models.discriminator_file import save_discriminator
 from facegan.models.file import GeneratorFile
 from facegan.training.batch_source import value_range_of
 from hub_server import TOKEN, Hub, serving
@@ -163,6 +165,18 @@ def test_a_repository_that_holds_no_model_is_refused(
     for fragment in fragments:
         assert fragment in str(raised.value)
     assert not store.installed_folder().exists()
+
+
+def test_what_belongs_to_a_model_travels_with_it(server: Hub, model: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "mine.safetensors"
+    copied.write_bytes(model.read_bytes())
+    discriminator = save_discriminator(copied, {"weight": torch.ones(2, 2)})
+    origin = models.push(copied, "me/faces")
+    there = server.repositories["me/faces"].commits[origin.commit]
+    assert there["model.discriminator.safetensors"] == discriminator.read_bytes()
+    installed = models.install("me/faces")
+    (taken,) = companions(installed.path).values()
+    assert taken.read_bytes() == discriminator.read_bytes()
 
 
 def test_the_only_safetensors_file_is_taken_whatever_its_name(server: Hub, model: Path) -> None:

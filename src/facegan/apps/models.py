@@ -15,6 +15,7 @@ from facegan.errors import FaceganError, RunError, storage
 from facegan.files import new_folder, write_bytes, write_json, write_text
 from facegan.models import hub, store
 from facegan.models.about import About, one_line, read_about
+from facegan.models.companions import companion, companions
 from facegan.models.store import Model
 from facegan.parsing import parse_toml
 from facegan.values import Listing, Markdown, Value
@@ -140,6 +141,7 @@ def install(
 
 def _installed(path: Path, name: str | None, overwrite: bool, origin: hub.Origin | None) -> Model:
     from facegan.models.card import read_card
+    from facegan.models.discriminator_file import read_discriminator
     from facegan.models.file import GeneratorFile
 
     card = read_card(read_about(path).card, path)
@@ -155,7 +157,13 @@ def _installed(path: Path, name: str | None, overwrite: bool, origin: hub.Origin
         )
     read_evaluation(card.evaluation, path)
     GeneratorFile.load(path)
+    read_discriminator(path)
+    # What belonged to a model of that name before must not stand beside this one.
+    for old in companions(target).values():
+        old.unlink()
     write_bytes(target, path.read_bytes())
+    for kind, beside in companions(path).items():
+        write_bytes(companion(target, kind), beside.read_bytes())
     model = Model(name, target, bundled=False)
     store.remember_origin(model, None if origin is None else asdict(origin))
     return model
@@ -195,6 +203,8 @@ def remove(name: str) -> Path:
     if model.bundled:
         raise RunError(f"{name} is in the box: it comes with facegan.", "Leave it there.")
     with storage(model.path):
+        for beside in companions(model.path).values():
+            beside.unlink()
         model.path.unlink()
     store.remember_origin(model, None)
     return model.path
@@ -219,8 +229,8 @@ def model_card(source: str | Path) -> Markdown:
 def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list[Path]:
     """Write a folder that can be given to a model hub as it is.
 
-    It holds README.md (the card), config.json, model.safetensors (the same file) and
-    samples.png, the pictures of seeds 0 to 63.
+    It holds README.md (the card), config.json, model.safetensors (the same file), samples.png,
+    the pictures of seeds 0 to 63, and what belongs to the model: its discriminator, directions.
 
     Args:
         source: a model's name, or its file.
@@ -235,6 +245,8 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
     path, folder = _file_of(source), Path(out)
     text, about = card_text(path), read_about(path)
     files = [folder / name for name in (_README, _CONFIG, _MODEL, _SAMPLES)]
+    beside_it = companions(path)
+    files += [companion(folder / _MODEL, kind) for kind in beside_it]
     if not overwrite and (there := [file for file in files if file.exists()]):
         raise FaceganError(
             f"{there[0]} is there already.", "Give another folder, or replace it with --overwrite."
@@ -245,6 +257,8 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
         place = folder if fresh else folder / ".export"
         with new_folder(place) as beside:
             shutil.copyfile(path, beside / _MODEL)
+            for kind, own in beside_it.items():
+                shutil.copyfile(own, companion(beside / _MODEL, kind))
             write_text(beside / _README, text)
             write_json(beside / _CONFIG, _config(about))
             generate(beside / _MODEL, beside / _SAMPLES, n=_COLUMNS**2, grid=True, columns=_COLUMNS)

@@ -94,6 +94,11 @@ def models_export(model: str, out: Path, overwrite: bool) -> None:
 )
 @click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
 @click.option("--overwrite", is_flag=True, help="Replace a file at --out.")
+@click.option(
+    "--discriminator/--no-discriminator",
+    default=True,
+    help="Keep a run's discriminator in a file beside it, to train on from both.",
+)
 def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
     """Make a model's file from SOURCE: a run, a generator.safetensors file or a model.
 
@@ -106,6 +111,9 @@ def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
 
     made = pack(source, name, out, **options)
     click.echo(f"Wrote {made.path}: {made.size / 1e6:.2f} MB.")
+    if made.discriminator is not None:
+        size = made.discriminator.stat().st_size / 1e6
+        click.echo(f"Wrote {made.discriminator}: {size:.2f} MB, to train on from both networks.")
     for remark in made.remarks:
         click.echo(remark, err=True)
 

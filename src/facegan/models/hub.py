@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.errors import FaceganError, RunError, one_line
+from facegan.models.companions import KINDS, companion, kind_in
 from facegan.version import __version__
 
 MODEL = "model.safetensors"
@@ -90,9 +91,10 @@ def upload(
 
 
 def download(repository: str, folder: Path, revision: str | None = None) -> tuple[Path, Origin]:
-    """Take the model's file of a repository, and no other.
+    """Take the model's file of a repository and what belongs to it, and nothing else.
 
-    That is `model.safetensors`, or the only safetensors file that is there.
+    That is `model.safetensors`, or the only model that is there, and safetensors files of its name
+    beside it: its discriminator, its directions.
 
     Args:
         repository: `user/name`.
@@ -113,7 +115,7 @@ def download(repository: str, folder: Path, revision: str | None = None) -> tupl
         if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
             raise RunError(f"The hub does not say which commit of {repository} it has.")
         there = [each.rfilename for each in info.siblings or ()]
-        models = [name for name in there if name.endswith(".safetensors") and "/" not in name]
+        models = [name for name in there if _may_be_model(name)]
         if MODEL in models:
             models = [MODEL]
         if len(models) != 1:
@@ -123,8 +125,17 @@ def download(repository: str, folder: Path, revision: str | None = None) -> tupl
                 f"{'s' if models else ''} at its top{f': {found}' if found else ''}.",
                 f"A model of facegan is one file, {MODEL}. Take a file yourself and install that.",
             )
-        path = api.hf_hub_download(repository, models[0], revision=info.sha, local_dir=folder)
-    return Path(path), Origin(repository, info.sha, api.endpoint)
+        path = Path(api.hf_hub_download(repository, models[0], revision=info.sha, local_dir=folder))
+        for kind in KINDS:
+            name = companion(path, kind).name
+            if name in there:
+                api.hf_hub_download(repository, name, revision=info.sha, local_dir=folder)
+    return path, Origin(repository, info.sha, api.endpoint)
+
+
+def _may_be_model(name: str) -> bool:
+    stem, ending = name.removesuffix(".safetensors"), name.endswith(".safetensors")
+    return ending and "/" not in name and kind_in(stem) is None
 
 
 def _hub() -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facegan.errors import FaceganError, RunError, nearest, one_line, storage
 from facegan.files import data_folders, write_json
+from facegan.models.companions import kind_in
 from facegan.parsing import parse_json
 from facegan.values import Value
 
@@ -38,7 +39,8 @@ class Model(Value):
 
 def is_name(text: str) -> bool:
     """Whether a model may be called so: a word that is a safe file name everywhere."""
-    return bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not text.endswith(".")
+    safe = bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not text.endswith(".")
+    return safe and kind_in(text) is None
 
 
 def require_name(text: str) -> str:
