@@ -18,7 +18,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "version errors parsing startup documents",
+        "version errors parsing startup documents callables",
+        "values notebook",
         "config budget shipped disk locks files progress registry",
         "plugins",
         "seeding schedule device",
@@ -61,6 +62,9 @@ EVALUATION_MAY = {
         "plugins",
         "seeding",
         "registry",
+        "values",
+        "callables",
+        "notebook",
         "device",
         "memory",
     ),

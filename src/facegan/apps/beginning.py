@@ -10,7 +10,7 @@ from typing import Any
 from facegan.apps.trained_space import caveat
 from facegan.budget import parse_budget
 from facegan.data.dataset import Dataset
-from facegan.device import Execution, any_process
+from facegan.device import Execution, any_process, slow_bf16
 from facegan.errors import RunError
 from facegan.models.file import GeneratorFile
 from facegan.recipe import Recipe
@@ -75,6 +75,8 @@ def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     require_fits(recipe, spec, execution)
     warm = None if start_from is None else WarmStart.read(start_from, job.reporter.say)
     execution = choose_precision(recipe, spec, batch_source, execution)
+    if execution.precision == "bf16" and (slow := slow_bf16(execution.device)):
+        job.reporter.say(slow)
     measure = _monitor(job, execution)
     if measure is not None and (said := caveat(recipe, [recipe.evaluation.extractor])):
         job.reporter.say(said)

@@ -89,18 +89,7 @@ def generate(
         assert out is not None
         return [write_dataset(opened, out, seeds, truncation, labels, holdout, overwrite)]
     asked = opened.named(labels or {})
-    loaded = opened.loaded
-    model = {} if opened.model is None else {"model": opened.model}
-    model |= {
-        "recipe": loaded.recipe.name,
-        "kimg": f"{loaded.images_seen / 1000:g}",
-        "dataset": str(loaded.dataset.get("name")),
-        "truncation": f"{truncation:g}",
-    }
-    if precision != "fp32":
-        model["precision"] = precision
-    if asked:
-        model["labels"] = ", ".join(f"{name}={value:g}" for name, value in asked.items())
+    model = opened.about(truncation, asked)
     target = Path(_told(opened, seeds, truncation, asked) if out is None else out)
     is_file = target.suffix.lower() == ".png"
     laid_out = grid or (opened.model is not None and is_file)

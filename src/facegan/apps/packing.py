@@ -32,6 +32,7 @@ from facegan.runs.commands import commands
 from facegan.runs.find import find_generator
 from facegan.runs.reading import Reading, read
 from facegan.runs.warm_start import WarmStart
+from facegan.values import Value
 
 # Scores of fewer pictures say little, and are not comparable with those of other models.
 ENOUGH, _USUAL = 1_000, 5_000
@@ -56,7 +57,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True)
-class Packed:
+class Packed(Value):
     """A model that was written.
 
     Attributes:
