@@ -50,9 +50,9 @@ def progress_bar(what: str, rate: bool = False) -> Iterator[Callable[[int, int],
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[speed]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None, speed="")
-        yield lambda done, total: bar.update(task, completed=done, total=total, speed=speed(done))
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task("", total=None, speed="")
+        yield lambda done, total: shown.update(task, completed=done, total=total, speed=speed(done))
 
 
 def _plain_progress(what: str, speed: Callable[[float], str]) -> Callable[[int, int], None]:
