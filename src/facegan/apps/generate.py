@@ -94,7 +94,7 @@ def generate(
     is_file = target.suffix.lower() == ".png"
     laid_out = grid or (opened.model is not None and is_file)
     if laid_out:
-        spec = loaded.generator.spec
+        spec = opened.loaded.generator.spec
         require_memory(
             3 * n * spec.resolution**2 * spec.channels,
             torch.device("cpu"),
