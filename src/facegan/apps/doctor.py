@@ -141,7 +141,7 @@ def doctor() -> Doctor:
 def _machine() -> Listing[Fact]:
     import torch
 
-    from facegan.device import Execution, choose_device
+    from facegan.device import choose_device
     from facegan.memory import available
 
     cores = _cores()
