@@ -59,9 +59,7 @@ def cli() -> None:
     show_default=True,
     help="Folder for the dataset, the run and the page.",
 )
-@click.option(
-    "--budget", help="How long to train.  [default: 3min, or longer on a slow machine]"
-)
+@click.option("--budget", help="How long to train.  [default: 3min, or longer on a slow machine]")
 def demo(out: Path, budget: str | None) -> None:
     """Draw portraits, train on them, show what was learned.
 
