@@ -11,6 +11,7 @@ from pathlib import Path
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError
 from facegan.evaluation.wording import duration
+from facegan.study.comparisons import seeds_at
 from facegan.study.execution import Watch, local
 from facegan.study.folder import StudyFolder, trial_keys
 from facegan.study.plan import Plan
@@ -18,7 +19,7 @@ from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
 from facegan.study.settling import Settled, settle
 from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
-from facegan.study.verdicts import judge
+from facegan.study.verdicts import Judged, decided, judge
 
 MakeWatch = Callable[[StudyFolder, Plan], AbstractContextManager[Watch]]
 
@@ -30,7 +31,8 @@ class StudyOutcome:
     Attributes:
         folder: of the study.
         results: all trials so far.
-        finished: whether every trial has ended; otherwise the same call goes on.
+        finished: whether every trial has ended, or a look decided every claim; otherwise the
+            same call goes on.
     """
 
     folder: Path
@@ -92,10 +94,17 @@ def study(
             settled = settle(folder, plan, device, workers, watch.said)
             specs = _specs(plan, settled)
             folder.begin(plan, specs)
-            trials = _hand_out(folder, specs, retry_failed)
-            _perform(trials, settled, ray, storage, watch)
+            try:
+                for part in _parts(plan, specs):
+                    trials = _hand_out(folder, part, retry_failed)
+                    _perform(trials, settled, ray, storage, watch)
+                    if decided(plan, judge(folder.results())):
+                        break
+            finally:
+                folder.keep_first()
         results = folder.results()
-    return StudyOutcome(folder.path, results, results.complete)
+    ended = results.complete or decided(plan, judge(results))
+    return StudyOutcome(folder.path, results, ended)
 
 
 def adapted(
@@ -161,13 +170,20 @@ def formatted(outcome: StudyOutcome) -> list[str]:
     """How a study ended, in lines."""
     results = outcome.results
     failed = [result for result in results.results if result.status == "failed"]
+    judged = judge(results)
     said = [
-        f"{judged.verdict}: {judged.claim.says} [{judged.dataset}] {judged.why}"
-        for judged in judge(results)
+        f"{one.verdict}: {one.claim.says} [{one.dataset}] {one.why}{marked(one)}" for one in judged
     ]
     said += [f"failed: {result.key}: {result.error.splitlines()[0]}" for result in failed]
     ended = f"{len(results.results)} of {len(results.keys)} trials have ended"
+    if decided(results.plan, judged) and not results.complete:
+        ended += ", and a look decided every claim"
     return [*said, f"{ended}. The page: {StudyFolder(outcome.folder).report}"]
+
+
+def marked(judged: Judged) -> str:
+    """What was changed after the first result, in brackets; nothing where nothing was."""
+    return f" [after results: {'; '.join(judged.marks)}]" if judged.marks else ""
 
 
 def _specs(plan: Plan, settled: Settled) -> dict[Key, TrialSpec]:
@@ -186,6 +202,23 @@ def _specs(plan: Plan, settled: Settled) -> dict[Key, TrialSpec]:
         )
         for key in trial_keys(plan)
     }
+
+
+def _parts(plan: Plan, specs: Mapping[Key, TrialSpec]) -> list[dict[Key, TrialSpec]]:
+    """The trials up to each look of the plan, without those before; all where it has none."""
+    found: list[dict[Key, TrialSpec]] = []
+    done: set[Key] = set()
+    for look in (*plan.judging.looks, len(plan.seeds)):
+        share = look / len(plan.seeds)
+        part = {
+            key: spec
+            for key, spec in specs.items()
+            if key not in done
+            and key.seed in (seeds := plan.seeds_of(key.method))[: seeds_at(len(seeds), share)]
+        }
+        done |= part.keys()
+        found.append(part)
+    return found
 
 
 def _hand_out(
