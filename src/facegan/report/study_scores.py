@@ -253,7 +253,10 @@ def _cell(
         if summary.interval is None
         else formatted(in_unit(metric, Estimate(value=summary.median, low=low, high=high)))
     )
-    return Cell(text, ratio_below(beside), low <= lead[1] and high >= lead[0])
+    # Nothing covered is nothing to be first in.
+    nothing = metric not in LESS_IS_BETTER and summary.median == 0
+    leads = not nothing and low <= lead[1] and high >= lead[0]
+    return Cell(text, ratio_below(beside), leads)
 
 
 def _leading(found: dict[tuple[str, ScoreName], Summary], metric: ScoreName) -> tuple[float, float]:

@@ -129,7 +129,9 @@ def _trial(trial: Key, result: TrialResult | None) -> CsvRow:
         "wall_seconds": result.wall_seconds,
         "generator_parameters": result.generator,
         "discriminator_parameters": result.discriminator,
-        "diagnosis": None if result.found is None else " ".join(f.kind for f in result.found),
+        "diagnosis": None
+        if result.found is None
+        else " ".join(found.kind for found in result.found) or "nothing",
     }
 
 

@@ -103,11 +103,15 @@ def _trial(
         discriminator=int(row["discriminator_parameters"]),
         evaluation=evaluation if spaces else None,
         curve=curve,
-        found=tuple(
-            Found(kind=kind, images=0, said="")
-            for kind in filter(None, row.get("diagnosis", "").split(" "))
-        ),
+        found=_found(row.get("diagnosis", "")),
     )
+
+
+def _found(kinds: str) -> tuple[Found, ...] | None:
+    """What the diagnosis found, from its kinds; `nothing` where it looked and found nothing."""
+    if not kinds:
+        return None
+    return tuple(Found(kind=kind, images=0) for kind in kinds.split(" ") if kind != "nothing")
 
 
 def _spaces(row: Row, plan: Plan) -> tuple[FeatureScores, ...]:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError
-from facegan.evaluation.wording import duration
+from facegan.evaluation.wording import duration, listed
 from facegan.study.comparisons import seeds_at
 from facegan.study.execution import Watch, local
 from facegan.study.folder import StudyFolder, trial_keys
 from facegan.study.plan import Plan
+from facegan.study.power import PUBLISHED, Noise, foretold
 from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
 from facegan.study.settling import Settled, settle
@@ -142,14 +143,25 @@ def adapted(
     return plan.replaced(**changes) if changes else plan
 
 
-def forecast(plan: Plan, workers: int | None = None) -> list[str]:
-    """What a study would do, in lines."""
+def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -> list[str]:
+    """What a study would do, and what it could find, in lines.
+
+    Args:
+        plan: the study's.
+        workers: trials at once.
+        noise: from seed to seed.
+    """
     methods, seeds, datasets = plan.all_methods(), plan.seeds, plan.datasets
     trials = len(trial_keys(plan))
+    more = [
+        f"{name} with {len(plan.seeds_of(name))}"
+        for name in methods
+        if len(plan.seeds_of(name)) != len(seeds)
+    ]
     said = [
         f"{plan.name}: {plan.title}" if plan.title else plan.name,
-        f"{trials} trials: {len(methods)} methods × {len(seeds)} seeds × {len(datasets)} datasets, "
-        f"each with a budget of {plan.budget}.",
+        f"{trials} trials: {len(methods)} methods × {len(seeds)} seeds × {len(datasets)} datasets"
+        f"{f' ({listed(more)})' if more else ''}, each with a budget of {plan.budget}.",
         *(f"  {name}: {method.title or method.recipe}" for name, method in methods.items()),
         *(f"  on {name}: {place}" for name, place in datasets.items()),
         *(f"  claim: {claim.says}  {claim.test}" for claim in plan.claims),
@@ -163,7 +175,36 @@ def forecast(plan: Plan, workers: int | None = None) -> list[str]:
             f"Training takes about {duration(math.ceil(trials / at_once) * seconds)}, {at_once} "
             "at once; measuring is added."
         )
-    return said
+    return said + foretold(plan, noise)
+
+
+def known_noise(out: Path, told: str | None = None) -> Noise:
+    """The noise of FD from seed to seed.
+
+    Args:
+        out: folder of the study, whose own results are taken where it has some.
+        told: a share such as 0.1, or the folder of an earlier study.
+
+    Raises:
+        FaceganError: what was told is neither, or that study has too few results.
+    """
+    if told is None:
+        folder = StudyFolder(out)
+        found = Noise.of(folder.results(), str(out)) if folder.started else None
+        return found or PUBLISHED
+    try:
+        share = float(told)
+    except ValueError:
+        found = Noise.of(StudyFolder(told).results(), told)
+        if found is None:
+            raise FaceganError(
+                f"{told} has no two methods with two FDs each: its noise cannot be told.",
+                "Name another study, or a share such as 0.1.",
+            ) from None
+        return found
+    if not 0 < share < 1:
+        raise FaceganError(f"{told} is no noise.", "Give a share from 0 to 1, such as 0.1.")
+    return Noise(share**2, math.inf, "what was given")
 
 
 def formatted(outcome: StudyOutcome) -> list[str]:
