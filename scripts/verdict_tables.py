@@ -88,7 +88,7 @@ def methods(folder: Path) -> str:
                     fixed(statistics.median(fds), 0),
                     brief(statistics.median(recalls)) if recalls else "–",
                     fixed(float(kimg(done[0].images)), 0),
-                    f"`{results.recipes.get(name, '?')}`",
+                    f"`{results.recipes.get(f'{dataset}/{name}', '?')}`",
                 )
                 found.append((statistics.median(fds), cells))
     titles = ("method", "FD of each seed", "median FD", "median recall", "kimg", "recipe")

@@ -188,13 +188,34 @@ def _costs(results: StudyResults, dataset: str, methods: dict[str, Shown]) -> Ta
         Column("generator", "generator"),
         Column("discriminator", "discriminator"),
         Column("speed", "images a second"),
+        *([Column("search", "search before")] if results.tuned else []),
     ]
     rows = []
     for name, shown in methods.items():
         trials = list(results.of(dataset, name).values())
         speed = results.speeds.get(f"{dataset}/{name}")
-        rows.append(Row(name, [*texts(_cost(trials)), _speed(speed)], shown.key))
+        cells = [*texts(_cost(trials)), _speed(speed)]
+        if results.tuned:
+            cells.append(_searched(results, dataset, name))
+        rows.append(Row(name, cells, shown.key))
     return Table(f"costs {dataset}", "method", columns, rows, "cards numbers study")
+
+
+def _searched(results: StudyResults, dataset: str, method: str) -> Cell:
+    """What the search for a method cost in all, and what it chose."""
+    own = results.plan.searched(method)
+    found = results.tuned[f"{dataset}/{own}"]
+    fds = [brief(trial.fd) for trial in found.trials if trial.fd is not None]
+    if not fds:
+        return Cell(Formatted("–"))
+    chosen = ", ".join(found.settings) or "as it is"
+    before = found.trials[0].fd
+    best = found.trials[found.chosen].fd
+    said = f"FD {'–' if before is None else brief(before)} → {brief(best or 0.0)}: {chosen}"
+    if own != method:
+        return Cell(Formatted(f"that of {own}", chosen))
+    cost = duration(sum(trial.seconds for trial in found.trials))
+    return Cell(Formatted(cost, f"{found.ended} of {len(found.trials)} trials; {said}"))
 
 
 def _cost(trials: Sequence[TrialResult]) -> list[str]:
@@ -228,14 +249,23 @@ def _speed(speed: Speed | None) -> Cell:
 
 
 def _total(results: StudyResults) -> str:
-    """All trials together, failed ones included, in one sentence."""
+    """All trials together, failed ones included, in one sentence or two."""
     trials = results.results
-    return (
+    said = (
         f"All {len(trials):,} trials that ended, failed ones included: "
         f"{duration(sum(trial.seconds for trial in trials))} of machine time, "
         f"{duration(sum(trial.wall_seconds for trial in trials))} in fact, "
         f"{fixed(sum(trial.images for trial in trials) / 1000, 0)} kimg."
     )
+    search = [trial for found in results.tuned.values() for trial in found.trials]
+    if search:
+        said += (
+            f" The search before them, {sum(t.status != 'waiting' for t in search):,} trials: "
+            f"{duration(sum(trial.seconds for trial in search))} of machine time, "
+            f"{duration(sum(trial.wall_seconds for trial in search))} in fact, "
+            f"{fixed(sum(trial.images for trial in search) / 1000, 0)} kimg."
+        )
+    return said
 
 
 def _failures(results: StudyResults) -> list[tuple[str, list[tuple[str, str]]]]:

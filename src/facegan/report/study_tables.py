@@ -17,7 +17,7 @@ from facegan.report.study_claims import compared, improvement
 from facegan.report.study_scores import known, score_tables, shown_methods, spaces_of
 from facegan.study.claims import FasterTo
 from facegan.study.folder import StudyFolder
-from facegan.study.published import CURVES, RESULTS
+from facegan.study.published import CURVES, RESULTS, SEARCH
 from facegan.study.results import Key, StudyResults, TrialResult
 from facegan.study.summaries import Summary, summarise
 from facegan.study.verdicts import Judged
@@ -41,7 +41,7 @@ _CURVE_COLUMNS = (
 
 
 def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) -> list[Path]:
-    """Write results.csv, summary.csv, claims.csv, curves.csv and tables.tex.
+    """Write results.csv, summary.csv, claims.csv, curves.csv, tuning.csv and tables.tex.
 
     CSV is UTF-8 with a header, numbers in full and an empty field for what is not known. The
     same results give the same files, byte by byte.
@@ -65,9 +65,12 @@ def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) 
         "curves.csv": _csv(_curves(results), _CURVE_COLUMNS),
         "tables.tex": latex(results, found, judged),
     }
+    if results.tuned:
+        written[SEARCH] = _csv(_search(results))
     if StudyFolder(folder).published:
         # What all of it was read from stays as it was published.
-        written = {name: text for name, text in written.items() if name not in (RESULTS, CURVES)}
+        for name in (RESULTS, CURVES, SEARCH):
+            written.pop(name, None)
     for name, text in written.items():
         write_text(folder / name, text)
     return [folder / name for name in written]
@@ -216,8 +219,8 @@ def _claims(results: StudyResults, judged: Sequence[Judged]) -> Iterator[CsvRow]
             "other_mean": one.means[1],
             "method_kimg": _kimg(results, one.dataset, test.method),
             "other_kimg": _kimg(results, one.dataset, test.other),
-            "method_recipe": results.recipes.get(test.method),
-            "other_recipe": results.recipes.get(test.other),
+            "method_recipe": results.recipes.get(f"{one.dataset}/{test.method}"),
+            "other_recipe": results.recipes.get(f"{one.dataset}/{test.other}"),
             "relative": str(one.relative).lower(),
             "improvement": value,
             "improvement_low": low,
@@ -248,6 +251,25 @@ def _kimg(results: StudyResults, dataset: str, method: str) -> float | None:
         trial.images for trial in results.of(dataset, method).values() if trial.status == "finished"
     ]
     return statistics.median(images) / 1000 if images else None
+
+
+def _search(results: StudyResults) -> Iterator[CsvRow]:
+    """The search before the comparison, trial by trial."""
+    for name, found in results.tuned.items():
+        dataset, method = name.split("/")
+        for number, trial in enumerate(found.trials):
+            yield {
+                "dataset": dataset,
+                "method": method,
+                "seed": trial.seed,
+                "status": trial.status,
+                "settings": " ".join(trial.settings),
+                "chosen": str(number == found.chosen).lower(),
+                "fd": trial.fd,
+                "kimg": trial.images / 1000,
+                "machine_seconds": trial.seconds,
+                "wall_seconds": trial.wall_seconds,
+            }
 
 
 def _reached(value: float | None) -> str:

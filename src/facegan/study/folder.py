@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from facegan.errors import RecipeError, RunError, UnknownKindError, one_line
 from facegan.files import held, read_json, remove_parts, write_json, write_text
 from facegan.parsing import parse_toml
 from facegan.study.plan import Plan
-from facegan.study.published import RESULTS, published_trials
+from facegan.study.published import RESULTS, published_search, published_trials
 from facegan.study.results import Key, Speed, StudyResults, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec, differences
+from facegan.study.tuning import Tuned, searched
 
 
 class StudyFolder:
@@ -27,6 +28,7 @@ class StudyFolder:
         study.toml      the plan, resolved
         study-first.toml   the plan as it was when the first result came
         study.json      settled once: threads, device, versions, datasets, speeds, recipes
+        tuning/DATASET/METHOD/seed-N/   trials of the search before the comparison, like those below
         trials/DATASET/METHOD/seed-N/   trial.json, run/, pretraining/, result.json, log.txt
         report.html, *.csv, tables.tex  made of the rest
 
@@ -40,6 +42,7 @@ class StudyFolder:
         self.first_file = self.path / "study-first.toml"
         self.settled_file = self.path / "study.json"
         self.trials = self.path / "trials"
+        self.tuning = self.path / "tuning"
         self.report = self.path / "report.html"
 
     @property
@@ -50,6 +53,10 @@ class StudyFolder:
     def trial(self, key: Key) -> TrialFolder:
         """The folder of a trial."""
         return TrialFolder(self.trials / key.dataset / key.method / f"seed-{key.seed}")
+
+    def tuning_trial(self, key: Key) -> TrialFolder:
+        """The folder of a trial of the search."""
+        return TrialFolder(self.tuning / key.dataset / key.method / f"seed-{key.seed}")
 
     def grid(self, key: Key) -> Path:
         """Where a published study keeps the first rows of a trial's last grid."""
@@ -82,9 +89,10 @@ class StudyFolder:
     @property
     def has_trials(self) -> bool:
         """Whether anything was spent on a trial yet."""
-        return any(TrialFolder(path).begun for path in self.trials.glob("*/*/*"))
+        folders = (self.trials, self.tuning)
+        return any(TrialFolder(path).begun for each in folders for path in each.glob("*/*/*"))
 
-    def begin(self, plan: Plan, specs: Mapping[Key, TrialSpec]) -> None:
+    def begin(self, plan: Plan, specs: Sequence[tuple[TrialFolder, TrialSpec]]) -> None:
         """Write the plan; refuse one that would make trials of two kinds into one study.
 
         Seeds, methods, datasets and claims may be added or left out; what a trial that was
@@ -92,11 +100,11 @@ class StudyFolder:
 
         Args:
             plan: the study's.
-            specs: all its trials.
+            specs: its trials, each with its folder.
         """
         changes: dict[str, None] = {}
-        for key, spec in specs.items():
-            trial = self.trial(key)
+        for trial, spec in specs:
+            key = spec.key
             if trial.begun and trial.spec_file.exists():
                 try:
                     before = trial.spec()
@@ -163,6 +171,7 @@ class StudyFolder:
             retried=sum(len(self.trial(key).failures()) for key in keys),
             first=self.first(),
             recipes=self._recipes(plan),
+            tuned=self.tuned(plan),
         )
 
     @property
@@ -176,11 +185,34 @@ class StudyFolder:
         if not isinstance(recipes, Mapping):
             return {}
         found = {}
+        tuned = self.tuned(plan)
         for name, method in plan.all_methods().items():
-            if name in recipes:
+            for dataset in plan.datasets if name in recipes else ():
                 beside = method.model_dump(mode="json", include={"mix", "pretraining"})
-                known = json.dumps([recipes[name], beside], sort_keys=True)
-                found[name] = hashlib.sha256(known.encode()).hexdigest()[:8]
+                search = tuned.get(f"{dataset}/{plan.searched(name)}")
+                changed = search.settings if search is not None else ()
+                known = json.dumps([recipes[name], beside, *changed], sort_keys=True)
+                digits = hashlib.sha256(known.encode()).hexdigest()[:8]
+                found[f"{dataset}/{name}"] = digits
+        return found
+
+    def tuned(self, plan: Plan) -> dict[str, Tuned]:
+        """What the search found so far, under `dataset/method`."""
+        if plan.tuning is None:
+            return {}
+        found = {}
+        known = published_search(self.path) if self.published else {}
+        for dataset in plan.datasets:
+            for name in plan.all_methods():
+                if plan.searched(name) != name:
+                    continue
+                settings = zip(plan.tuning.seeds, plan.candidates(name), strict=True)
+                trials = (
+                    known.get(key) or searched(seed, changed, self.tuning_trial(key).result())
+                    for seed, changed in settings
+                    for key in [Key(dataset=dataset, method=name, seed=seed)]
+                )
+                found[f"{dataset}/{name}"] = Tuned(trials=tuple(trials))
         return found
 
     def speeds(self) -> dict[str, Speed]:

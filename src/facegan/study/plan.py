@@ -23,6 +23,7 @@ from facegan.recipe import Recipe
 from facegan.recipe.explain import explain
 from facegan.shipped import Shipped
 from facegan.study.claims import Test, ablated, parse_test
+from facegan.study.tuning import Range, Tuning
 
 # Names become folders and stand in claims.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -78,6 +79,7 @@ class Method(Config):
         pretraining: before the trial, within its budget.
         seeds: of this method, in place of the plan's; as in the plan. A method that many claims
             are about is worth more seeds than the others. Its ablations have the plan's.
+        ranges: of its own, searched beside those of the plan's `tuning`.
         without: parts to leave out, by name; each makes the method `NAME-without-PART`.
     """
 
@@ -87,6 +89,7 @@ class Method(Config):
     mix: tuple[str, ...] = ()
     pretraining: Pretraining | None = None
     seeds: Seeds | None = None
+    ranges: dict[str, Range] = Field(default_factory=dict)
     without: dict[str, Without] = Field(default_factory=dict)
 
     def resolved(self) -> Recipe:
@@ -173,6 +176,7 @@ class Plan(Config):
         datasets: by name: a dataset's folder, or `portraits[:COUNT][@RESOLUTION]`.
         methods: by name.
         measure: how all of them are measured.
+        tuning: a search for each method before they are compared.
         judging: how verdicts are reached.
         claims: what is to be decided.
     """
@@ -186,6 +190,7 @@ class Plan(Config):
     datasets: Annotated[dict[str, str], Field(min_length=1)]
     methods: Annotated[dict[str, Method], Field(min_length=1)]
     measure: Measurement = Measurement()
+    tuning: Tuning | None = None
     judging: Judging = Judging()
     claims: tuple[Claim, ...] = ()
 
@@ -194,6 +199,15 @@ class Plan(Config):
         for seeds in (self.seeds, *(method.seeds or () for method in self.methods.values())):
             if len(set(seeds)) < len(seeds):
                 raise ValueError("a seed is named twice")
+        used = {seed for name in self.all_methods() for seed in self.seeds_of(name)}
+        if self.tuning is not None and used & set(self.tuning.seeds):
+            raise ValueError(
+                f"tuning.seed: the search would use seeds {self.tuning.seeds[0]} to "
+                f"{self.tuning.seeds[-1]}, of which the comparison has some"
+            )
+        for name, method in self.methods.items():
+            if method.ranges and self.tuning is None:
+                raise ValueError(f"methods.{name} has ranges, and the plan has no tuning")
         looks = self.judging.looks
         if looks and not all(
             one < two for one, two in itertools.pairwise((*looks, len(self.seeds)))
@@ -247,10 +261,12 @@ class Plan(Config):
         except ValidationError as error:
             raise explain(error, values, cls, origin) from error
         parse_budget(plan.budget)
+        if plan.tuning is not None:
+            parse_budget(plan.tuning.budget)
         known = plan.all_methods()
         for name, method in known.items() if known_recipes else ():
             try:
-                method.resolved()
+                method.resolved().override(*plan.candidates(name)[-1])
             except RecipeError as error:
                 raise type(error)(f"methods.{name}: {error.message}", error.hint) from error
         for claim in plan.claims:
@@ -284,6 +300,21 @@ class Plan(Config):
         """The seeds of a method, in the order in which they are run."""
         own = self.methods[method].seeds if method in self.methods else None
         return self.seeds if own is None else own
+
+    def candidates(self, method: str) -> list[tuple[str, ...]]:
+        """The overrides among which a method is searched; one that is empty without tuning."""
+        if self.tuning is None or self.searched(method) != method:
+            return [()]
+        return self.tuning.candidates(self.all_methods()[method].ranges)
+
+    def searched(self, method: str) -> str:
+        """The method whose search decides the settings of a method: itself, or the whole one."""
+        if self.tuning is None or self.tuning.ablations:
+            return method
+        for name, whole in self.methods.items():
+            if any(ablated(name, part) == method for part in whole.without):
+                return name
+        return method
 
     def all_methods(self) -> dict[str, Method]:
         """Every method by name, each followed by itself without its parts."""

@@ -21,8 +21,9 @@ from facegan.evaluation.results import (
 )
 from facegan.study.plan import Plan
 from facegan.study.results import CurvePoint, Found, Key, TrialResult
+from facegan.study.tuning import Searched
 
-RESULTS, CURVES = "results.csv", "curves.csv"
+RESULTS, CURVES, SEARCH = "results.csv", "curves.csv", "tuning.csv"
 Row = Mapping[str, str]
 
 
@@ -58,6 +59,34 @@ def published_trials(
         raise RunError(
             f"{folder / RESULTS} or {CURVES} cannot be read: {error}.",
             "They were changed by hand; restore them.",
+        ) from error
+
+
+def published_search(folder: Path) -> dict[Key, Searched]:
+    """The trials of the search before the comparison, from `tuning.csv`.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        return {
+            _key(row): Searched.model_validate(
+                {
+                    "seed": int(row["seed"]),
+                    "settings": tuple(filter(None, row["settings"].split(" "))),
+                    "status": row["status"],
+                    "fd": float(row["fd"]) if row["fd"] else None,
+                    "images": round(1000 * float(row["kimg"])),
+                    "seconds": float(row["machine_seconds"]),
+                    "wall_seconds": float(row["wall_seconds"]),
+                }
+            )
+            for row in _rows(folder / SEARCH)
+        }
+    except (KeyError, ValueError, csv.Error) as error:
+        raise RunError(
+            f"{folder / SEARCH} cannot be read: {error}.",
+            "It was changed by hand; restore it.",
         ) from error
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from facegan.config import Config
 from facegan.evaluation.results import Evaluation, ScoreName
 from facegan.study.plan import Plan
+from facegan.study.tuning import Tuned
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -144,7 +145,9 @@ class StudyResults(Config):
         first: the plan as it was when the first result came; None where that is not known, or
             no result has come.
         recipes: the first eight digits of the SHA-256 of each method's recipe in full, with what
-            is mixed in and its pretraining, by the method's name.
+            is mixed in and its pretraining, under `dataset/method`.
+        tuned: what the search before the comparison found, under `dataset/method`; empty where
+            the plan has none.
     """
 
     plan: Plan
@@ -155,6 +158,7 @@ class StudyResults(Config):
     retried: Count = 0
     first: Plan | None = None
     recipes: dict[str, str] = Field(default_factory=dict)
+    tuned: dict[str, Tuned] = Field(default_factory=dict)
 
     def of(self, dataset: str, method: str) -> dict[int, TrialResult]:
         """The trials of a method on a dataset that have ended, by seed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,12 +15,13 @@ from facegan.evaluation.wording import duration, listed
 from facegan.study.comparisons import seeds_at
 from facegan.study.execution import Watch, local
 from facegan.study.folder import StudyFolder, trial_keys
-from facegan.study.plan import Plan
+from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.power import PUBLISHED, Noise, foretold
 from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
-from facegan.study.settling import Settled, settle
+from facegan.study.settling import Settled, candidate, settle, with_settings
 from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
+from facegan.study.tuning import ranged
 from facegan.study.verdicts import Judged, decided, judge
 
 MakeWatch = Callable[[StudyFolder, Plan], AbstractContextManager[Watch]]
@@ -93,11 +95,16 @@ def study(
     with local.terminated_as_interrupt(), folder.locked():
         with make_watch(folder, plan) as watch:
             settled = settle(folder, plan, device, workers, watch.said)
-            specs = _specs(plan, settled)
-            folder.begin(plan, specs)
             try:
+                if plan.tuning is not None:
+                    search = _search(folder, plan, settled)
+                    folder.begin(plan, search)
+                    trials = _hand_out(search, retry_failed)
+                    _perform(trials, settled, ray, storage, watch)
+                specs = _specs(folder, plan, settled)
+                folder.begin(plan, specs)
                 for part in _parts(plan, specs):
-                    trials = _hand_out(folder, part, retry_failed)
+                    trials = _hand_out(part, retry_failed)
                     _perform(trials, settled, ray, storage, watch)
                     if decided(plan, judge(folder.results())):
                         break
@@ -166,6 +173,19 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
         *(f"  on {name}: {place}" for name, place in datasets.items()),
         *(f"  claim: {claim.says}  {claim.test}" for claim in plan.claims),
     ]
+    search = plan.tuning
+    if search is not None:
+        count = search.trials * sum(plan.searched(name) == name for name in methods) * len(datasets)
+        said += [
+            f"Before them, the same search for each method: {search.trials} trials with a budget "
+            f"of {search.budget}, {count} in all, over",
+            *(f"  {name}: {ranged(each)}" for name, each in search.ranges.items()),
+            *(
+                f"  {name}: {ranged(each)} ({method} alone)"
+                for method in plan.methods
+                for name, each in plan.methods[method].ranges.items()
+            ),
+        ]
     seconds = parse_budget(plan.budget).seconds
     at_once = workers or len(local.available_cores())
     if seconds is None:
@@ -227,50 +247,87 @@ def marked(judged: Judged) -> str:
     return f" [after results: {'; '.join(judged.marks)}]" if judged.marks else ""
 
 
-def _specs(plan: Plan, settled: Settled) -> dict[Key, TrialSpec]:
-    """All trials of a plan, in their order."""
+Trials = list[tuple[TrialFolder, TrialSpec]]
+
+
+def _specs(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
+    """All trials of a plan, in their order, with the settings that a search chose."""
+    methods, found = plan.all_methods(), folder.tuned(plan)
+    trials: Trials = []
+    for key in trial_keys(plan):
+        method, speed = methods[key.method], f"{key.dataset}/{key.method}"
+        search = found.get(f"{key.dataset}/{plan.searched(key.method)}")
+        if search is not None:
+            method = with_settings(method, search.settings)
+            speed = candidate(speed, search.chosen)
+        spec = _spec(plan, settled, key, method, speed, plan.budget, settled.measures[key.dataset])
+        trials.append((folder.trial(key), spec))
+    return trials
+
+
+def _search(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
+    """The trials of the search, those of all methods with one setting after another."""
+    assert plan.tuning is not None
     methods = plan.all_methods()
-    return {
-        key: trial_spec(
-            plan,
-            key,
-            methods[key.method],
-            settled.speeds[f"{key.dataset}/{key.method}"],
-            settled.measures[key.dataset],
-            settled.resolutions[key.dataset],
-            settled.places,
-            settled.device,
-        )
-        for key in trial_keys(plan)
-    }
+    trials: Trials = []
+    for number, seed in enumerate(plan.tuning.seeds):
+        for dataset, name in itertools.product(plan.datasets, methods):
+            if plan.searched(name) != name:
+                continue
+            key = Key(dataset=dataset, method=name, seed=seed)
+            method = with_settings(methods[name], plan.candidates(name)[number])
+            measure = settled.measures[dataset]
+            # FD at the end decides; what is measured on the way would cost time for nothing.
+            measure = measure.model_copy(update={"curve": 0, "extractors": measure.extractors[:1]})
+            speed = candidate(f"{dataset}/{name}", number)
+            spec = _spec(plan, settled, key, method, speed, plan.tuning.budget, measure)
+            trials.append((folder.tuning_trial(key), spec))
+    return trials
 
 
-def _parts(plan: Plan, specs: Mapping[Key, TrialSpec]) -> list[dict[Key, TrialSpec]]:
+def _spec(
+    plan: Plan,
+    settled: Settled,
+    key: Key,
+    method: Method,
+    speed: str,
+    budget: str,
+    measure: Measurement,
+) -> TrialSpec:
+    return trial_spec(
+        plan.model_copy(update={"budget": budget}),
+        key,
+        method,
+        settled.speeds[speed],
+        measure,
+        settled.resolutions[key.dataset],
+        settled.places,
+        settled.device,
+    )
+
+
+def _parts(plan: Plan, trials: Trials) -> list[Trials]:
     """The trials up to each look of the plan, without those before; all where it has none."""
-    found: list[dict[Key, TrialSpec]] = []
-    done: set[Key] = set()
+    found: list[Trials] = []
+    left = list(trials)
     for look in (*plan.judging.looks, len(plan.seeds)):
         share = look / len(plan.seeds)
-        part = {
-            key: spec
-            for key, spec in specs.items()
-            if key not in done
-            and key.seed in (seeds := plan.seeds_of(key.method))[: seeds_at(len(seeds), share)]
-        }
-        done |= part.keys()
-        found.append(part)
+
+        def belongs(spec: TrialSpec, share: float = share) -> bool:
+            seeds = plan.seeds_of(spec.key.method)
+            return spec.key.seed in seeds[: seeds_at(len(seeds), share)]
+
+        found.append([trial for trial in left if belongs(trial[1])])
+        left = [trial for trial in left if not belongs(trial[1])]
     return found
 
 
-def _hand_out(
-    folder: StudyFolder, specs: Mapping[Key, TrialSpec], retry_failed: bool
-) -> list[Path]:
+def _hand_out(trials: Trials, retry_failed: bool) -> list[Path]:
     """Write what there is to do for all trials without a result; their folders in order."""
     open_ones = []
-    for key, spec in specs.items():
-        trial = folder.trial(key)
+    for trial, spec in trials:
         result = trial.result()
-        if result is not None and result.key != key:
+        if result is not None and result.key != spec.key:
             trial.put_foreign_aside()
         elif result is not None and result.status == "failed" and retry_failed:
             trial.put_failure_aside()
