@@ -94,8 +94,8 @@ def tested(
     moderated = design.test == "moderated"
     if moderated:
         variances, degrees = shrunk(variances, degrees)
-    sides = [(variances[:, side], degrees[:, side], counts[side]) for side in (one, two)]
-    error, freedom = welch(*sides, moderated)
+    first, second = ((variances[:, i], degrees[:, i], counts[i]) for i in (one, two))
+    error, freedom = welch(first, second, moderated)
     return means[:, one] - means[:, two], error, freedom
 
 
@@ -170,6 +170,21 @@ def with_looks(noise: str, gain: float, uneven: bool, studies: int) -> tuple[flo
     return float(ever[:, true > 0].mean()), wrong, float(when[:, true > 0].mean())
 
 
+def of_few(test: str, methods: int, seeds: int, factor: float, studies: int) -> float:
+    """False verdicts where all of a few methods are compared with one of them; none is better."""
+    random = np.random.default_rng([methods, seeds])
+    size = SCATTER * np.exp(factor * random.standard_normal((studies, methods, 1)))
+    x = size * random.standard_normal((studies, methods, seeds))
+    variances, degrees = x.var(2, ddof=1), np.full((studies, methods), seeds - 1.0)
+    if test == "moderated":
+        variances, degrees = shrunk(variances, degrees)
+    n = np.asarray(float(seeds))
+    first, second = ((variances[:, i], degrees[:, i], n) for i in (slice(1), slice(1, None)))
+    error, freedom = welch(first, second, test == "moderated")
+    difference = x[:, :1].mean(2) - x[:, 1:].mean(2)
+    return float(rejected(stdtr(freedom, -difference / error), ALPHA).any(1).mean())
+
+
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print Markdown."""
     print(f"\n| {' | '.join(titles)} |")
@@ -231,6 +246,38 @@ def main() -> None:
                 *(f"{simulate(d, noise, n, 0.3, True, studies)[2]:.3f}" for noise, n in columns),
             ]
             for d in DESIGNS[:3]
+        ),
+    )
+    print("\nFound, by noise, uneven scatter:")
+    chosen = DESIGNS[0], DESIGNS[1], DESIGNS[3]
+    table(
+        ["design", *(f"{noise}, {n} seeds, {100 * g:.0f} %" for noise in NOISE for n, g in cases)],
+        (
+            [
+                d.name,
+                *(
+                    f"{simulate(d, noise, n, g, True, studies)[0]:.2f}"
+                    for noise in NOISE
+                    for n, g in cases
+                ),
+            ]
+            for d in chosen
+        ),
+    )
+    print("\nStudies of fewer methods with a false verdict, normal noise, 3 seeds, the worst of")
+    print("scatter that differs by σ = 0, 0.5, 1 and 1.5:")
+    counts = (3, 4, 6, 8, 12, 16, 24)
+    table(
+        ["test", *(f"{count} methods" for count in counts)],
+        (
+            [
+                test,
+                *(
+                    f"{max(of_few(test, m, 3, f, studies) for f in (0, 0.5, 1, 1.5)):.3f}"
+                    for m in counts
+                ),
+            ]
+            for test in ("welch", "moderated")
         ),
     )
     print("\nLooks after 3, 5 and 9 seeds, ten parts in one family, uneven scatter:")

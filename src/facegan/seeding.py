@@ -28,7 +28,8 @@ READER = 6
 RESERVE = 7
 MIX = 8
 MIRROR = 9
-TUNING = 10
+EDITING = 10
+TUNING = 11
 
 
 def random(seed: int, stream: int, counter: int) -> np.random.Generator:

@@ -77,7 +77,7 @@ class Sentence:
 def sentences(results: StudyResults, judged: Sequence[Judged]) -> list[Sentence]:
     """The claims in the plan's order, those of one sentence together."""
     kinds = {one.scale.kind for one in judged if one.scale is not None}
-    ends = {kind: _ends(judged, kind) for kind in kinds}
+    ends: dict[str, Scale] = {kind: _ends(judged, kind) for kind in kinds}
     grouped: dict[str, list[Judged]] = {}
     for one in judged:
         grouped.setdefault(one.claim.says, []).append(one)

@@ -98,7 +98,7 @@ class Contrast:
 
 
 def _contrast(difference: float, sides: Sides, kind: Kind) -> Contrast:
-    one, two = (tuple(np.asarray(x) for x in side) for side in sides)
+    one, two = ((np.asarray(v), np.asarray(d), np.asarray(n)) for v, d, n in sides)
     error, degrees = welch(one, two, kind == "moderated")
     return Contrast(difference, float(error), float(degrees), kind, sides)
 

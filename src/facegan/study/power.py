@@ -109,8 +109,8 @@ def detectable(design: Design, noise: Noise) -> float:
         found, freedom = shrunk(found, degrees)
     else:
         freedom = degrees
-    sides = [(found[:, i], freedom[:, i], counts[i]) for i in range(2)]
-    error, freedom = welch(*sides, design.moderated)
+    one, two = ((found[:, i], freedom[:, i], counts[i : i + 1]) for i in range(2))
+    error, freedom = welch(one, two, design.moderated)
     level = levels(design.shares, design.alpha / design.comparisons)[-1]
     by_chance = generator.standard_normal(shape) * np.sqrt(true / counts)
     needed = stdtrit(freedom, 1 - level) * error - by_chance[:, 0] + by_chance[:, 1]

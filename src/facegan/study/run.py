@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError
@@ -23,12 +24,13 @@ from facegan.study.settling import Settled, candidate, settle, with_settings
 from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
 from facegan.study.tuning import ranged
 from facegan.study.verdicts import Judged, decided, judge
+from facegan.values import Listing, Value
 
 MakeWatch = Callable[[StudyFolder, Plan], AbstractContextManager[Watch]]
 
 
 @dataclass(frozen=True)
-class StudyOutcome:
+class StudyOutcome(Value):
     """How a call of `study` ended.
 
     Attributes:
@@ -41,6 +43,14 @@ class StudyOutcome:
     folder: Path
     results: StudyResults
     finished: bool
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each trial that has ended."""
+        return self.results.rows()
+
+    def verdicts(self) -> Listing[Judged]:
+        """What is to be thought of each claim so far."""
+        return Listing(judge(self.results))
 
 
 def study(

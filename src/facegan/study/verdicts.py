@@ -14,6 +14,7 @@ from facegan.study.plan import Claim, Plan
 from facegan.study.reasons import VERDICTS, Correction, Verdict, why
 from facegan.study.results import StudyResults
 from facegan.study.statistics import holm
+from facegan.values import Value
 
 __all__ = ["VERDICTS", "Judged", "Pair", "Verdict", "judge", "look_at"]
 
@@ -35,7 +36,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Value):
     """A claim and what the trials on one dataset say of it.
 
     Attributes:
@@ -136,8 +137,10 @@ def judge(results: StudyResults, reach: Reach = reached) -> tuple[Judged, ...]:
             )
         ]
         looks = len(plan.judging.looks) + 1
-        for place, *p in zip(members, *corrected, strict=True):
-            correction = Correction(*p, len(members), family, plan.alpha, looks)
+        for place, p_for, p_against, p_worse in zip(members, *corrected, strict=True):
+            correction = Correction(
+                *(p_for, p_against, p_worse), len(members), family, plan.alpha, looks
+            )
             found[place] = _judged(results, compared[place], correction)
     return tuple(one for one in found if one is not None)
 
