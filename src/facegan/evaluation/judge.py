@@ -17,7 +17,7 @@ from facegan.evaluation.copying import RealFaces, Space, find_copies
 from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.gallery import gallery
 from facegan.evaluation.pixel_embedding import PixelEmbedding
-from facegan.evaluation.real import RealChoice, Reference
+from facegan.evaluation.real import Indices, RealChoice, Reference
 from facegan.evaluation.results import (
     Copying,
     Evaluation,
@@ -26,9 +26,10 @@ from facegan.evaluation.results import (
     Modes,
     ScoreName,
 )
-from facegan.evaluation.scores import Scorer
+from facegan.evaluation.scores import OtherPeople, Scorer
 
 Images = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
 # Opens something that shows the progress of a named piece of work.
 Watch = Callable[[str], AbstractContextManager[Progress]]
 
@@ -90,10 +91,18 @@ class Judge:
         self._scorers = []
         for extractor in extractors:
             with watch(f"real pictures, {extractor.name}") as progress:
-                both = np.concatenate((choice.reference, choice.floor))
-                found = cache.features(extractor, dataset, both, progress=progress)
-            real, floor = np.split(found, [len(choice.reference)])
-            self._scorers.append(Scorer(real, floor, wanted, seed))
+                rows = choice.all
+                found = cache.features(extractor, dataset, rows, progress=progress)
+
+            def of(chosen: Indices, rows: Indices = rows, found: Features = found) -> Features:
+                return found[np.searchsorted(rows, chosen)]
+
+            others = None
+            if choice.others is not None:
+                apart = choice.others
+                others = OtherPeople(of(apart.reference), of(apart.floor), apart.people)
+            real, floor = of(choice.reference), of(choice.floor)
+            self._scorers.append(Scorer(real, floor, wanted, seed, others))
 
     @property
     def n(self) -> int:
@@ -153,6 +162,7 @@ class Judge:
             n_fake=len(images),
             seed=self._seed,
             resolution=images.shape[1],
+            floors=self._choice.floors,
             training=training,
             features=spaces,
             faces=self._faces(images, watch) if faces else None,

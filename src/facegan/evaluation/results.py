@@ -43,13 +43,20 @@ class Score(Config):
 
     Attributes:
         generated: of the generated pictures.
-        real: the floor: of as many real pictures, which are not in the reference.
+        real: the floor: of as many real pictures, which are not in the reference. Some show
+            people who are in it (see `Evaluation.floors`).
         ratio: generated over real; None where the floor cannot be told from zero.
+        others: the floor of other people: of as many real pictures of people none of whom is in
+            their reference, which is as large. None where it is not known who is shown, and in
+            evaluations of older versions.
+        ratio_others: generated over `others`; None as above.
     """
 
     generated: Estimate
     real: Estimate
     ratio: float | None = None
+    others: Estimate | None = None
+    ratio_others: float | None = None
 
 
 class FeatureScores(Config):
@@ -271,6 +278,9 @@ class Evaluation(Config):
         reference: the split that the reference comes from.
         n_real: real pictures in the reference.
         n_fake: generated pictures, and real ones in the floor.
+        floors: who is shown in the floor `Score.real`: `shared`, some people of the reference
+            (then `Score.others` is the other floor); `apart`, nobody of the reference; `unknown`.
+            None in evaluations of older versions.
         seed: of the choice of real pictures, and the first seed of the generated ones.
         resolution: side of the pictures that were compared, in pixels.
         training: whether it was taken while training.
@@ -290,6 +300,7 @@ class Evaluation(Config):
     n_fake: int
     seed: int
     resolution: int
+    floors: Literal["shared", "apart", "unknown"] | None = None
     training: bool = False
     features: tuple[FeatureScores, ...] = ()
     faces: Faces | None = None
