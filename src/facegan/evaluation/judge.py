@@ -13,7 +13,7 @@ from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation import modes as known_modes
 from facegan.evaluation.cache import FeatureCache, Progress, extract, silent
-from facegan.evaluation.copying import RealFaces, Space, find_copies
+from facegan.evaluation.copying import RealFaces, Space, find_copies, look_for_copies
 from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.gallery import gallery
 from facegan.evaluation.pixel_embedding import PixelEmbedding
@@ -203,11 +203,11 @@ class Judge:
         dataset, real = self._dataset, RealFaces.of(self._dataset)
         seeds = range(len(images)) if seeds is None else seeds
         pixels = PixelEmbedding()
-        found = [(pixels, extract(pixels, images)), *zip(self._extractors, features, strict=True)]
+        known = zip(self._extractors, features, strict=True)
+        found: list[tuple[Extractor, Features]] = [(pixels, extract(pixels, images))]
+        found += [(each, seen) for each, seen in known if not each.costly]
 
-        def of_split(
-            extractor: Extractor, indices: npt.NDArray[np.int64], mirrored: bool = False
-        ) -> npt.NDArray[np.float32]:
+        def of_split(extractor: Extractor, indices: Indices, mirrored: bool = False) -> Features:
             kind = "mirrored real pictures" if mirrored else "real pictures"
             with watch(f"{kind}, {extractor.name}") as progress:
                 return self._cache.features(extractor, dataset, indices, mirrored, progress)
@@ -226,8 +226,14 @@ class Judge:
                     generated_mirrored=turned,
                 )
             )
+        with watch("searching for copies") as progress:
+            looked = look_for_copies(
+                images, dataset, real, seeds, self._cache, seed=self._seed, progress=progress
+            )
         with watch("nearest neighbours") as progress:
-            copies = find_copies(spaces, real, seeds, seed=self._seed, progress=progress)
+            copies = find_copies(
+                spaces, real, seeds, seed=self._seed, progress=progress, looked=looked
+            )
         # The generated picture of each pair: its place among those that were judged.
         places = {seed: place for place, seed in enumerate(seeds)}
         made = images[[places[pair.seed] for pair in copies.pairs]]

@@ -160,6 +160,8 @@ class Pair(Config):
             closer, in [0, 1]: 0 means that no held-out picture does.
         train: closest in the training split.
         holdout: closest in the holdout.
+        part: by which part of the picture, where it was searched by parts.
+        moved: whether it was shifted, turned or enlarged to come so close.
     """
 
     seed: int
@@ -167,6 +169,8 @@ class Pair(Config):
     closeness: float
     train: Neighbour
     holdout: Neighbour
+    part: str | None = None
+    moved: bool = False
 
 
 class EmbeddingCopying(Config):
@@ -207,6 +211,45 @@ class EmbeddingCopying(Config):
     near_holdout: int
 
 
+CopyVerdict = Literal["chance", "copied", "typical", "unclear"]
+
+
+class Searched(Config):
+    """What a search for copies found, wherever and however moved they may lie.
+
+    Attributes:
+        n: generated pictures looked up.
+        real: real pictures looked up among those of other people: the yardstick.
+        one_in: one of so many of these reaches the level.
+        expected: how many generated pictures would, by chance.
+        to_train: how many do by a match with a training picture.
+        to_holdout: how many by a match with a held-out picture, which cannot have been copied.
+        holdout_share: of the pictures that were searched, the share that is held out.
+        chance: probability of so many or more where nothing is copied.
+        sides: probability of so few matches with the holdout where nothing is copied.
+        mirrored: how many of `to_train` match mirrored.
+        moved: how many of them match shifted, turned or enlarged.
+        parts: how many of them match by which part of the picture.
+        verdict: `chance` explains what was found; training pictures were `copied`; faces are so
+            `typical` that they match the holdout as much; `unclear`: too many for chance, and too
+            few for the holdout to tell.
+    """
+
+    n: int
+    real: int
+    one_in: int
+    expected: float
+    to_train: int
+    to_holdout: int
+    holdout_share: float
+    chance: float
+    sides: float
+    mirrored: int
+    moved: int
+    parts: dict[str, int]
+    verdict: CopyVerdict
+
+
 class Copying(Config):
     """What was seen of copying. Never a pass mark.
 
@@ -217,6 +260,9 @@ class Copying(Config):
         embeddings: what each embedding saw.
         pairs: the closest pairs over all embeddings, closest first.
         said: what was seen, in a few sentences.
+        searched: what the search for moved, mirrored, mixed and partial copies found; None in
+            evaluations of older versions.
+        people: whether it is known who is shown; None in evaluations of older versions.
     """
 
     n: int
@@ -225,6 +271,8 @@ class Copying(Config):
     embeddings: tuple[EmbeddingCopying, ...]
     pairs: tuple[Pair, ...]
     said: str
+    searched: Searched | None = None
+    people: bool | None = None
 
 
 class LabelAgreement(Config):
