@@ -84,18 +84,19 @@ def bootstrap_mean(
     Returns:
         Its lower and its upper end.
     """
-    n = len(contributions)
-    means: list[Floats] = []
+    sums = pictures = contributions
     if people is not None:
-        pictures, sums = np.bincount(people), np.bincount(people, contributions)
-        for _ in range(draws):
-            some = random.integers(len(pictures), size=len(pictures))
-            means.append(np.array([sums[some].sum() / pictures[some].sum()]))
-        draws = 0
+        sums, pictures = np.bincount(people, contributions), np.bincount(people).astype(np.float64)
+    n = len(sums)
+    means: list[Floats] = []
     left = draws
     while left:
         now = min(left, max(_AT_ONCE // n, 1))
-        means.append(contributions[random.integers(n, size=(now, n))].mean(axis=1))
+        some = random.integers(n, size=(now, n))
+        if people is None:
+            means.append(contributions[some].mean(axis=1))
+        else:
+            means.append(sums[some].sum(axis=1) / pictures[some].sum(axis=1))
         left -= now
     tail = 50 * (1 - confidence)
     low, high = np.percentile(np.concatenate(means), [tail, 100 - tail])

@@ -134,6 +134,70 @@ class Modes(Config):
     attributes: tuple[Attribute, ...]
 
 
+class Kind(Config):
+    """How often faces of one kind are made, as the attribute reader sees them.
+
+    Attributes:
+        name: of the kind, such as `Bald` or `not Male, age above 60`.
+        generated: share among the generated pictures, in [0, 1].
+        real: share among real ones; its interval is over people.
+        z: the difference in standard errors; negative where the generator makes too few.
+        differs: whether that is more than chance, over all kinds together.
+    """
+
+    name: str
+    generated: Estimate
+    real: Estimate
+    z: float
+    differs: bool
+
+
+class Kinds(Config):
+    """Which kinds of people the generator makes too seldom, or too often.
+
+    Attributes:
+        reader: fingerprint of the reader, SHA-256 (hex).
+        n: generated pictures read.
+        n_real: real ones.
+        kinds: those that at least one picture in 200 shows.
+    """
+
+    reader: str
+    n: int
+    n_real: int
+    kinds: tuple[Kind, ...]
+
+    @property
+    def left_out(self) -> tuple[Kind, ...]:
+        """Those that are made too seldom, the most neglected first."""
+        few = [kind for kind in self.kinds if kind.differs and kind.z < 0]
+        return tuple(sorted(few, key=lambda kind: kind.generated.value / kind.real.value))
+
+    @property
+    def overdone(self) -> tuple[Kind, ...]:
+        """Those that are made too often, the most overdone first."""
+        many = [kind for kind in self.kinds if kind.differs and kind.z > 0]
+        return tuple(sorted(many, key=lambda kind: kind.real.value / kind.generated.value))
+
+
+class Spectrum(Config):
+    """The power of generated pictures over that of real ones, by spatial frequency.
+
+    Attributes:
+        n: generated pictures.
+        n_real: real ones.
+        frequencies: in cycles a side, ascending.
+        ratios: 1 where there is as much detail of this size; at each frequency.
+        checkered: the same where both directions alternate from pixel to pixel.
+    """
+
+    n: int
+    n_real: int
+    frequencies: tuple[int, ...]
+    ratios: tuple[Estimate, ...]
+    checkered: Estimate
+
+
 class Neighbour(Config):
     """The closest real picture of a split.
 
@@ -335,6 +399,8 @@ class Evaluation(Config):
         features: scores for each extractor.
         faces: how many pictures show a face.
         modes: what of the known truth was covered.
+        kinds: which kinds of people are made too seldom.
+        spectrum: how much detail of each size there is.
         copying: how close to the training set.
         agreement: of generated pictures with the labels that were asked for.
         caveat: what to know before any of the scores is read, where there is something.
@@ -353,6 +419,8 @@ class Evaluation(Config):
     features: tuple[FeatureScores, ...] = ()
     faces: Faces | None = None
     modes: Modes | None = None
+    kinds: Kinds | None = None
+    spectrum: Spectrum | None = None
     copying: Copying | None = None
     agreement: Agreement | None = None
     caveat: str | None = None
