@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +24,26 @@ from facegan.evaluation.results import (
     Evaluation,
     Faces,
     FeatureScores,
+    Kinds,
     Modes,
     ScoreName,
+    Spectrum,
 )
 from facegan.evaluation.scores import OtherPeople, Scorer
+from facegan.evaluation.spectrum import spectrum
+
+if TYPE_CHECKING:
+    import torch
 
 Images = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 # Opens something that shows the progress of a named piece of work.
 Watch = Callable[[str], AbstractContextManager[Progress]]
+
+# With fewer held-out pictures, the floor's show what kinds of people there are.
+_ENOUGH_HELD_OUT = 500
+# Pictures whose spectra are taken: more change nothing that can be seen.
+_SPECTRA = 1_000
 
 ALL_SCORES: tuple[ScoreName, ...] = (
     *("fd", "fd_infinity", "kid"),
@@ -72,6 +84,7 @@ class Judge:
         wanted: the scores to compute.
         cache: of the real pictures' features.
         watch: shows the progress of what is done here.
+        device: where the attribute reader runs.
     """
 
     def __init__(
@@ -84,7 +97,9 @@ class Judge:
         wanted: Collection[ScoreName],
         cache: FeatureCache,
         watch: Watch = unwatched,
+        device: torch.device | str = "cpu",
     ) -> None:
+        self._device = device
         self._dataset, self._choice, self._reference, self._seed = dataset, choice, reference, seed
         self._cache = cache
         self._extractors = tuple(extractors)
@@ -167,6 +182,8 @@ class Judge:
             features=spaces,
             faces=self._faces(images, watch) if faces else None,
             modes=self._modes(images, watch) if not training else None,
+            kinds=self._kinds(images, watch) if not training else None,
+            spectrum=self._spectrum(images) if not training else None,
             copying=copies,
         )
         return Judgement(evaluation, closest, closest_generated)
@@ -192,6 +209,27 @@ class Judge:
             return None
         with watch("reading attributes") as progress:
             return known_modes.modes(images, self._floor_images(), self._seed, progress)
+
+    def _kinds(self, images: Images, watch: Watch) -> Kinds | None:
+        """Beside held-out faces where there are enough: the reader may have learned from others."""
+        if known_modes.applies_to(self._dataset.card):
+            return None
+        from facegan.evaluation import attributes, kinds
+
+        if images.shape[1] < attributes.FEWEST:
+            return None
+        dataset, some = self._dataset, images[: kinds.MOST]
+        rows = dataset.indices("holdout")
+        rows = (rows if len(rows) >= _ENOUGH_HELD_OUT else self._choice.floor)[: kinds.MOST]
+        reader = attributes.AttributeReader.open(self._device)
+        with watch("reading attributes") as progress:
+            real = self._cache.features(reader, dataset, rows, progress=progress)
+            read = reader.read(some, progress)
+        _, people = np.unique([dataset.identities[row] for row in rows], return_inverse=True)
+        return kinds.kinds(reader, read, real, people, self._seed)
+
+    def _spectrum(self, images: Images) -> Spectrum:
+        return spectrum(images[:_SPECTRA], self._floor_images()[:_SPECTRA])
 
     def _copying(
         self,

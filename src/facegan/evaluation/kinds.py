@@ -62,8 +62,9 @@ def kinds(
         truth = averaged(in_real, random(seed, BOOTSTRAP, _REAL + number), people)
         if max(share.value, truth.value) < _RARE:
             continue
-        alone = in_generated.std(ddof=1) / np.sqrt(len(in_generated))
-        error = np.hypot(alone, _error(in_real, people))
+        # As if both had one share: where a kind never occurs, its own spread would be none.
+        both = np.concatenate((in_generated, in_real)).std(ddof=1)
+        error = np.hypot(both / np.sqrt(len(in_generated)), _error(in_real, people))
         z = (share.value - truth.value) / error if error > 0 else 0.0
         found.append(Kind(name=name, generated=share, real=truth, z=float(z), differs=False))
     differs = holm([2 * float(stats.norm.sf(abs(kind.z))) for kind in found])

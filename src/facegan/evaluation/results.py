@@ -11,10 +11,10 @@ from typing import Literal
 from facegan.config import Config
 
 ScoreName = Literal["fd", "fd_infinity", "kid", "precision", "recall", "density", "coverage"]
-# How each is called in tables, and whether less of it is better.
+# How each is called in tables, in their order: first what depends least on the number of pictures.
 SCORE_TITLES: dict[ScoreName, str] = {
-    "fd": "FD",
     "fd_infinity": "FD∞",
+    "fd": "FD",
     "kid": "KID",
     "precision": "precision",
     "recall": "recall",
@@ -57,6 +57,11 @@ class Score(Config):
     ratio: float | None = None
     others: Estimate | None = None
     ratio_others: float | None = None
+
+    @property
+    def best_ratio(self) -> float | None:
+        """Over the floor of other people where there is one: what a generator can reach."""
+        return self.ratio if self.others is None else self.ratio_others
 
 
 class FeatureScores(Config):
