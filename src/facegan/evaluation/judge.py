@@ -181,6 +181,7 @@ class Judge:
             training=training,
             features=spaces,
             faces=self._faces(images, watch) if faces else None,
+            clear_faces=self._clear_faces(images, watch) if not training else None,
             modes=self._modes(images, watch) if not training else None,
             kinds=self._kinds(images, watch) if not training else None,
             spectrum=self._spectrum(images) if not training else None,
@@ -203,6 +204,14 @@ class Judge:
 
         with watch("finding faces") as progress:
             return faces(images, self._floor_images(), self._seed, progress)
+
+    def _clear_faces(self, images: Images, watch: Watch) -> Faces:
+        from facegan.evaluation.clear_faces import MOST, clear_faces
+
+        with watch("finding clear faces") as progress:
+            return clear_faces(
+                images[:MOST], self._floor_images()[: min(MOST, len(images))], self._seed, progress
+            )
 
     def _modes(self, images: Images, watch: Watch) -> Modes | None:
         if not known_modes.applies_to(self._dataset.card):

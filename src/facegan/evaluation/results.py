@@ -403,6 +403,7 @@ class Evaluation(Config):
         training: whether it was taken while training.
         features: scores for each extractor.
         faces: how many pictures show a face.
+        clear_faces: how many show a face that a sharper detector is sure of.
         modes: what of the known truth was covered.
         kinds: which kinds of people are made too seldom.
         spectrum: how much detail of each size there is.
@@ -423,6 +424,7 @@ class Evaluation(Config):
     training: bool = False
     features: tuple[FeatureScores, ...] = ()
     faces: Faces | None = None
+    clear_faces: Faces | None = None
     modes: Modes | None = None
     kinds: Kinds | None = None
     spectrum: Spectrum | None = None

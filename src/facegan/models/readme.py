@@ -50,6 +50,7 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
     """The whole README.md. `samples.png` and `model.safetensors` are expected beside it."""
     licence = card.licence.lower()
     agreement = evaluation.agreement
+    found = [f for f in (evaluation.clear_faces, evaluation.faces) if f is not None]
     return render(
         "facegan.models",
         "readme.md",
@@ -74,11 +75,8 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
         left_out=[] if evaluation.kinds is None else evaluation.kinds.left_out,
         percent=percent,
         spectrum="" if evaluation.spectrum is None else spectrum_said(evaluation.spectrum),
-        faces=(
-            "In how many pictures a face is found was not measured."
-            if evaluation.faces is None
-            else faces_found(evaluation.faces)
-        ),
+        faces=" ".join(faces_found(each) for each in found)
+        or "In how many pictures a face is found was not measured.",
         agreement=compared(agreement) if agreement else "",
         labels=[
             (label.name, label.measure, formatted(label.generated), formatted(label.real))
@@ -114,9 +112,10 @@ def _metrics(evaluation: Evaluation) -> Iterator[tuple[str, str, float]]:
             kind = "fid" if title == "FID" else f"{name}-{space.extractor}"
             said = f"{title} ({space.extractor}, {n}; real pictures: {real:.4g})"
             yield kind, said, generated
-    if (faces := evaluation.faces) is not None:
-        said = f"Faces found ({faces.detector}, {n}; real pictures: {faces.real.value:.4g})"
-        yield "face-detection-rate", said, faces.generated.value
+    for faces in (evaluation.faces, evaluation.clear_faces):
+        if faces is not None:
+            said = f"Faces found ({faces.detector}, n = {faces.n:,}; real: {faces.real.value:.4g})"
+            yield "face-detection-rate", said, faces.generated.value
 
 
 def _shown(space: FeatureScores) -> list[ScoreName]:

@@ -79,7 +79,8 @@ def _quality(evaluations: Sequence[Measured]) -> Iterator[Limit]:
             f"How the trained generator stands with many pictures: {most:,} were measured at a "
             "time while training, enough to see the way, too few for a figure to quote.",
         )
-    if all(measured.evaluation.faces is None for measured in evaluations):
+    looked = (m.evaluation.faces or m.evaluation.clear_faces for m in evaluations)
+    if not any(looked):
         yield "no-faces", "In how many of the pictures there is a face: none was looked for."
 
 

@@ -211,6 +211,8 @@ def _looks(evaluation: Evaluation) -> Iterator[tuple[Instrument, Iterable[Measur
             yield instrument, _scores(space, evaluation.n_fake)
     if (faces := evaluation.faces) is not None:
         yield Instrument("faces", faces.detector, str(faces.n)), [_faces(faces)]
+    if (clear := evaluation.clear_faces) is not None:
+        yield Instrument("faces", clear.detector, str(clear.n)), [_faces(clear)]
     if (modes := evaluation.modes) is not None:
         yield Instrument("modes", "known attributes", f"{modes.n} of {modes.modes}"), _modes(modes)
     if (copying := evaluation.copying) is not None:

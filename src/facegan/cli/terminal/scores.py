@@ -56,6 +56,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
     if evaluation.faces is not None:
         say("")
         say(faces_found(evaluation.faces))
+    if evaluation.clear_faces is not None:
+        say("")
+        say(faces_found(evaluation.clear_faces))
     if evaluation.modes is not None:
         say("")
         say(_modes(evaluation.modes))
