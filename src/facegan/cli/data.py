@@ -62,6 +62,12 @@ def data() -> None:
     show_default=True,
     help="Share of the pictures kept from training, by whole identities.",
 )
+@click.option(
+    "--duplicates",
+    type=click.Choice(["group", "thin", "keep"]),
+    help="Near duplicates: on one side of the split, thinned to one, or only told of.  "
+    "[default: group; keep where the split is official]",
+)
 @click.option("--licence", help="The pictures' licence, for the card.")
 @click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
 @click.option("--workers", type=int, help="Decoding threads; all cores by default.")
