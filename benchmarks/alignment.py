@@ -83,10 +83,9 @@ def scene(
     x, y = random.uniform(margin, SIDE - margin, 2)
     square = Square(x, y, side, math.radians(random.uniform(-DEGREES, DEGREES)))
     behind = cv2.resize(cv2.GaussianBlur(other, (0, 0), 12), (SIDE, SIDE))
-    shrunk, size = picture, PICTURE
-    if side < PICTURE:  # averaged first, so that nothing is lost between samples
-        size = round(side)
-        shrunk = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+    # Averaged first where it shrinks, so that nothing is lost between samples.
+    size = min(round(side), PICTURE)
+    shrunk = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
     matrix = square.to_picture(size)
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
     turned = cv2.warpAffine(shrunk, matrix, (SIDE, SIDE), flags=cv2.INTER_CUBIC)
@@ -122,7 +121,9 @@ class Dlib:
         self._dlib, self._points = import_dlib(), landmark_predictor()
         self._detector = self._dlib.get_frontal_face_detector()
 
-    def eyes(self, picture: npt.NDArray[np.uint8], near: tuple[float, float] | None = None):
+    def eyes(
+        self, picture: npt.NDArray[np.uint8], near: tuple[float, float] | None = None
+    ) -> npt.NDArray[np.float64] | None:
         """The middles of the eyes of the face nearest to a place; None without one."""
         found = list(self._detector(picture))
         if not found:
