@@ -167,8 +167,8 @@ def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
     \b
     Example: facegan data doctor faces
     """
-    from facegan.apps.doctor import doctor
-    from facegan.cli.terminal.doctor import print_examination
+    from facegan.apps.examining import doctor
+    from facegan.cli.terminal.examination import print_examination
     from facegan.report.doctor_page import write_doctor_page
 
     opened, found = doctor(dataset, show=show)
@@ -199,7 +199,7 @@ def data_filter(dataset: Path, out: Path, **options: Any) -> None:
     \b
     Example: facegan data filter faces clean --drop 'sharpness<200' --drop 'yaw>30'
     """
-    from facegan.apps.doctor import filter_dataset
-    from facegan.cli.terminal.doctor import print_filtered
+    from facegan.apps.examining import filter_dataset
+    from facegan.cli.terminal.examination import print_filtered
 
     print_filtered(filter_dataset(dataset, out, **options))

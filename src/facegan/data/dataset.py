@@ -126,6 +126,18 @@ class Dataset:
     def __repr__(self) -> str:
         return f"Dataset({str(self.path)!r}, {len(self)} images, {self.spec})"
 
+    def _repr_png_(self) -> bytes:
+        """A contact sheet, which notebooks show."""
+        import io
+
+        from PIL import Image
+
+        from facegan.data.show import contact_sheet
+
+        sheet, target = contact_sheet(self), io.BytesIO()
+        Image.fromarray(sheet if sheet.shape[2] == 3 else sheet[:, :, 0]).save(target, "PNG")
+        return target.getvalue()
+
     @property
     def names(self) -> list[str]:
         """The file name of each image."""
