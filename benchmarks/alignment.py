@@ -230,26 +230,32 @@ def _less_offset(score: Score) -> npt.NDArray[np.float64]:
     return np.hypot(rest[..., 0], rest[..., 1]).mean(1)
 
 
-def write_scenes(archive: Path, out: Path, seed: int) -> None:
-    """All scenes as JPEG files, in LFW's layout."""
-    for name, _, made, _ in scenes(archive, seed):
-        target = out / "/".join(Path(name).parts[-2:])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(made).save(target, quality=95)
+def write_scenes(
+    archive: Path, out: Path, seed: int, every: int = 1, originals: Path | None = None
+) -> None:
+    """Scenes as JPEG files, in LFW's layout; the pictures too, where a place is given for them."""
+    for name, picture, made, _ in scenes(archive, seed, every):
+        for folder, pixels in ((out, made), (originals, picture)):
+            if folder is not None:
+                target = folder / "/".join(Path(name).parts[-2:])
+                target.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(target, quality=95)
 
 
-def compare(archive: Path, out: Path, budget: str, recipe: str, n: int, seed: int) -> None:
+def compare(
+    archive: Path, out: Path, budget: str, recipe: str, n: int, seed: int, every: int
+) -> None:
     """Three datasets, three runs, three scores."""
     tune_process()
-    folder = out / "scenes"
+    folder, originals = out / "scenes", out / "originals"
     if not (out / "scenes.complete").exists():
-        write_scenes(archive, folder, seed)
+        write_scenes(archive, folder, seed, every, originals)
         (out / "scenes.complete").touch()
     main_face = Alignment(faces="main", min_eyes=0, max_yaw=90)
     kinds = {
         "centre": lambda to: facegan.import_images(folder, to, crop=170),
         "aligned": lambda to: facegan.import_images(folder, to, align=main_face),
-        "original": lambda to: facegan.import_images(archive, to, align=main_face),
+        "original": lambda to: facegan.import_images(originals, to, align=main_face),
     }
     print("| dataset | pictures | FD | its floor | precision | recall |")
     print("|---|---:|---:|---:|---:|---:|", flush=True)
@@ -284,6 +290,7 @@ def main() -> None:
         else:
             each.add_argument("--out", type=Path, required=True)
             each.add_argument("--budget", default="300kimg")
+            each.add_argument("--pictures", type=int, default=COUNT, help="fewer, to try it out")
             each.add_argument("--recipe", default="ignm-cpu")
             each.add_argument("--n", type=int, default=5000)
     given = parser.parse_args()
@@ -292,7 +299,8 @@ def main() -> None:
     elif given.what == "scenes":
         write_scenes(given.archive, given.out, given.seed)
     else:
-        compare(given.archive, given.out, given.budget, given.recipe, given.n, given.seed)
+        every = max(1, COUNT // given.pictures)
+        compare(given.archive, given.out, given.budget, given.recipe, given.n, given.seed, every)
 
 
 if __name__ == "__main__":
