@@ -34,6 +34,7 @@ from facegan.data.decode import (
     decode_whole,
     prepare,
 )
+from facegan.data.grouping import Treatment, check_treatment, treat_duplicates
 from facegan.data.import_log import ImportLog
 from facegan.data.labels import Joined, LabelTable
 from facegan.data.layouts import Layout, recognise
@@ -69,6 +70,7 @@ def import_images(
     labels: Path | str | None = None,
     labels_note: str | None = None,
     holdout: float = 0.1,
+    duplicates: Treatment | None = None,
     min_size: int = 16,
     licence: str | None = None,
     workers: int | None = None,
@@ -94,6 +96,10 @@ def import_images(
         labels_note: what these labels are: who or what made them, how far to trust them.
         holdout: about this share of the pictures, in [0, 1), is held out of training; chosen
             by a hash of who is shown, so that nobody is on both sides.
+        duplicates: what is done about pictures that are nearly the same: "group" keeps them and
+            the people they show on one side of the split, "thin" keeps the first of each group,
+            "keep" only names them in the card. By default they are grouped, and kept where there
+            is an official split.
         min_size: pictures with a side shorter than this many pixels are left out.
         licence: under which terms the pictures may be used.
         workers: decoding threads; by default one for each processor available.
@@ -107,6 +113,8 @@ def import_images(
     """
     shape = Shape(resolution, crop, channels, min_size)
     _check_options(shape, holdout, workers)
+    if duplicates is not None:
+        check_treatment(duplicates)
     if align is not None and crop != "full":
         raise DataError(
             f"crop is {crop}, and faces are to be aligned.",
@@ -172,7 +180,8 @@ def import_images(
             }
         writer.extra(DROPPED, import_log.dropped_csv())
         writer.finish(card)
-    return Dataset.open(dataset)
+    made = Dataset.open(dataset)
+    return treat_duplicates(made, duplicates or ("keep" if layout.splits else "group"))
 
 
 def _check_options(shape: Shape, holdout: float, workers: int | None) -> None:
