@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from facegan.runs.commands import commands
 from facegan.runs.find import find_generator
 from facegan.runs.reading import Reading, read
 from facegan.runs.warm_start import WarmStart
+from facegan.values import Value
 
 # Scores of fewer pictures say little, and are not comparable with those of other models.
 ENOUGH, _USUAL = 1_000, 5_000
@@ -56,7 +58,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True)
-class Packed:
+class Packed(Value):
     """A model that was written.
 
     Attributes:
@@ -157,7 +159,7 @@ def pack(
     return Packed(target, len(content), card, _remarks(card, measured), beside)
 
 
-def _discriminator(source: Path, generator: Path, best: bool) -> dict[str, torch.Tensor] | None:
+def _discriminator(source: Path, generator: Path, best: bool) -> Mapping[str, torch.Tensor] | None:
     """That of the same checkpoint as the generator, or the one beside a model's file."""
     if source.is_dir():
         return None if best else WarmStart.read(source).networks["discriminator"]

@@ -16,7 +16,9 @@ from typing import Any
 import click
 
 from facegan.cli.data import data
+from facegan.cli.doctor import doctor
 from facegan.cli.evaluate import evaluate
+from facegan.cli.export import export
 from facegan.cli.generate import generate
 from facegan.cli.group import Commands
 from facegan.cli.models import models
@@ -57,8 +59,8 @@ def cli() -> None:
     show_default=True,
     help="Folder for the dataset, the run and the page.",
 )
-@click.option("--budget", default="3min", show_default=True, help="How long to train.")
-def demo(out: Path, budget: str) -> None:
+@click.option("--budget", help="How long to train.  [default: 3min, or longer on a slow machine]")
+def demo(out: Path, budget: str | None) -> None:
     """Draw portraits, train on them, show what was learned.
 
     \b
@@ -201,8 +203,10 @@ def train(
 
 
 cli.add_command(generate)
+cli.add_command(export)
 cli.add_command(models)
 cli.add_command(study)
+cli.add_command(doctor)
 
 
 @cli.command()

@@ -58,6 +58,29 @@ def data() -> None:
 )
 @click.option("--grey", is_flag=True, help="One channel instead of three.")
 @click.option(
+    "--align", is_flag=True, help="Find the faces, turn them upright, cut each in FFHQ's square."
+)
+@click.option("--zoom", type=float, help="With --align: 2 for half the square.  [default: 1]")
+@click.option(
+    "--border",
+    type=click.Choice(["reflect", "edge", "refuse"]),
+    help="With --align: what is beyond the photograph's edge; 'refuse' leaves such faces out.  "
+    "[default: reflect]",
+)
+@click.option(
+    "--faces",
+    type=click.Choice(["all", "main"]),
+    help="With --align: all faces of a photograph, or the large one in its middle.  [default: all]",
+)
+@click.option(
+    "--min-eyes",
+    type=float,
+    help="With --align: the least distance between the eyes, in pixels.  [default: resolution / 8]",
+)
+@click.option(
+    "--max-yaw", type=float, help="With --align: degrees to the side, at most.  [default: 40]"
+)
+@click.option(
     "--labels",
     metavar="FILE",
     help="A table of labels by file name (CSV, TSV, JSON lines), or 'folders': their names are "
@@ -107,6 +130,7 @@ def data_import(
 
     \b
     Example: facegan data import lfw-deepfunneled.tgz faces --resolution 64 --crop 152
+             facegan data import photographs faces --resolution 128 --align
     """
     from facegan.apps.data import import_dataset
 

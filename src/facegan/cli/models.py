@@ -59,20 +59,46 @@ def models_labels(source: str) -> None:
 
 @models.command("export")
 @click.argument("model")
-@click.option("--out", type=FILE_PATH, required=True, help="The folder; made if not there.")
+@click.option("--out", type=FILE_PATH, help="A folder for a model hub; made if not there.")
+@click.option("--onnx", type=FILE_PATH, help="An ONNX file, for other programs.")
+@click.option(
+    "--half", is_flag=True, help="Of --onnx: weights in float16; arithmetic stays float32."
+)
+@click.option("--best", is_flag=True, help="Of --onnx and a run: its best snapshot, not its last.")
 @click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
-def models_export(model: str, out: Path, overwrite: bool) -> None:
-    """Write MODEL (a name or a file) as a folder to push to a model hub as it is.
+def models_export(
+    model: str, out: Path | None, onnx: Path | None, half: bool, best: bool, overwrite: bool
+) -> None:
+    """Write MODEL (a name or a file) as a folder for a model hub, or as ONNX.
 
-    README.md, config.json, model.safetensors, and samples.png: 64 faces, none picked.
+    The folder can be pushed as it is: README.md, config.json, model.safetensors, and
+    samples.png, 64 faces, none picked. The ONNX file holds the generator alone, of a run too:
+    latents z, and labels where it has any, of any number of pictures.
 
     \b
     Example: facegan models export lfw-64 --out lfw-64-hub
+    Example: facegan models export lfw-64 --onnx lfw-64.onnx --half
     """
-    from facegan.apps.models import export
+    if (out is None) == (onnx is None):
+        raise click.UsageError("Give --out FOLDER or --onnx FILE, one of them.")
+    if onnx is None:
+        if half or best:
+            raise click.UsageError(f"{'--half' if half else '--best'} is for --onnx.")
+        from facegan.apps.models import export
 
-    files = export(model, out, overwrite)
-    click.echo(f"Wrote {', '.join(file.name for file in files)} in {out}.")
+        assert out is not None
+        files = export(model, out, overwrite)
+        click.echo(f"Wrote {', '.join(file.name for file in files)} in {out}.")
+        return
+    from facegan.apps.onnx import export_onnx
+
+    made = export_onnx(model, onnx, half, best, overwrite)
+    compared = (
+        "not compared with PyTorch, because ONNX Runtime is not installed"
+        if made.difference is None
+        else f"pictures as PyTorch's, to {made.difference:.1e}"
+    )
+    click.echo(f"Wrote {made.path}: {made.size / 1e6:.2f} MB; {compared}.")
 
 
 @models.command("pack")
@@ -119,19 +145,53 @@ def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
 
 
 @models.command("install")
-@click.argument("file", type=FILE_PATH)
+@click.argument("source", type=FILE_PATH, metavar="FILE|USER/NAME")
 @click.option("--name", help="To find it by.  [default: that in its card]")
 @click.option("--overwrite", is_flag=True, help="Replace an installed model of that name.")
-def models_install(file: Path, name: str | None, overwrite: bool) -> None:
-    """Copy a model's FILE to where it is found by its name, once it has proved sound.
+@click.option(
+    "--revision",
+    metavar="COMMIT",
+    help="Of a repository: a commit, a tag or a branch.  [default: the newest]",
+)
+def models_install(source: Path, name: str | None, overwrite: bool, revision: str | None) -> None:
+    """Put a model where it is found by its name, once it has proved sound.
+
+    It is a FILE, or a repository USER/NAME on a model hub, of which the safetensors file alone is
+    taken. A hub needs the extra: pip install 'facegan[hub]'.
 
     \b
     Example: facegan models install my-faces.safetensors
+    Example: facegan models install somebody/my-faces --revision 1f0c8a2
     """
     from facegan.apps.models import install
+    from facegan.models.store import origin_of
 
-    model = install(file, name, overwrite)
-    click.echo(f"Installed {model.name}: facegan generate --model {model.name}")
+    model = install(source, name, overwrite, revision)
+    origin = origin_of(model)
+    taken = f" (from {origin})" if origin else ""
+    click.echo(f"Installed {model.name}{taken}: facegan generate --model {model.name}")
+
+
+@models.command("push")
+@click.argument("model")
+@click.argument("repository", metavar="USER/NAME")
+@click.option("--private", is_flag=True, help="Of a new repository: only you can see it.")
+@click.option("--revision", metavar="BRANCH", help="To put it on.  [default: the main branch]")
+def models_push(model: str, repository: str, private: bool, revision: str | None) -> None:
+    """Put MODEL (a name or a file) on a model hub: what 'facegan models export' writes.
+
+    Log in first: hf auth login. Needs the extra: pip install 'facegan[hub]'.
+
+    \b
+    Example: facegan models push my-faces somebody/my-faces
+    """
+    from facegan.apps.models import push
+
+    origin = push(model, repository, private=private, revision=revision)
+    click.echo(f"Pushed to {origin.hub}/{origin.repository}")
+    click.echo(
+        f"This version: facegan models install {origin.repository} --revision {origin.commit}"
+    )
 
 
 @models.command("remove")

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from posixpath import basename
 
+import numpy as np
+
 from facegan.data.kinds import DATA, side_kind
 from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member
@@ -31,8 +33,9 @@ class ImportLog:
     Attributes:
         readable: the numbers of the members worth reading.
         side_files: paths of files that are no pictures, and of no use here.
-        kept: the numbers of those that became images, so far.
+        kept: the numbers of those that became images, so far; once for each image.
         conversions: how many images needed which change.
+        done: how many readable members have been dealt with.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class ImportLog:
     ) -> None:
         self._members = members
         self._described = 0
-        self._dropped: dict[int, SkippedFile] = {}
+        self._dropped: dict[int, list[SkippedFile]] = {}
         self.side_files: list[str] = []
         self.readable: list[int] = []
         # Million-fold, a reason is one object.
@@ -54,64 +57,72 @@ class ImportLog:
         }
         for index, member in enumerate(members):
             if member.refused is not None:
-                self._dropped[index] = member.refused
+                self._dropped[index] = [member.refused]
             elif member.path in used:
                 self._described += 1
             elif unused and member.path in unused:
-                self._dropped[index] = known[unused[member.path]]
+                self._dropped[index] = [known[unused[member.path]]]
                 self.side_files.append(member.path)
             elif holds_files and (kind := side_kind(member.path)) is not None:
                 if kind == DATA:
                     kind = f".{member.path.rpartition('.')[2].lower()}"
                 if kind not in reasons:
                     reasons[kind] = SkippedFile(f"{kind}, not used")
-                self._dropped[index] = reasons[kind]
+                self._dropped[index] = [reasons[kind]]
                 self.side_files.append(member.path)
             else:
                 self.readable.append(index)
         self.kept: list[int] = []
         self.conversions: Counter[str] = Counter()
-        self._refused = len(self._dropped)
+        # Members that were dealt with, and those that gave an image.
+        self._settled = np.zeros(len(members), np.bool_)
+        self._gave = np.zeros(len(members), np.bool_)
+        self.done = 0
 
     @property
     def kept_paths(self) -> Iterator[str]:
-        """The paths of those that became images."""
+        """The paths of those that became images; once for each image."""
         return (self._members[index].path for index in self.kept)
-
-    @property
-    def done(self) -> int:
-        """How many readable members have been dealt with."""
-        return len(self.kept) + len(self._dropped) - self._refused
 
     def keep(self, index: int, conversions: Sequence[str]) -> None:
         """Note that member `index` became an image."""
+        self._settle(index)
+        self._gave[index] = True
         self.kept.append(index)
         self.conversions.update(conversions)
 
     def drop(self, index: int, unusable: SkippedFile) -> None:
-        """Note that member `index` is left out."""
+        """Note that member `index`, or one of the faces in it, is left out."""
         # Raised, it holds the frames that it came through, and they the bytes of the file.
-        self._dropped[index] = SkippedFile(unusable.reason, unusable.detail[:_LONGEST])
+        self._settle(index)
+        noted = SkippedFile(unusable.reason, unusable.detail[:_LONGEST])
+        self._dropped.setdefault(index, []).append(noted)
+
+    def _settle(self, index: int) -> None:
+        self.done += not self._settled[index]
+        self._settled[index] = True
 
     @property
     def counts(self) -> dict[str, int]:
-        """Files looked at and files left out."""
-        return {"read": len(self._members) - self._described, "dropped": len(self._dropped)}
+        """Files looked at and files of which nothing was kept."""
+        nothing_of = sum(not self._gave[index] for index in self._dropped)
+        return {"read": len(self._members) - self._described, "dropped": nothing_of}
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How many files were left out for which reason, the commonest first."""
-        statistics = Counter(unusable.reason for unusable in self._dropped.values())
+        """How many files or faces were left out for which reason, the commonest first."""
+        statistics = Counter(why.reason for each in self._dropped.values() for why in each)
         return dict(sorted(statistics.items(), key=lambda item: (-item[1], item[0])))
 
     def dropped_csv(self) -> str:
-        """Every file left out: name, reason, detail, in the source's order."""
+        """Every file or face left out: name, reason, detail, in the source's order."""
         buffer = io.StringIO(newline="")
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(("name", "reason", "detail"))
-        for index, unusable in sorted(self._dropped.items()):
-            row = (self._members[index].path, unusable.reason, unusable.detail)
-            writer.writerow([printable(value) for value in row])
+        for index in sorted(self._dropped):
+            for why in self._dropped[index]:
+                row = (self._members[index].path, why.reason, why.detail)
+                writer.writerow([printable(value) for value in row])
         return buffer.getvalue()
 
 

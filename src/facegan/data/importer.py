@@ -20,9 +20,19 @@ from posixpath import basename
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from facegan.data.align import MEASURES, Alignment, aligned, one_thread_each
 from facegan.data.dataset import DROPPED, Dataset
-from facegan.data.decode import BACKGROUND, FILTER, Picture, Shape, decode, prepare
+from facegan.data.decode import (
+    BACKGROUND,
+    FILTER,
+    Picture,
+    Shape,
+    decode,
+    decode_whole,
+    prepare,
+)
 from facegan.data.import_log import ImportLog, summary
 from facegan.data.kinds import ARCHIVE, INSIDE, could_be_picture, side_kind
 from facegan.data.labels import Joined, LabelTable, Reading, Repeats
@@ -41,7 +51,8 @@ _MUCH_LARGER = 3
 
 Progress = Callable[[int, int], None]
 _Read = tuple[int, bytes | SkippedFile]
-_Decoded = tuple[int, Picture | SkippedFile]
+# What a file gives: pictures, and why it, or a face in it, gives none.
+_Decoded = tuple[int, list[Picture], list[SkippedFile]]
 
 
 def import_images(
@@ -51,6 +62,7 @@ def import_images(
     resolution: int = 64,
     crop: int | Literal["full"] = "full",
     channels: int = 3,
+    align: Alignment | None = None,
     labels: Path | str | None = None,
     labels_note: str | None = None,
     columns: Sequence[str] | None = None,
@@ -78,6 +90,9 @@ def import_images(
         crop: "full" for the largest centred square, or the side in pixels of a centred square
             of the original; pictures smaller than that are left out.
         channels: 3 for RGB, 1 for grey.
+        align: find the faces, turn them upright and cut each in its own square, as these options
+            say; `crop` does not apply then. Of the faces of a photograph, which share a split,
+            the main one has the name, the identity and the labels of the photograph.
         labels: a table of labels by file name (CSV, TSV, semicolons, JSON lines), or "folders"
             for classes by the folder that each picture lies in; replaces labels that the source
             brings.
@@ -103,6 +118,11 @@ def import_images(
     """
     shape = Shape(resolution, crop, channels, min_size)
     _check_options(shape, holdout, workers, repeats, identities)
+    if align is not None and crop != "full":
+        raise DataError(
+            f"crop is {crop}, and faces are to be aligned.",
+            "An aligned face has its own square: leave crop out, and set the zoom instead.",
+        )
     reading = Reading(None if columns is None else tuple(columns), tuple(classes), repeats)
     table = None
     if labels is not None and labels != CLASSES:
@@ -110,9 +130,9 @@ def import_images(
     origin = open_source(source)
     _check_places(origin.path, Path(dataset))
     origin, members, layout = _listed(origin, None if labels is not None else reading)
-    pictures = _pictures(origin, members)
+    likely = [members[index].path for index in _pictures(origin, members)]
     if labels == CLASSES:
-        table = classes_of([members[index].path for index in pictures], str(origin.path))
+        table = classes_of(likely, str(origin.path))
     elif table is None:
         table, labels_note = layout.labels, labels_note or layout.labels_note
         if table is not None and columns is not None:
@@ -123,8 +143,9 @@ def import_images(
             "Give the table of labels, too.",
         )
     if identities is not None:
-        people = persons_of([members[index].path for index in pictures])
-        layout = replace(layout, identities=people, identities_from="the folders' names")
+        layout = replace(
+            layout, identities=persons_of(likely), identities_from="the folders' names"
+        )
     import_log = ImportLog(members, layout.used, layout.unused, origin.holds_files)
     joined = _join(table, members, import_log, origin) if table is not None else None
     names = table.names if table is not None else ()
@@ -132,22 +153,33 @@ def import_images(
         _require_all_used(import_log, joined)
 
     with (
-        DatasetWriter(dataset, resolution, channels, names, overwrite) as writer,
-        contextlib.closing(_decoded(origin, set(import_log.readable), shape, workers)) as batches,
+        DatasetWriter(
+            dataset, resolution, channels, names, overwrite, MEASURES if align is not None else ()
+        ) as writer,
+        contextlib.closing(
+            _decoded(origin, set(import_log.readable), shape, align, workers)
+        ) as batches,
         warnings.catch_warnings(),
+        one_thread_each() if align is not None else contextlib.nullcontext(),
     ):
         warnings.simplefilter("ignore")  # decoders warn about what ends up in the card
         for batch in batches:
-            decoded = _sort_out(batch, import_log)
-            paths = [members[index].path for index in decoded]
-            if decoded:
+            rows = _sort_out(batch, import_log)
+            paths = [members[index].path for index, _ in rows]
+            if rows:
+                pictures = [picture for _, picture in rows]
+                others = [f"#{each.number + 1}" if each.number else "" for each in pictures]
                 writer.add(
-                    np.stack([picture.pixels for picture in decoded.values()]),
-                    [basename(path) for path in paths],
-                    [layout.identity(path) for path in paths],
+                    np.stack([picture.pixels for picture in pictures]),
+                    [f"{basename(path)}{face}" for path, face in zip(paths, others, strict=True)],
+                    [
+                        f"{path}{face}" if face else layout.identity(path)
+                        for path, face in zip(paths, others, strict=True)
+                    ],
                     [layout.split(path, holdout, seed) for path in paths],
                     paths,
-                    None if joined is None else joined.values(list(decoded)),
+                    None if joined is None else _labels(joined, rows),
+                    np.array([picture.measures for picture in pictures], np.float64),
                 )
             if progress is not None:
                 progress(import_log.done, len(import_log.readable))
@@ -155,7 +187,7 @@ def import_images(
             raise _nothing_usable(origin, import_log)
         if strict and import_log.reasons:
             raise _left_out(import_log.reasons)
-        card = _card(origin, layout, shape, import_log)
+        card = _card(origin, layout, shape, align, import_log)
         card["licence"] = licence or "not stated"
         card["split"] = (
             "official"
@@ -294,7 +326,7 @@ def _about_labels(
     about: dict[str, Any] = {
         "source": table.source,
         "note": note or "not stated",
-        "matched": int(joined.matched[import_log.kept].sum()),
+        "matched": int(joined.matched[sorted(set(import_log.kept))].sum()),
         "unused_rows": joined.unused_rows,
     }
     if joined.loosely:
@@ -309,7 +341,11 @@ def _about_labels(
 
 
 def _decoded(
-    source: Source, chosen: Container[int], shape: Shape, workers: int | None
+    source: Source,
+    chosen: Container[int],
+    shape: Shape,
+    alignment: Alignment | None,
+    workers: int | None,
 ) -> Generator[list[_Decoded]]:
     """Read and decode the chosen members, batch by batch, in the source's order."""
     prepare()
@@ -318,7 +354,7 @@ def _decoded(
     with ThreadPoolExecutor(workers) as pool:
         try:
             for batch in _batches(source.read(chosen), shape):
-                waiting.append(pool.submit(_decode_batch, batch, shape))
+                waiting.append(pool.submit(_decode_batch, batch, shape, alignment))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -344,16 +380,44 @@ def _batches(reading: Iterator[_Read], shape: Shape) -> Iterator[list[_Read]]:
         yield batch
 
 
-def _decode_batch(batch: list[_Read], shape: Shape) -> list[_Decoded]:
+def _decode_batch(batch: list[_Read], shape: Shape, alignment: Alignment | None) -> list[_Decoded]:
     decoded: list[_Decoded] = []
     for index, content in batch:
         try:
-            decoded.append(
-                (index, decode(content, shape) if isinstance(content, bytes) else content)
-            )
+            if not isinstance(content, bytes):
+                decoded.append((index, [], [content]))
+            elif alignment is None:
+                decoded.append((index, [decode(content, shape)], []))
+            else:
+                decoded.append((index, *_decode_faces(content, shape, alignment)))
         except SkippedFile as unusable:
-            decoded.append((index, unusable))
+            decoded.append((index, [], [unusable]))
     return decoded
+
+
+def _decode_faces(
+    content: bytes, shape: Shape, alignment: Alignment
+) -> tuple[list[Picture], list[SkippedFile]]:
+    """The aligned faces of a file, and those that cannot be used."""
+    import cv2
+
+    photograph, conversions = decode_whole(content, replace(shape, channels=3))
+    found, left_out = aligned(photograph, shape.resolution, alignment)
+    pictures = []
+    for face in found:
+        pixels = face.pixels
+        if shape.channels == 1:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None].astype(np.uint8)
+        changed = [*conversions, "enlarged"] if face.square.side < shape.resolution else conversions
+        pictures.append(Picture(pixels, tuple(changed), face.number, face.measures))
+    return pictures, left_out
+
+
+def _labels(joined: Joined, rows: Sequence[tuple[int, Picture]]) -> npt.NDArray[np.float32]:
+    """The labels of rows: a file's are those of its main face, and nothing is known of others."""
+    values = joined.values([index for index, _ in rows])
+    values[[picture.number > 0 for _, picture in rows]] = np.nan
+    return values
 
 
 def _processors() -> int:
@@ -363,16 +427,16 @@ def _processors() -> int:
     return min(16, os.cpu_count() or 1)
 
 
-def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> dict[int, Picture]:
-    """Enter a batch into the ledger; the pictures among it, by member."""
-    pictures = {}
-    for index, result in batch:
-        if isinstance(result, SkippedFile):
-            import_log.drop(index, result)
-        else:
-            import_log.keep(index, result.conversions)
-            pictures[index] = result
-    return pictures
+def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> list[tuple[int, Picture]]:
+    """Enter a batch into the ledger; the pictures in it, each with the number of its member."""
+    rows = []
+    for index, pictures, left_out in batch:
+        for why in left_out:
+            import_log.drop(index, why)
+        for picture in pictures:
+            import_log.keep(index, picture.conversions)
+            rows.append((index, picture))
+    return rows
 
 
 def _nothing_usable(source: Source, import_log: ImportLog) -> DataError:
@@ -385,13 +449,19 @@ def _nothing_usable(source: Source, import_log: ImportLog) -> DataError:
     )
 
 
-def _card(source: Source, layout: Layout, shape: Shape, import_log: ImportLog) -> dict[str, Any]:
+def _card(
+    source: Source,
+    layout: Layout,
+    shape: Shape,
+    alignment: Alignment | None,
+    import_log: ImportLog,
+) -> dict[str, Any]:
     card: dict[str, Any] = {
         "name": ARCHIVE.sub("", source.name),
         "source": source.name,
         "source_kind": source.kind,
         "layout": layout.name,
-        "crop": shape.crop,
+        "crop": shape.crop if alignment is None else "aligned",
         "filter": FILTER,
         "background": list(BACKGROUND),
         "min_size": shape.min_size,
@@ -404,6 +474,9 @@ def _card(source: Source, layout: Layout, shape: Shape, import_log: ImportLog) -
         "dropped": import_log.reasons,
         "conversions": dict(sorted(import_log.conversions.items())),
     }
+    if alignment is not None:
+        card["alignment"] = alignment.about(shape.resolution)
+        card["filter"] = "sampled at the photograph's scale, then OpenCV area"
     if source.sha256:
         card["source_sha256"] = source.sha256
     for name, by_path in layout.counted.items():

@@ -14,7 +14,7 @@ import torch
 
 from facegan.budget import parse_budget
 from facegan.data.spec import ImageSpec
-from facegan.device import Execution, any_process, from_main, synchronise
+from facegan.device import Execution, any_process, from_main, has_bf16, synchronise
 from facegan.errors import DeviceError
 from facegan.recipe import Recipe, Stage, stage_starts
 from facegan.training.batch_source import BatchSource
@@ -43,11 +43,13 @@ class Plan:
         images: images to show to the discriminator in all; a whole number of steps.
         speed: measured images a second, all stages together; None where nothing was measured.
         evaluations: how often the generator is measured on the way.
+        asked: images that the budget's time alone comes to, where the run takes more.
     """
 
     images: int
     speed: float | None
     evaluations: int = 0
+    asked: int | None = None
 
 
 def choose_precision(
@@ -91,11 +93,7 @@ def choose_precision(
 
 def bf16_hardware(execution: Execution) -> bool:
     """Whether the device multiplies bfloat16 natively: otherwise there is nothing to try."""
-    if execution.device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if execution.device.type == "cpu":
-        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return False
+    return has_bf16(execution.device)
 
 
 def make_plan(
@@ -108,7 +106,9 @@ def make_plan(
         return Plan(math.ceil(budget.images / step) * step, None)
     assert budget.seconds is not None
     speed = from_main(measure_speed(recipe, spec, batch_source, execution), execution)
-    return Plan(max(round(budget.seconds * speed / step), 1) * step, speed)
+    in_time = max(round(budget.seconds * speed / step), 1) * step
+    least = math.ceil(recipe.training.at_least * 1000 / step) * step
+    return Plan(max(in_time, least), speed, asked=in_time if least > in_time else None)
 
 
 def plan_evaluations(
