@@ -721,7 +721,8 @@ case("generate-columns", f"{GENERATE} --grid --columns 0", "--columns 0", "1 or 
 case("generate-best-of-a-file", "generate pictures/a.png --best --out new", "not a run", "--best")
 for _words, _fragments in (
     ("Smiling", ("--label Smiling is not understood", "NAME=VALUE")),
-    ("Smiling=yes", ("--label Smiling=yes is not understood", "NAME=VALUE")),
+    ("Smiling=", ("--label Smiling= is not understood", "NAME=VALUE")),
+    ("Smiling=yes", ("no label 'Smiling'", "trained without labels")),
     ("=1", ("--label =1 is not understood", "NAME=VALUE")),
     ("Smiling=1 --label Smiling=0", ("Smiling is given twice", "once")),
     ("Smiling=1", ("no label 'Smiling'", "trained without labels")),

@@ -246,10 +246,10 @@ def _print_card(dataset: Dataset) -> None:
     """Everything in the card: plain values first, then each table."""
     card = dataset.card
     tables = ("dropped", "conversions", "labels", "label_names", "counts", "generated")
-    tables += ("side_files", "notes")
+    told = (*tables, "side_files", "notes")
     plain = _pairs()
     for key, value in card.items():
-        if key not in tables:
+        if key not in told:
             plain.add_row(_text(key.replace("_", " ")), _text(value))
     for key, value in card["counts"].items():
         plain.add_row(_text(key.replace("_", " ")), _text(value))

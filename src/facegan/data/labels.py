@@ -319,11 +319,11 @@ def _taken(
     if found == {-1.0, 1.0} or (signed and found <= {-1.0, 1.0}):
         about = "yes or no, written as 1 and −1, now 1 and 0"
         return _plain(column, {c: (v + 1) / 2 for c, v in numbers.items()}, about)
-    low, high = min(found), max(found)
-    if low >= 0 and high <= 1:
+    least, most = min(found), max(found)
+    if least >= 0 and most <= 1:
         about = "yes or no" if found <= {0.0, 1.0} else "a share, 0 to 1"
     else:
-        about = f"a quantity, {low:g} to {high:g}"
+        about = f"a quantity, {least:g} to {most:g}"
         if len(found) <= 20 and all(value == int(value) for value in found):
             about += (
                 f" ({len(found)} whole numbers; ask for classes if they are numbers of classes)"

@@ -53,7 +53,7 @@ class LmdbSource(Source):
         """List the keys, in their order; see `Source.members`."""
         self.junk = 0
         self._values: list[_Value] = []
-        members = []
+        members: list[Member] = []
         with self._reader() as reader:
             for key, value in reader.entries():
                 path = _name(key, len(members))

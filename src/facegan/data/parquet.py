@@ -189,8 +189,10 @@ class _Opened:
         """Names of the columns that hold one number or text for each row."""
         from pyarrow import types
 
-        kinds = (types.is_integer, types.is_floating, types.is_boolean, types.is_string)
-        kinds = (*kinds, types.is_large_string, types.is_dictionary, types.is_decimal)
+        kinds = (
+            *(types.is_integer, types.is_floating, types.is_boolean, types.is_string),
+            *(types.is_large_string, types.is_dictionary, types.is_decimal),
+        )
         found = [
             field.name
             for field in self._schema

@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from posixpath import splitext
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from facegan.data.kinds import PICTURES
 from facegan.errors import DataError, one_line
@@ -127,10 +127,10 @@ def table_of(file: IO[bytes], source: str, where: str) -> Table:
     Raises:
         DataError: naming the line, whatever is wrong with the file.
     """
-    buffered = io.BufferedReader(file) if not hasattr(file, "peek") else file  # type: ignore[type-var, arg-type]
-    start = buffered.peek(4)[:4]  # type: ignore[union-attr]
+    buffered: Any = file if hasattr(file, "peek") else io.BufferedReader(cast(Any, file))
+    start = buffered.peek(4)[:4]
     encoding = next((name for bom, name in _BOMS.items() if start.startswith(bom)), "utf-8")
-    text = io.TextIOWrapper(buffered, encoding, newline="")  # type: ignore[arg-type, type-var]
+    text = io.TextIOWrapper(buffered, encoding, newline="")
     try:
         if splitext(source)[1].lower() in (".jsonl", ".ndjson"):
             return _of_objects(_json_lines(text, where), source, where)

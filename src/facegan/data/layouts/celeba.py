@@ -52,7 +52,7 @@ def read_celeba(listing: Listing) -> Layout | None:
     }
     persons = _column(listing, lists[PERSONS])
     parts = _parts(listing, lists[PARTITION])
-    attributes = lists[ATTRIBUTES]
+    attributes, people = lists[ATTRIBUTES], lists[PERSONS]
     notes = []
     if not persons:
         notes.append(
@@ -65,7 +65,7 @@ def read_celeba(listing: Listing) -> Layout | None:
         notes.append(f"{ATTRIBUTES}.txt was not found: there are no labels.")
     return Layout(
         "CelebA",
-        UNKNOWN if lists[PERSONS] is None else lists[PERSONS].name,
+        UNKNOWN if people is None else people.name,
         {path: persons[number] for number, path in pictures if number in persons},
         {path: parts[number] for number, path in pictures if number in parts},
         _attributes(listing, attributes) if attributes else None,
@@ -91,7 +91,9 @@ def read_celeba_hq(listing: Listing) -> Layout | None:
     if pictures is None:
         return None
     used = {} if attributes is None else {attributes.name: "labels"}
-    notes, persons, parts = [], {}, {}
+    notes: list[str] = []
+    persons: dict[int, str] = {}
+    parts: Mapping[int, str] = {}
     if mapping is None:
         notes.append(
             f"{_HQ_MAPPING} was not found: persons and the official partition are unknown."

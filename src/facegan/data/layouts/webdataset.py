@@ -69,7 +69,8 @@ def read_webdataset(listing: Listing) -> Layout | None:
         if labels is not None and (one is None or one in columns):
             used[path] = "labels"
         else:
-            unused[path] = why or f"{one}: {labels.unused.get(one, 'not used')}" if labels else why
+            said = labels.unused.get(one or "", "not used") if labels is not None else ""
+            unused[path] = why or f"{one}: {said}"
     return Layout(
         "WebDataset" if shards else "pictures with files of labels beside them",
         splits=_parts(listing),
@@ -83,7 +84,8 @@ def read_webdataset(listing: Listing) -> Layout | None:
 
 def _table(listing: Listing, sides: list[str], pictures: dict[str, str]) -> tuple[Table, list[str]]:
     columns: dict[str, Column] = {}
-    files, lines = Column("file"), []
+    files = Column("file")
+    lines: list[int] = []
     where = listing.source.name
     broken = 0
     current = ""
