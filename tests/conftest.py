@@ -24,7 +24,12 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 # Whole trainings, studies, clusters, processes, simulations, and networks of full size: what makes
 # `pytest` take minutes. `bash scripts/test` runs them, too.
 SLOW = (
-    *("apps/test_trained_space", "apps/test_training_in_processes", "cli/test_commands"),
+    *(
+        "api/test_notebook",
+        "apps/test_trained_space",
+        "apps/test_training_in_processes",
+        "cli/test_commands",
+    ),
     *("cli/test_demo", "cli/test_errors", "cli/test_evaluate", "cli/test_readme"),
     *("cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
     *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),

@@ -18,10 +18,12 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "version errors parsing startup documents",
+        "version errors parsing startup documents callables",
+        "values notebook",
         "config budget shipped disk locks files progress registry",
         "plugins",
         "seeding schedule device",
+        "memory faces",
         "optimizers data",
         "portraits",
         "networks",
@@ -60,9 +62,13 @@ EVALUATION_MAY = {
         "plugins",
         "seeding",
         "registry",
+        "values",
+        "callables",
+        "notebook",
         "device",
+        "memory",
     ),
-    *("data", "portraits", "networks", "evaluation"),
+    *("faces", "data", "portraits", "networks", "evaluation"),
 }
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
+from facegan.values import Value
 
-class Config(BaseModel):
+
+class Config(BaseModel, Value):
     """A frozen set of named values. Unknown keys and wrong types are errors, never ignored.
 
     Each subclass stands beside the code that it configures. Where alternatives exist (a
@@ -14,3 +18,7 @@ class Config(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in it, as dicts, lists, numbers and text that JSON can hold."""
+        return self.model_dump(mode="json")

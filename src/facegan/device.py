@@ -98,6 +98,26 @@ def synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 by itself; what only imitates it is slower with it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False
+
+
+def slow_bf16(device: torch.device) -> str:
+    """What to tell who asked for bfloat16 where it is imitated; empty where it is not."""
+    if has_bf16(device):
+        return ""
+    name = {"cpu": "processor", "cuda": "GPU"}.get(device.type, "device")
+    return (
+        f"This {name} ({device_name(device)}) has no units for bfloat16: bf16 is slower here than "
+        "fp32, often several times."
+    )
+
+
 def choose_device(wanted: str) -> torch.device:
     """`auto` takes CUDA, then MPS, then the CPU; anything else is taken at its word."""
     local = int(os.environ.get("LOCAL_RANK", "0"))

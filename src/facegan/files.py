@@ -210,8 +210,32 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def cache_folder() -> Path:
-    """Where facegan keeps what it can make again: $FACEGAN_CACHE, or the user's cache."""
+    """Where facegan keeps what it can make again: $FACEGAN_CACHE, or the user's cache.
+
+    That is the place that the system gives to caches. Where only the place of version 0.1.0 has
+    something (`~/.cache/facegan` on every system), it stays there.
+    """
     if "FACEGAN_CACHE" in os.environ:
         return Path(os.environ["FACEGAN_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "facegan"
+    from platformdirs import user_cache_path
+
+    place = user_cache_path("facegan", appauthor=False)
+    before = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facegan"
+    return before if before.is_dir() and not place.exists() else place
+
+
+def data_folders() -> list[Path]:
+    """Where facegan keeps what a user gave it: $FACEGAN_HOME, or the user's data.
+
+    Returns:
+        First where to write; then, where it exists, the place of version 0.1.0
+        (`~/.local/share/facegan` on every system), which is still read.
+    """
+    if "FACEGAN_HOME" in os.environ:
+        return [Path(os.environ["FACEGAN_HOME"])]
+    from platformdirs import user_data_path
+
+    place = user_data_path("facegan", appauthor=False)
+    base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    before = base / "facegan"
+    return [place, before] if before != place and before.is_dir() else [place]

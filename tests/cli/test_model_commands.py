@@ -16,6 +16,7 @@ from PIL import Image
 from facegan.data.spec import ImageSpec, Label
 from facegan.models.file import GeneratorFile
 from facegan.training.batch_source import value_range_of
+from hub_server import TOKEN, Hub, serving
 
 LABELS = (Label("Smiling", True), Label("5_o_Clock_Shadow", True), Label("age", False, 40.0, 10.0))
 
@@ -80,6 +81,29 @@ def test_a_model_from_pack_to_removal(at: Path, call: Any) -> None:
     removed = call("models", "remove", "mine")
     assert removed.out == f"Removed {at / 'home/models/mine.safetensors'}.\n"
     assert call("generate", "--model", "mine").status == 2
+
+
+def test_push_and_install_as_commands(at: Path, call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("huggingface_hub")
+    assert call(*shlex.split(PACK)).status == 0
+    with serving() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        push_and_install(call, server)
+
+
+def push_and_install(call: Any, server: Hub) -> None:
+    pushed = call("models", "push", "packed.safetensors", "me/faces")
+    assert (pushed.status, pushed.err) == (0, "")
+    assert pushed.out.startswith(f"Pushed to {server.url}/me/faces\n")
+    again = pushed.out.splitlines()[1].partition("facegan ")[2]
+    installed = call(*shlex.split(again))
+    assert installed.status == 0, installed.err
+    assert "Installed mine (from me/faces at " in installed.out
+    assert "installed from me/faces at" in call("models").out
+    missing = call("models", "install", "nobody/nothing")
+    assert missing.status == 2
+    assert missing.err.startswith("error: There is no model nobody/nothing")
 
 
 def test_labels_as_options(at: Path, call: Any) -> None:

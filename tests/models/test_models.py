@@ -30,11 +30,13 @@ from facegan.generation.samples import pictures
 from facegan.models import store
 from facegan.models.about import read_about
 from facegan.models.card import read_card
+from facegan.models.companions import KINDS, companion
 from facegan.models.file import GeneratorFile
+from facegan.runs.warm_start import WarmStart
 from facegan.training.batch_source import value_range_of
 
 Make = Callable[..., Any]
-BUNDLED = sorted(store.BUNDLED.glob("*.safetensors"))
+BUNDLED = sorted(model.path for model in store.models() if model.bundled)
 LABELS = (Label("Wearing_Hat", binary=True), Label("Age", binary=False, mean=40.0, std=10.0))
 
 
@@ -313,6 +315,60 @@ def test_training_begins_with_a_model(
     assert taken == of
     about = json.loads(Path("new/provenance.json").read_text("utf-8"))
     assert about["warm_start"]["source"] == "small"
+
+
+def test_training_goes_on_from_both_networks(
+    tiny: Make, dataset_path: Path, run: Path, packed: Path, watcher: Any
+) -> None:
+    beside = companion(packed, "discriminator")
+    last = sorted((run / "checkpoints").glob("*k"))[-1]
+    own = load_file(last / "state.safetensors")
+    kept = load_file(beside)
+    assert {f"discriminator.{name}" for name in kept} == {
+        name for name in own if name.startswith("discriminator.")
+    }
+    for name, tensor in kept.items():
+        torch.testing.assert_close(
+            tensor.float(), own[f"discriminator.{name}"].float(), rtol=1e-3, atol=1e-6
+        )
+    models.install(packed)
+    reporter = watcher()
+    train(tiny("dcgan"), dataset_path, "new", start_from="small", reporter=reporter)
+    said = [line for line in reporter.said if line.startswith("From small: discriminator")]
+    taken, of = re.findall(r"[0-9]+", said[0])[:2]
+    assert taken == of
+    read = WarmStart.read("small").networks["discriminator"]
+    assert all(
+        torch.equal(read[name], tensor.to(read[name].dtype)) for name, tensor in kept.items()
+    )
+    assert [model.name for model in store.models() if not model.bundled] == ["small"]
+    models.export("small", "hub")
+    assert Path("hub/model.discriminator.safetensors").read_bytes() == beside.read_bytes()
+    models.remove("small")
+    assert not list(store.installed_folder().iterdir())
+
+
+def test_a_discriminator_belongs_to_its_generator(run: Path, packed: Path) -> None:
+    beside = companion(packed, "discriminator")
+    other = pack(run, "other", "other.safetensors", title="Another file", discriminator=False)
+    assert other.discriminator is None
+    shutil.copy(beside, companion(other.path, "discriminator"))
+    with pytest.raises(RunError, match="belongs to another generator"):
+        models.install(other.path)
+    companion(other.path, "discriminator").write_bytes(packed.read_bytes())
+    with pytest.raises(RunError, match="not a discriminator that facegan wrote"):
+        models.install(other.path)
+    broken = {name: t * torch.nan for name, t in load_file(beside).items()}
+    with safe_open(beside, framework="pt") as file:
+        save_file(broken, beside, metadata=file.metadata())
+    with pytest.raises(RunError, match="not finite"):
+        models.install(packed)
+    # Another model of that name leaves nothing of the one before.
+    pack(run, "small", packed, overwrite=True, discriminator=False)
+    assert not beside.exists()
+    for kind in KINDS:
+        with pytest.raises(FaceganError, match="is not a name"):
+            models.install(packed, f"small.{kind}")
 
 
 def test_names_that_are_taken(packed: Path) -> None:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from facegan.data.spec import Label
 from facegan.errors import FaceganError, RunError, storage
 from facegan.files import new_folder, write_bytes, write_json, write_text
-from facegan.models import store
+from facegan.models import hub, store
 from facegan.models.about import About, one_line, read_about
+from facegan.models.companions import companion, companions
 from facegan.models.store import Model
 from facegan.parsing import parse_toml
+from facegan.values import Listing, Markdown, Value
 
-_MODEL, _README, _CONFIG, _SAMPLES = "model.safetensors", "README.md", "config.json", "samples.png"
+_MODEL, _README, _CONFIG, _SAMPLES = hub.MODEL, "README.md", "config.json", "samples.png"
 _COLUMNS = 8
 # Beyond any score.
 _FAR = 1e15
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Value):
     """A line of the list.
 
     Attributes:
@@ -43,10 +46,23 @@ class Listed:
     space: str = ""
     trouble: str = ""
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One: what the list of models shows."""
+        about = self.about
+        row = {"model": self.model.name, "bundled": self.model.bundled, "bytes": self.size}
+        if about is not None:
+            row |= {
+                "recipe": about.recipe_name,
+                "resolution": about.spec.resolution,
+                "kimg": about.images_seen / 1000,
+                "labels": len(about.spec.labels),
+            }
+        return [row | {"fd_ratio": self.ratio, "measured": self.space, "trouble": self.trouble}]
 
-def listed() -> list[Listed]:
+
+def listed() -> Listing[Listed]:
     """Every model, those in the box first. A damaged one is a line, not an error."""
-    return [_line(model) for model in store.models()]
+    return Listing(_line(model) for model in store.models())
 
 
 def _line(model: Model) -> Listed:
@@ -91,21 +107,43 @@ def labels(source: str | Path, best: bool = False) -> Sequence[Label]:
     return read_about(path).spec.labels
 
 
-def install(file: str | Path, name: str | None = None, overwrite: bool = False) -> Model:
-    """Copy a model's file to where models are found by name, once it has proved sound.
+def install(
+    source: str | Path,
+    name: str | None = None,
+    overwrite: bool = False,
+    revision: str | None = None,
+) -> Model:
+    """Put a model where models are found by name, once it has proved sound.
 
     Args:
-        file: that `facegan models pack` made, here or elsewhere.
+        source: a file that `facegan models pack` made, here or elsewhere; or a repository on a
+            hub, `user/name`, where no file is called so.
         name: to find it by; that in its card by default.
         overwrite: replace an installed model of that name.
+        revision: of a repository: a branch, a tag or a commit; the newest by default.
 
     Raises:
-        RunError: it is no model, it is damaged, or the name is taken.
+        RunError: it is no model, it is damaged, the name is taken, or the hub does not have it.
+        FaceganError: a hub cannot be used: see `facegan.models.hub`.
     """
+    path = Path(source)
+    if not path.exists() and hub.is_repository(path.as_posix()):
+        with tempfile.TemporaryDirectory(prefix="facegan-") as folder:
+            file, origin = hub.download(path.as_posix(), Path(folder), revision)
+            return _installed(file, name, overwrite, origin)
+    if revision is not None:
+        raise FaceganError(
+            f"{path} is no repository on a hub: it has no revision {revision!r}.",
+            "Give USER/NAME, or leave the revision out.",
+        )
+    return _installed(path, name, overwrite, None)
+
+
+def _installed(path: Path, name: str | None, overwrite: bool, origin: hub.Origin | None) -> Model:
     from facegan.models.card import read_card
+    from facegan.models.discriminator_file import read_discriminator
     from facegan.models.file import GeneratorFile
 
-    path = Path(file)
     card = read_card(read_about(path).card, path)
     name = store.require_name(name or card.name)
     if any(model.bundled and model.name == name for model in store.models()):
@@ -113,14 +151,50 @@ def install(file: str | Path, name: str | None = None, overwrite: bool = False) 
             f"{name} is the name of a model in the box.", "Give another: --name my-faces."
         )
     target = store.installed_folder() / f"{name}{store.SUFFIX}"
-    if target.exists() and not overwrite:
+    if not overwrite and any(model.name == name for model in store.models()):
         raise RunError(
             f"A model {name} is installed already.", "Replace it with --overwrite, or give --name."
         )
     read_evaluation(card.evaluation, path)
     GeneratorFile.load(path)
+    read_discriminator(path)
+    # What belonged to a model of that name before must not stand beside this one.
+    for old in companions(target).values():
+        old.unlink()
     write_bytes(target, path.read_bytes())
-    return Model(name, target, bundled=False)
+    for kind, beside in companions(path).items():
+        write_bytes(companion(target, kind), beside.read_bytes())
+    model = Model(name, target, bundled=False)
+    store.remember_origin(model, None if origin is None else asdict(origin))
+    return model
+
+
+def push(
+    source: str | Path,
+    repository: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+) -> hub.Origin:
+    """Put a model on a hub: what `export` writes, as one commit.
+
+    Args:
+        source: a model's name, or its file.
+        repository: `user/name`; made if it is not there.
+        private: of a repository that is made: whether others cannot see it.
+        revision: a branch, made if it is not there; the main one by default.
+
+    Returns:
+        The commit: `install` of the repository with it as `revision` gives this model again.
+
+    Raises:
+        RunError: it is no model, or has no card.
+        FaceganError: the hub cannot be used: see `facegan.models.hub`.
+    """
+    hub.require_repository(repository)
+    with tempfile.TemporaryDirectory(prefix="facegan-") as folder:
+        export(source, Path(folder) / "model")
+        return hub.upload(Path(folder) / "model", repository, private=private, revision=revision)
 
 
 def remove(name: str) -> Path:
@@ -129,7 +203,10 @@ def remove(name: str) -> Path:
     if model.bundled:
         raise RunError(f"{name} is in the box: it comes with facegan.", "Leave it there.")
     with storage(model.path):
+        for beside in companions(model.path).values():
+            beside.unlink()
         model.path.unlink()
+    store.remember_origin(model, None)
     return model.path
 
 
@@ -144,11 +221,16 @@ def card_text(source: str | Path) -> str:
     return readme(about, card, read_evaluation(card.evaluation, path))
 
 
+def model_card(source: str | Path) -> Markdown:
+    """The card of a model, by name or file; a notebook shows it as the page that it is."""
+    return Markdown(card_text(source).partition("\n---\n")[2])
+
+
 def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list[Path]:
     """Write a folder that can be given to a model hub as it is.
 
-    It holds README.md (the card), config.json, model.safetensors (the same file) and
-    samples.png, the pictures of seeds 0 to 63.
+    It holds README.md (the card), config.json, model.safetensors (the same file), samples.png,
+    the pictures of seeds 0 to 63, and what belongs to the model: its discriminator, directions.
 
     Args:
         source: a model's name, or its file.
@@ -163,6 +245,8 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
     path, folder = _file_of(source), Path(out)
     text, about = card_text(path), read_about(path)
     files = [folder / name for name in (_README, _CONFIG, _MODEL, _SAMPLES)]
+    beside_it = companions(path)
+    files += [companion(folder / _MODEL, kind) for kind in beside_it]
     if not overwrite and (there := [file for file in files if file.exists()]):
         raise FaceganError(
             f"{there[0]} is there already.", "Give another folder, or replace it with --overwrite."
@@ -173,6 +257,8 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
         place = folder if fresh else folder / ".export"
         with new_folder(place) as beside:
             shutil.copyfile(path, beside / _MODEL)
+            for kind, own in beside_it.items():
+                shutil.copyfile(own, companion(beside / _MODEL, kind))
             write_text(beside / _README, text)
             write_json(beside / _CONFIG, _config(about))
             generate(beside / _MODEL, beside / _SAMPLES, n=_COLUMNS**2, grid=True, columns=_COLUMNS)

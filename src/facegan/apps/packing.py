@@ -24,11 +24,15 @@ from facegan.models.card import (
     TrainingData,
     read_card,
 )
+from facegan.models.companions import companions
+from facegan.models.discriminator_file import read_discriminator, save_discriminator
 from facegan.models.file import GeneratorFile
 from facegan.models.store import SUFFIX, require_name
 from facegan.runs.commands import commands
 from facegan.runs.find import find_generator
 from facegan.runs.reading import Reading, read
+from facegan.runs.warm_start import WarmStart
+from facegan.values import Value
 
 # Scores of fewer pictures say little, and are not comparable with those of other models.
 ENOUGH, _USUAL = 1_000, 5_000
@@ -53,7 +57,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True)
-class Packed:
+class Packed(Value):
     """A model that was written.
 
     Attributes:
@@ -61,12 +65,14 @@ class Packed:
         size: in bytes.
         card: what it says of itself.
         remarks: what is not in the card, and how to put it there.
+        discriminator: the file of the discriminator, where one was kept.
     """
 
     path: Path
     size: int
     card: Card
     remarks: tuple[str, ...]
+    discriminator: Path | None = None
 
 
 def pack(
@@ -81,8 +87,12 @@ def pack(
     limits: str | Path | None = None,
     best: bool = False,
     overwrite: bool = False,
+    discriminator: bool = True,
 ) -> Packed:
     """Write a model: weights in half precision, with a card of all that is known of it.
+
+    The discriminator that a run's last checkpoint holds goes into a file beside it, so that
+    training can go on from both networks. Of a best snapshot or of a single file there is none.
 
     Args:
         source: a run's folder, a generator.safetensors file, or a model to write anew.
@@ -97,6 +107,7 @@ def pack(
             lines between them, to stand before the general ones.
         best: of a run: its best snapshot instead of its last.
         overwrite: replace a file at `out`.
+        discriminator: keep the discriminator too, where there is one.
 
     Raises:
         FaceganError: it has no evaluation of enough pictures, or what was given does not fit.
@@ -137,8 +148,21 @@ def pack(
         where = ".".join(map(str, first["loc"]))
         raise FaceganError(f"This does not fit on a card: {where}: {first['msg']}.") from error
     content = rounded.to_bytes(card.model_dump(mode="json"), half=True)
+    # Read before anything is replaced: the source may be the model that is written anew.
+    kept = _discriminator(Path(source), path, best) if discriminator else None
+    for old in companions(target).values():
+        if path != target:  # what belonged to another model of that name
+            old.unlink()
     write_bytes(target, content)
-    return Packed(target, len(content), card, _remarks(card, measured))
+    beside = None if kept is None else save_discriminator(target, kept)
+    return Packed(target, len(content), card, _remarks(card, measured), beside)
+
+
+def _discriminator(source: Path, generator: Path, best: bool) -> dict[str, torch.Tensor] | None:
+    """That of the same checkpoint as the generator, or the one beside a model's file."""
+    if source.is_dir():
+        return None if best else WarmStart.read(source).networks["discriminator"]
+    return read_discriminator(generator)
 
 
 def _given(asked: str | None, before: str | None, otherwise: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from facegan.apps.datasets import open_dataset
 from facegan.errors import FaceganError, StorageError
@@ -19,12 +20,13 @@ from facegan.training.speed.costs import (
     measure,
     size_conditions,
 )
+from facegan.values import Listing, Value
 
 DEFAULT_RESOLUTION = 64
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Value):
     """A line of `facegan recipes`.
 
     Attributes:
@@ -46,13 +48,23 @@ class Listed:
     cost: Cost | None = None
     trouble: str = ""
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One: what the list of recipes shows."""
+        row: dict[str, Any] = {"recipe": self.name, "title": self.title, "source": self.source}
+        row["batch"] = self.batch
+        if self.size is not None:
+            row |= {"generator": self.size.generator, "discriminator": self.size.discriminator}
+        if self.cost is not None:
+            row["img_per_s"] = self.cost.img_per_s
+        return [row | {"trouble": self.trouble}]
+
     @property
     def estimated(self) -> bool:
         """Whether the cost was found with a smaller batch than the recipe's."""
         return self.cost is not None and self.cost.batch < self.batch
 
 
-def recipes(resolution: int = DEFAULT_RESOLUTION, names: Sequence[str] = ()) -> list[Listed]:
+def recipes(resolution: int = DEFAULT_RESOLUTION, names: Sequence[str] = ()) -> Listing[Listed]:
     """The shipped recipes with their sources, sizes, and costs where these are known.
 
     Args:
@@ -66,7 +78,7 @@ def recipes(resolution: int = DEFAULT_RESOLUTION, names: Sequence[str] = ()) -> 
 
     chosen = _chosen(names)
     known, execution = Known(), Execution(choose_device("auto"))
-    found = []
+    found: Listing[Listed] = Listing()
     for recipe in chosen:
         line = _sized(recipe, resolution, known)
         cost = known.get(Cost, cost_conditions(recipe, resolution, execution))
@@ -129,7 +141,7 @@ def _sized(recipe: Recipe, resolution: int, known: Known) -> Listed:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Value):
     """What a run would be.
 
     Attributes:
@@ -161,10 +173,14 @@ def forecast(recipe: Recipe, data: str, device: str = "auto", mix: Sequence[str]
         data: a dataset's folder, or `portraits`.
         device: `auto`, `cpu`, `cuda`, `mps`.
         mix: further datasets, one for each share in the recipe's `data.mix`.
+
+    Raises:
+        DeviceError: it does not fit into memory.
     """
     from facegan.device import processes
     from facegan.networks.interfaces import parameter_count
     from facegan.training.batch_source import BatchSource
+    from facegan.training.footprint import require_fits
     from facegan.training.plan import check_batch, choose_precision, make_plan, measure_speed
     from facegan.training.state import TrainingState
 
@@ -174,6 +190,7 @@ def forecast(recipe: Recipe, data: str, device: str = "auto", mix: Sequence[str]
         batch_source = BatchSource.of(
             recipe, dataset, execution, [open_dataset(each) for each in mix]
         )
+        require_fits(recipe, batch_source.spec, execution)
         execution = choose_precision(recipe, batch_source.spec, batch_source, execution)
         plan = make_plan(recipe, batch_source.spec, batch_source, execution)
         speed = plan.speed or measure_speed(recipe, batch_source.spec, batch_source, execution)

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
-from facegan.apps.datasets import open_dataset
-from facegan.device import Execution, all_agree
-from facegan.device import processes as joined
-from facegan.errors import DataError, DeviceError, RunError, nearest
-from facegan.loggers import Logger, choose
-from facegan.loggers.watching import Logging
+from facegan.apps.stepwise import Outcome, Training, watched_by
+from facegan.errors import DeviceError, RunError, nearest
+from facegan.loggers import Logger
 from facegan.recipe import Recipe
-from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.runs.extension import SCHEDULES, Schedules
-from facegan.runs.provenance import dataset_identity
-from facegan.training.batch_source import BatchSource
-from facegan.training.loop import Loop
-from facegan.training.plan import check_batch
-from facegan.training.probe import Probe
-from facegan.training.reporter import LineReporter, Reporter, Reporters, Undisturbed
-from facegan.training.signals import StopRequest, stop_on_signals
-from facegan.training.step import Trainer
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a call of `train` ended.
-
-    Attributes:
-        run: the folder.
-        finished: whether the budget was spent; otherwise the same call goes on.
-        images_seen: images shown to the discriminator so far.
-        total: images in the whole run.
-        stopped_by: the signal's name, where one asked the run to stop; None where a reporter did.
-    """
-
-    run: Path
-    finished: bool
-    images_seen: int
-    total: int
-    stopped_by: str | None = None
+from facegan.training.reporter import Reporter
 
 
 def train(
@@ -92,7 +58,8 @@ def train(
             on they run over the whole, longer run, so that rates which had fallen rise again.
         loggers: where curves and sample grids go besides the run's folder: names of
             `facegan.loggers.LOGGERS`, or objects; by default TensorBoard where it is installed.
-        reporter: told what happens, and may stop the run; prints plain lines by default.
+        reporter: told what happens, and may stop the run; by default it prints plain lines, or
+            shows a bar and the newest faces in a notebook.
 
     Raises:
         RecipeError, DataError, RunError: for what cannot be used; a logger that is not
@@ -108,9 +75,6 @@ def train(
         recipe = recipe.with_budget(budget)
     if processes < 1:
         raise DeviceError(f"{processes} processes cannot train.", "Give 1 or more.")
-    shown = Undisturbed(reporter or LineReporter())
-    reporter = Reporters(Logging(choose(loggers), shown.say), shown)
-    folder = RunDirectory(run)
     if processes > 1 and "WORLD_SIZE" not in os.environ:
         from facegan.apps.processes import train_in_processes
 
@@ -122,74 +86,24 @@ def train(
             "start_from": None if start_from is None else str(start_from),
             "extend": extend,
         }
-        return train_in_processes(processes, recipe, folder, reporter, **options)
-    dataset, others = open_dataset(data), [open_dataset(each) for each in mix]
-    if threads is None:
-        threads = threads_before(folder)
-    # Signals that come while the processes take leave of each other must not end one of them.
-    with stop_on_signals(ready=False) as stop, joined(device, threads) as execution:
-        check_batch(recipe, execution)
-        with folder.locked() if execution.main else nullcontext():
-            batch_source = BatchSource.of(recipe, dataset, execution, others)
-            identity = dataset_identity(dataset.card, [other.card for other in others])
-            job = Job(recipe, dataset, batch_source, identity, folder, reporter, extend)
-            _require_same(job, execution)
-            ready = go_on(job, execution, start_from) if folder.started else None
-            return _train(job, ready or begin(job, execution, start_from), stop)
-
-
-def _require_same(job: Job, execution: Execution) -> None:
-    """Refuse processes on several machines that do not find the same run and the same data."""
-    last = checkpoint.latest(job.run.checkpoints) if execution.world > 1 else None
-    place = -1 if last is None else last.images_seen
-    if not all_agree((job.run.started, place), execution):
-        raise RunError(
-            f"The processes do not find the same run in {job.run.path}.",
-            "Put the run's folder on a disk that all machines share, at the same path.",
-        )
-    if not all_agree((json.dumps(job.identity, sort_keys=True),), execution):
-        raise DataError(
-            "The processes were given different datasets.",
-            "Copy the dataset to the same path on all machines, or put it on a shared disk.",
-        )
-
-
-def _train(job: Job, ready: Ready, stop: StopRequest) -> Outcome:
-    recipe, run, reporter, state = job.recipe, job.run, job.reporter, ready.state
-    trainer = Trainer(recipe, state, job.batch_source, ready.execution, ready.length.schedules)
-    probe = None
-    if ready.execution.main:
-        probe = Probe(job.dataset, job.batch_source.spec, job.batch_source.pixels, ready.execution)
-    stop.ready = True
-    with _watching(reporter, recipe, run, trainer, ready.length.total):
-        finished = Loop(
-            trainer,
-            run,
-            job.batch_source.pixels,
-            job.identity,
-            reporter,
-            stop,
-            probe,
-            ready.measure,
-            ready.evaluations,
-            ready.length,
-        ).go_on()
-    return Outcome(run.path, finished, state.images_seen, ready.length.total, stop.signal)
-
-
-@contextmanager
-def _watching(
-    reporter: Reporter, recipe: Recipe, run: RunDirectory, trainer: Trainer, total: int
-) -> Iterator[None]:
-    """Let a reporter with a live display open and close it."""
-    if not trainer.execution.main:
-        yield
-        return
-    reporter.begin(recipe, run, total, trainer.state.images_seen, trainer.execution)
-    try:
-        yield
-    finally:
-        reporter.end()
+        watching = watched_by(reporter, loggers)
+        return train_in_processes(processes, recipe, RunDirectory(run), watching, **options)
+    training = Training(
+        recipe,
+        data,
+        run,
+        device=device,
+        threads=threads,
+        mix=mix,
+        start_from=start_from,
+        extend=extend,
+        loggers=loggers,
+        reporter=reporter,
+    )
+    with training:
+        for _ in training:
+            pass
+    return training.outcome
 
 
 def run_again_hint(outcome: Outcome) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from facegan.cli.data import data
+from facegan.cli.doctor import doctor
 from facegan.cli.evaluate import evaluate
 from facegan.cli.export import export
 from facegan.cli.generate import generate
@@ -205,6 +206,7 @@ cli.add_command(generate)
 cli.add_command(export)
 cli.add_command(models)
 cli.add_command(study)
+cli.add_command(doctor)
 
 
 @cli.command()

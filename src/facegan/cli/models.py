@@ -120,6 +120,11 @@ def models_export(
 )
 @click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
 @click.option("--overwrite", is_flag=True, help="Replace a file at --out.")
+@click.option(
+    "--discriminator/--no-discriminator",
+    default=True,
+    help="Keep a run's discriminator in a file beside it, to train on from both.",
+)
 def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
     """Make a model's file from SOURCE: a run, a generator.safetensors file or a model.
 
@@ -132,24 +137,61 @@ def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
 
     made = pack(source, name, out, **options)
     click.echo(f"Wrote {made.path}: {made.size / 1e6:.2f} MB.")
+    if made.discriminator is not None:
+        size = made.discriminator.stat().st_size / 1e6
+        click.echo(f"Wrote {made.discriminator}: {size:.2f} MB, to train on from both networks.")
     for remark in made.remarks:
         click.echo(remark, err=True)
 
 
 @models.command("install")
-@click.argument("file", type=FILE_PATH)
+@click.argument("source", type=FILE_PATH, metavar="FILE|USER/NAME")
 @click.option("--name", help="To find it by.  [default: that in its card]")
 @click.option("--overwrite", is_flag=True, help="Replace an installed model of that name.")
-def models_install(file: Path, name: str | None, overwrite: bool) -> None:
-    """Copy a model's FILE to where it is found by its name, once it has proved sound.
+@click.option(
+    "--revision",
+    metavar="COMMIT",
+    help="Of a repository: a commit, a tag or a branch.  [default: the newest]",
+)
+def models_install(source: Path, name: str | None, overwrite: bool, revision: str | None) -> None:
+    """Put a model where it is found by its name, once it has proved sound.
+
+    It is a FILE, or a repository USER/NAME on a model hub, of which the safetensors file alone is
+    taken. A hub needs the extra: pip install 'facegan[hub]'.
 
     \b
     Example: facegan models install my-faces.safetensors
+    Example: facegan models install somebody/my-faces --revision 1f0c8a2
     """
     from facegan.apps.models import install
+    from facegan.models.store import origin_of
 
-    model = install(file, name, overwrite)
-    click.echo(f"Installed {model.name}: facegan generate --model {model.name}")
+    model = install(source, name, overwrite, revision)
+    origin = origin_of(model)
+    taken = f" (from {origin})" if origin else ""
+    click.echo(f"Installed {model.name}{taken}: facegan generate --model {model.name}")
+
+
+@models.command("push")
+@click.argument("model")
+@click.argument("repository", metavar="USER/NAME")
+@click.option("--private", is_flag=True, help="Of a new repository: only you can see it.")
+@click.option("--revision", metavar="BRANCH", help="To put it on.  [default: the main branch]")
+def models_push(model: str, repository: str, private: bool, revision: str | None) -> None:
+    """Put MODEL (a name or a file) on a model hub: what 'facegan models export' writes.
+
+    Log in first: hf auth login. Needs the extra: pip install 'facegan[hub]'.
+
+    \b
+    Example: facegan models push my-faces somebody/my-faces
+    """
+    from facegan.apps.models import push
+
+    origin = push(model, repository, private=private, revision=revision)
+    click.echo(f"Pushed to {origin.hub}/{origin.repository}")
+    click.echo(
+        f"This version: facegan models install {origin.repository} --revision {origin.commit}"
+    )
 
 
 @models.command("remove")

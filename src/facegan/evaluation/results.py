@@ -6,7 +6,7 @@ both with an interval, and all that must be equal before two evaluations may be 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from facegan.config import Config
 
@@ -297,6 +297,31 @@ class Evaluation(Config):
     copying: Copying | None = None
     agreement: Agreement | None = None
     caveat: str | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each score: value, interval, the same of real pictures, their ratio."""
+        found = [
+            (space.extractor, name, score.generated, score.real, score.ratio)
+            for space in self.features
+            for name, score in space.scores.items()
+        ]
+        if self.faces is not None:
+            faces = self.faces
+            found.append((faces.detector, "faces", faces.generated, faces.real, None))  # type: ignore[arg-type]
+        return [
+            {
+                "space": space,
+                "score": name,
+                "generated": generated.value,
+                "low": generated.low,
+                "high": generated.high,
+                "real": real.value,
+                "real_low": real.low,
+                "real_high": real.high,
+                "ratio": ratio,
+            }
+            for space, name, generated, real, ratio in found
+        ]
 
     def line(self, images_seen: int) -> dict[str, object]:
         """As a line of a run's journal."""

@@ -14,8 +14,9 @@ import torch
 
 from facegan.data.conditions import fixed, unscaled
 from facegan.data.spec import Label
-from facegan.device import Execution, Precision, choose_device
+from facegan.device import Execution, Precision, choose_device, slow_bf16
 from facegan.errors import FaceganError, printable
+from facegan.generation.album import Pictures
 from facegan.generation.inference import for_inference
 from facegan.generation.samples import image_inputs, labelled_pictures, pictures_at
 from facegan.models.file import GeneratorFile
@@ -24,7 +25,7 @@ from facegan.networks.interfaces import Generator
 from facegan.runs.find import find_generator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OpenGenerator:
     """A generator, ready on its device.
 
@@ -95,6 +96,59 @@ class OpenGenerator:
             for images, rows in groups
         )
 
+    def sample(
+        self,
+        n: int = 16,
+        seed: int = 0,
+        *,
+        truncation: float = 1.0,
+        labels: Mapping[str, float] | None = None,
+    ) -> Pictures:
+        """Pictures of the seeds seed, seed + 1, …, in memory; a notebook shows them as a grid.
+
+        Args:
+            n: how many.
+            seed: of the first, 0 or more.
+            truncation: ψ in [0, 1]; less than 1 draws latents towards their mean: more typical,
+                less varied.
+            labels: name → value that all pictures share, as `facegan.generate` takes them.
+
+        Raises:
+            FaceganError: for what cannot be asked for.
+        """
+        if n < 1 or seed < 0 or not 0.0 <= truncation <= 1.0:
+            raise FaceganError(
+                f"n is {n}, seed {seed}, truncation {truncation:g}.",
+                "Allowed: n from 1, seed from 0, truncation in [0, 1].",
+            )
+        asked, seeds = self.named(labels or {}), range(seed, seed + n)
+        images = np.concatenate(list(self.pictures(seeds, truncation, asked)))
+        return Pictures(images, seeds, self.about(truncation, asked))
+
+    def about(self, truncation: float, labels: Mapping[str, float]) -> dict[str, str]:
+        """What a picture's metadata says of how it was made."""
+        loaded = self.loaded
+        said = {} if self.model is None else {"model": self.model}
+        said |= {
+            "recipe": loaded.recipe.name,
+            "kimg": f"{loaded.images_seen / 1000:g}",
+            "dataset": str(loaded.dataset.get("name")),
+            "truncation": f"{truncation:g}",
+        }
+        if self.precision != "fp32":
+            said["precision"] = self.precision
+        if labels:
+            said["labels"] = ", ".join(f"{name}={value:g}" for name, value in labels.items())
+        return said
+
+    def __repr__(self) -> str:
+        spec, loaded = self.loaded.generator.spec, self.loaded
+        return (
+            f"OpenGenerator({self.model or self.path}: {loaded.recipe.name}, "
+            f"{loaded.images_seen / 1000:g} kimg of {loaded.dataset.get('name')}, "
+            f"{spec.resolution}×{spec.resolution})"
+        )
+
     def pictures_at(
         self, z: torch.Tensor, labels: torch.Tensor | None = None
     ) -> npt.NDArray[np.uint8]:
@@ -122,7 +176,7 @@ class OpenGenerator:
 
 
 def open_generator(
-    source: str | Path | None,
+    source: str | Path | None = None,
     best: bool = False,
     device: str = "auto",
     precision: Precision = "fp32",
@@ -144,5 +198,7 @@ def open_generator(
     model = model_at(path)
     loaded = GeneratorFile.load(path)
     Execution(choose_device(device), channels_last=True).place(loaded.generator)
+    if precision == "bf16" and (said := slow_bf16(choose_device(device))):
+        print(said, file=sys.stderr)
     network = for_inference(loaded.generator) if precision == "bf16" else loaded.generator
     return OpenGenerator(path, loaded, network, None if model is None else model.name, precision)

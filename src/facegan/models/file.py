@@ -74,7 +74,7 @@ class GeneratorFile:
             about["card"] = dict(card)
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.generator.state_dict().items()}
         if half:
-            tensors = {k: _halved(v) for k, v in tensors.items()}
+            tensors = {k: halved(v) for k, v in tensors.items()}
         return save(tensors, metadata={KEY: json.dumps(about)})
 
     def halved(self) -> GeneratorFile:
@@ -85,7 +85,7 @@ class GeneratorFile:
         """
         generator = copy.deepcopy(self.generator)
         for tensor in generator.state_dict().values():
-            tensor.copy_(_halved(tensor))
+            tensor.copy_(halved(tensor))
         return replace(self, generator=generator)
 
     @classmethod
@@ -126,7 +126,7 @@ def _require_finite(tensors: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{name} has values that are not finite numbers")
 
 
-def _halved(tensor: Tensor) -> Tensor:
+def halved(tensor: Tensor) -> Tensor:
     """In float16 if it is a matrix or a kernel that float16 can hold, or else as it is."""
     import torch
 

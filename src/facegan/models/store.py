@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from facegan.errors import FaceganError, RunError, nearest
+from facegan.errors import FaceganError, RunError, nearest, one_line, storage
+from facegan.files import data_folders, write_json
+from facegan.models.companions import kind_in
+from facegan.parsing import parse_json
+from facegan.values import Value
 
 BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT = "lfw-64"
 SUFFIX = ".safetensors"
+
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Names that some systems keep for devices, whatever their ending.
@@ -20,7 +24,7 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Value):
     """A model's place.
 
     Attributes:
@@ -36,7 +40,8 @@ class Model:
 
 def is_name(text: str) -> bool:
     """Whether a model may be called so: a word that is a safe file name everywhere."""
-    return bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not text.endswith(".")
+    safe = bool(_NAME.fullmatch(text)) and not _DEVICES.fullmatch(text) and not text.endswith(".")
+    return safe and kind_in(text) is None
 
 
 def require_name(text: str) -> str:
@@ -51,21 +56,38 @@ def require_name(text: str) -> str:
 
 
 def installed_folder() -> Path:
-    """Where installed models are: in $FACEGAN_HOME, or the user's data."""
-    if "FACEGAN_HOME" in os.environ:
-        return Path(os.environ["FACEGAN_HOME"]) / "models"
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "facegan" / "models"
+    """Where models are installed: in $FACEGAN_HOME, or the user's data."""
+    return data_folders()[0] / "models"
 
 
 def models() -> list[Model]:
     """All of them by name, those in the box first; what they hold is not looked at."""
     found: dict[str, Model] = {}
-    for folder, bundled in ((BUNDLED, True), (installed_folder(), False)):
+    places = [(BUNDLED, True), *((folder / "models", False) for folder in data_folders())]
+    for folder, bundled in places:
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             if is_name(path.stem):
                 found.setdefault(path.stem, Model(path.stem, path, bundled))
     return list(found.values())
+
+
+def remember_origin(model: Model, origin: Mapping[str, str] | None) -> None:
+    """Note beside an installed model which commit of which repository it is; None: nothing."""
+    note = model.path.with_suffix(".json")
+    if origin is not None:
+        write_json(note, dict(origin))
+        return
+    with storage(note):
+        note.unlink(missing_ok=True)
+
+
+def origin_of(model: Model) -> str:
+    """`somebody/my-faces at 1f0c8a2b3c4d`, where a model came from a hub; otherwise empty."""
+    try:
+        said = parse_json(model.path.with_suffix(".json").read_bytes())
+        return one_line(f"{said['repository']} at {said['commit'][:12]}")
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def find_model(name: str) -> Model:

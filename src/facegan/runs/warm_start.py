@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from facegan.errors import RunError
 from facegan.files import read_safetensors, sha256
+from facegan.models.discriminator_file import read_discriminator
 from facegan.models.store import find_source
 from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
@@ -63,7 +64,9 @@ class WarmStart:
     def read(
         cls, source: Path | str, say: Callable[[str], None] = lambda message: None
     ) -> WarmStart:
-        """Of a run's last checkpoint: both networks and the average; of a file: a generator.
+        """Of a run's last checkpoint: both networks and the average; of a model: as far as kept.
+
+        A file has the averaged generator, and where its discriminator was kept, that too.
 
         Args:
             source: a run's folder, a generator.safetensors file, or a model's name.
@@ -85,7 +88,13 @@ class WarmStart:
         stored, _ = read_safetensors(path)
         # A model's weights are stored in half precision.
         tensors = {k: t.float() if t.is_floating_point() else t for k, t in stored.items()}
-        return cls(str(source), sha256(path), {"generator": tensors, "average": tensors})
+        networks = {"generator": tensors, "average": tensors}
+        discriminator = read_discriminator(path)
+        if discriminator is None:
+            say(f"{source} has no discriminator beside it, so that one begins anew.")
+        else:
+            networks["discriminator"] = discriminator
+        return cls(str(source), sha256(path), networks)
 
     def into(self, networks: Mapping[str, nn.Module]) -> list[Matched]:
         """Copy into each network what fits it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -141,6 +141,18 @@ class StudyResults(Config):
             for result in self.results
             if result.key.dataset == dataset and result.key.method == method
         }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each trial that has ended: what it cost, and its scores."""
+        found = []
+        for result in self.results:
+            row = {**result.key.model_dump(), "status": result.status, "error": result.error}
+            row |= {name: getattr(result, name) for name in ("images", "seconds", "wall_seconds")}
+            if result.evaluation is not None and result.evaluation.features:
+                scores = result.evaluation.features[0].scores
+                row |= {name: score.generated.value for name, score in scores.items()}
+            found.append(row)
+        return found
 
     @property
     def complete(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError
@@ -18,13 +19,14 @@ from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
 from facegan.study.settling import Settled, settle
 from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
-from facegan.study.verdicts import judge
+from facegan.study.verdicts import Judged, judge
+from facegan.values import Listing, Value
 
 MakeWatch = Callable[[StudyFolder, Plan], AbstractContextManager[Watch]]
 
 
 @dataclass(frozen=True)
-class StudyOutcome:
+class StudyOutcome(Value):
     """How a call of `study` ended.
 
     Attributes:
@@ -36,6 +38,14 @@ class StudyOutcome:
     folder: Path
     results: StudyResults
     finished: bool
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each trial that has ended."""
+        return self.results.rows()
+
+    def verdicts(self) -> Listing[Judged]:
+        """What is to be thought of each claim so far."""
+        return Listing(judge(self.results))
 
 
 def study(

@@ -9,6 +9,7 @@ from facegan.study.plan import Claim
 from facegan.study.reasons import Verdict, why
 from facegan.study.results import StudyResults
 from facegan.study.statistics import holm
+from facegan.values import Value
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Value):
     """A claim and what the trials on one dataset say of it.
 
     Attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,29 @@ class Loop:
 
     def go_on(self) -> bool:
         """Train to the end of the budget. Returns whether the end was reached."""
+        for _ in self.steps():
+            pass
+        return self.finished
+
+    @property
+    def length_in_images(self) -> int:
+        """Images in the whole run."""
+        return self._total
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent."""
+        return self.trainer.state.images_seen >= self._total
+
+    def steps(self) -> Generator[dict[str, float], None, None]:
+        """Train to the end of the budget, and let the caller look between any two steps.
+
+        What is done there changes nothing of what is computed. Where the iterator is closed before
+        the end, it saves first, as if it had been asked to stop.
+
+        Yields:
+            the values of the step, by name.
+        """
         trainer, state = self.trainer, self.trainer.state
         training = trainer.recipe.training
         total = self._total
@@ -104,7 +127,11 @@ class Loop:
             evaluation = evaluations.crossed(before, state.images_seen)
             if tick or snapshot or evaluation:
                 values |= trainer.look()
+                trainer.exchange.meet()
             stopping, late = self._asked(saved_at) if alone else state.sums.raised
+            if not trainer.exchange.together:
+                # Whoever asked asks again, until the next exchange, which may not come earlier.
+                stopping = late = False
             if stopping or late:
                 values |= trainer.look()
             if tick or snapshot or evaluation or stopping or late:
@@ -126,8 +153,19 @@ class Loop:
                 saved_at = time.perf_counter()
             begun_at += time.perf_counter() - now  # img/s means training, and nothing else
             if stopping and state.images_seen < total:
-                return False
-        return True
+                return
+            paused = time.perf_counter()
+            try:
+                yield values
+            except GeneratorExit:
+                if not (snapshot or late):
+                    trainer.look()
+                    if main:
+                        self._save()
+                raise
+            elsewhere = time.perf_counter() - paused
+            begun_at += elsewhere
+            self._begun_at += elsewhere
 
     def _boundaries(self, count: int) -> Boundaries:
         assert self.length is not None

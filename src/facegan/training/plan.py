@@ -14,7 +14,7 @@ import torch
 
 from facegan.budget import parse_budget
 from facegan.data.spec import ImageSpec
-from facegan.device import Execution, any_process, from_main, synchronise
+from facegan.device import Execution, any_process, from_main, has_bf16, synchronise
 from facegan.errors import DeviceError
 from facegan.recipe import Recipe, Stage, stage_starts
 from facegan.training.batch_source import BatchSource
@@ -91,11 +91,7 @@ def choose_precision(
 
 def bf16_hardware(execution: Execution) -> bool:
     """Whether the device multiplies bfloat16 natively: otherwise there is nothing to try."""
-    if execution.device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if execution.device.type == "cpu":
-        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return False
+    return has_bf16(execution.device)
 
 
 def make_plan(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
+
+from facegan.notebook import Panel, bar, picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,6 +193,50 @@ class LineReporter(Reporter):
     def say(self, message: str) -> None:
         """Print."""
         print(message, file=self._stream or sys.stderr, flush=True)
+
+
+class NotebookReporter(Reporter):
+    """A bar with the latest values and the newest faces under it, in a notebook's page."""
+
+    _EVERY = 0.5  # seconds
+
+    def __init__(self) -> None:
+        self._panel, self._faces, self._said = Panel(), "", ""
+        self._total, self._shown, self._line = 0, 0.0, ""
+
+    def begin(
+        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+    ) -> None:
+        """Show what is about to run."""
+        self._total, self._said = total, summary(recipe, run, total, images_seen, execution)
+        self._show(images_seen)
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        """Move the bar, now and then."""
+        if time.monotonic() - self._shown >= self._EVERY or images_seen >= self._total:
+            self._show(images_seen)
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """Remember the values that are shown."""
+        self._line = f"{timing['img_per_s']:.0f} img/s  {in_brief(line)}"
+
+    def samples(self, images_seen: int, grid: np.ndarray) -> None:
+        """Show the faces."""
+        from facegan.generation.png import png_bytes
+
+        about = f"64 generated faces at {images_seen / 1000:g} kimg"
+        self._faces = picture(png_bytes(grid), about, min(grid.shape[1], 420))
+        self._show(images_seen)
+
+    def say(self, message: str) -> None:
+        """Show it above the bar."""
+        self._said = message
+
+    def _show(self, images_seen: int) -> None:
+        self._shown = time.monotonic()
+        kimg = f"{images_seen / 1000:.3f} of {self._total / 1000:g} kimg  {self._line}"
+        said = f"<div>{html.escape(self._said)}</div>"
+        self._panel.show(said + bar(images_seen, self._total, kimg) + f"<br>{self._faces}")
 
 
 def summary(

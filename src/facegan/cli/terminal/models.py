@@ -12,6 +12,7 @@ from facegan.apps.models import Listed
 from facegan.data.spec import Label
 from facegan.evaluation.wording import ratio
 from facegan.models.readme import option, taken
+from facegan.models.store import origin_of
 
 
 def print_models(found: Sequence[Listed]) -> None:
@@ -24,6 +25,8 @@ def print_models(found: Sequence[Listed]) -> None:
     for line in found:
         name, size = Text(line.model.name), f"{line.size / 1e6:.1f}"
         where = "in the box" if line.model.bundled else "installed"
+        if origin := origin_of(line.model):
+            where += f" from {origin}"
         if line.about is None:
             table.add_row(name, "damaged", "-", "-", "-", "-", size, where)
             continue
