@@ -111,18 +111,24 @@ class Computing:
     def _compute(self, jobs: list[_Job]) -> None:
         # Whoever went away is no longer computed for.
         wanted = [job for job in jobs if job.done.set_running_or_notify_cancel()]
+        made: Pictures | Exception = np.empty(0, np.uint8)
         try:
             if wanted:
-                self._deliver(wanted)
+                made = self._made(wanted)
         except Exception as error:  # whoever asked hears of it; the others are served on
-            for job in wanted:
-                if not job.done.done():
-                    job.done.set_exception(error)
-        finally:
-            with self._lock:
-                self._waiting -= sum(len(job.z) for job in jobs)
+            made = error
+        with self._lock:
+            self._waiting -= sum(len(job.z) for job in jobs)
+            self.pictures += 0 if isinstance(made, Exception) else len(made)
+        begin = 0
+        for job in wanted:
+            if isinstance(made, Exception):
+                job.done.set_exception(made)
+            else:
+                job.done.set_result(made[begin : begin + len(job.z)])
+                begin += len(job.z)
 
-    def _deliver(self, jobs: list[_Job]) -> None:
+    def _made(self, jobs: list[_Job]) -> Pictures:
         z = np.concatenate([job.z for job in jobs])
         given = [job.rows for job in jobs if job.rows is not None]
         rows = np.concatenate(given) if given else None
@@ -131,9 +137,4 @@ class Computing:
             part = slice(begin, begin + TOGETHER)
             labels = None if rows is None else torch.from_numpy(rows[part])
             made.append(self.opened.pictures_at(torch.from_numpy(z[part]), labels))
-        pictures = np.concatenate(made)
-        self.pictures += len(pictures)
-        begin = 0
-        for job in jobs:
-            job.done.set_result(pictures[begin : begin + len(job.z)])
-            begin += len(job.z)
+        return np.concatenate(made)

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import FaceganError, RunError
+from facegan.errors import FaceganError, RunError, one_line
 from facegan.evaluation.results import SCORE_TITLES
+from facegan.parsing import parse_toml
 from facegan.runs.directory import RunDirectory
-from facegan.runs.reading import Reading, read
+from facegan.runs.journal import trained_to
+from facegan.runs.reading import Reading, part, read, whole
 
 # More runs than a person looks through, and more points than a chart shows.
 _MOST_RUNS = 500
@@ -63,20 +65,8 @@ class Watched:
         return found
 
     def listed(self) -> list[dict[str, Any]]:
-        """A line for each run: id, name, recipe, seen, total, state."""
-        lines = []
-        for key, path in self.all().items():
-            try:
-                told = self.told(key, path)
-            except FaceganError as error:
-                lines.append(
-                    {"id": key, "name": path.name, "recipe": error.message[:200], "seen": 0}
-                    | {"total": 0, "state": "unreadable"}
-                )
-                continue
-            names = ("name", "recipe", "seen", "total", "state")
-            lines.append({"id": key} | {name: told[name] for name in names})
-        return lines
+        """A line for each run: id, name, recipe, seen, total, state. Their models stay unread."""
+        return [{"id": key} | _line(path) for key, path in self.all().items()]
 
     def one(self, key: str) -> dict[str, Any]:
         """A run with its curves, samples, findings and scores. Raises RunError for no run."""
@@ -106,9 +96,7 @@ class Watched:
             known = (state, _told(read(path)))
             self._read[key] = known
         told = known[1]
-        if told["state"] == "unfinished" and time.time() - _changed(run.metrics.path) < _FRESH:
-            return told | {"state": "training"}
-        return told
+        return told | {"state": _state(run, told["seen"], told["total"])}
 
     def _path(self, key: str) -> Path:
         path = self.all().get(key)
@@ -117,11 +105,27 @@ class Watched:
         return path
 
 
-def _changed(path: Path) -> float:
+def _line(path: Path) -> dict[str, Any]:
+    run = RunDirectory(path)
+    line = {"name": path.name, "recipe": "", "seen": 0, "total": 0, "state": "unreadable"}
     try:
-        return path.stat().st_mtime
+        line["recipe"] = one_line(parse_toml(run.recipe_file.read_text("utf-8"))["name"], 80)
+        plan = part(run.provenance(), "plan")
+        seen = trained_to(run.metrics.lines())
+    except (FaceganError, OSError, ValueError, LookupError, TypeError):
+        return line
+    total = max(whole(plan.get("images")), seen)
+    return line | {"seen": seen, "total": total, "state": _state(run, seen, total)}
+
+
+def _state(run: RunDirectory, seen: int, total: int) -> str:
+    if 0 < total <= seen:
+        return "finished"
+    try:
+        age = time.time() - run.metrics.path.stat().st_mtime
     except OSError:
-        return 0.0
+        return "unfinished"
+    return "training" if age < _FRESH else "unfinished"
 
 
 def _told(run: Reading) -> dict[str, Any]:
@@ -138,7 +142,6 @@ def _told(run: Reading) -> dict[str, Any]:
         "seen": run.seen,
         "total": run.total,
         "speed": run.speed,
-        "state": "finished" if run.finished else "unfinished",
         "samples": samples,
         "findings": [
             {"images_seen": f.images_seen, "kind": f.kind, "said": f.said, "helps": f.helps}

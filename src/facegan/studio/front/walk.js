@@ -34,7 +34,7 @@ export function makeWalk(app) {
   const parts = (count) => (store.state.loop ? count : count - 1);
   const at = (list, share) => {
     const all = parts(list.length);
-    const where = Math.min(share, 0.999999) * all;
+    const where = Math.max(0, Math.min(share, 0.999999)) * all;
     const from = Math.floor(where);
     return between(list[from % list.length], list[(from + 1) % list.length], where - from, model);
   };
@@ -49,8 +49,9 @@ export function makeWalk(app) {
     if (list.length < 2) return;
     const length = parts(list.length) * store.state.seconds * 1000;
     let last = performance.now();
-    const frame = async (now) => {
+    const frame = async () => {
       if (!playing) return;
+      const now = performance.now();
       place += (now - last) / length;
       last = now;
       if (place >= 1) {
