@@ -36,7 +36,7 @@ SLOW = (
     *("study/test_on_ray", "study/test_study.", "study/test_verdicts", "test_plugins"),
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
     *("training/test_measuring", "training/test_processes", "training/test_quality"),
-    "training/test_resume",
+    *("training/test_resume", "studio/test_browser"),
 )
 
 

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from facegan.errors import FaceganError, RunError
@@ -141,7 +141,7 @@ def application(studio: Studio, token: str, hosts: frozenset[str], cookie: str |
         hosts: values of the header Host that mean this server; empty for any.
         cookie: the cookie's name, where a page is served; None for the API alone.
     """
-    routes = [
+    routes: list[BaseRoute] = [
         _route(studio, "/api/health", _health),
         _route(studio, "/api/openapi.json", _openapi),
         _route(studio, "/api/metrics", _metrics),
