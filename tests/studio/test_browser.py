@@ -525,6 +525,10 @@ def test_nothing_is_wider_than_the_window(opened: Any, engine: str, width: int) 
         tile(page, 0).click()
         settled(page)
         panel = page.locator("#panel")
+        set_slider(page, "Smiling", 3)
+        page.wait_for_selector(".readout li.asked", state="attached")
+        page.evaluate("document.querySelector('.along').textContent = 'with it '.repeat(40)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert panel.evaluate("p => p.scrollWidth <= p.clientWidth")
         assert panel.locator(".panel-body").evaluate("p => p.scrollWidth <= p.clientWidth")
         page.locator("#about").click(force=True) if width > 860 else None

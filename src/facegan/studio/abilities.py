@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Faces whose readings say how much faces differ, where no directions were found.
 _SPREAD_OF = 192
+# What somebody's taste said about celebrities is no change of a face.
+_NOT_TOLD = ("Attractive",)
 # Below this side nothing can be read from a picture.
 _SMALLEST = 32
 
@@ -117,7 +119,7 @@ class Abilities:
 
         if self._readers is None:
             opened, _ = studio.require()
-            readers = Readers()
+            readers = Readers([name for name in Readers().names if name not in _NOT_TOLD])
             pictures = np.concatenate(list(opened.pictures(range(_SPREAD_OF))))
             spread = readers.read(pictures).std(0)
             self._spread = [round(max(float(value), 1e-6), 5) for value in spread]

@@ -21,7 +21,7 @@ from facegan.runs.reading import Reading, part, read, whole
 _MOST_RUNS = 500
 _MOST_POINTS = 240
 # Seconds since its last line in which a run is thought to be training.
-_FRESH = 180.0
+_FRESH = 600.0
 _SAMPLE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?k\.png")
 # Curves that belong into one chart; further ones follow, each with its players.
 _CHARTS = (
