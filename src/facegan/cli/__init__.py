@@ -60,8 +60,8 @@ def cli() -> None:
     show_default=True,
     help="Folder for the dataset, the run and the page.",
 )
-@click.option("--budget", default="3min", show_default=True, help="How long to train.")
-def demo(out: Path, budget: str) -> None:
+@click.option("--budget", help="How long to train.  [default: 3min, or longer on a slow machine]")
+def demo(out: Path, budget: str | None) -> None:
     """Draw portraits, train on them, show what was learned.
 
     \b
