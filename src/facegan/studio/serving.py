@@ -186,7 +186,7 @@ def _run(app: Any, listener: socket.socket, ready: Callable[[], None]) -> None:
 
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_level="error",
         access_log=False,
         server_header=False,
         # Whoever sits in front of it is nobody's business: no header changes who asks.

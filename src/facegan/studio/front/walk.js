@@ -1,6 +1,6 @@
 // A walk between kept faces, as a loop or from the first to the last; and as a film.
 
-import { between, faceName, inputsOf } from "./face.js";
+import { between, eased, faceName, inputsOf } from "./face.js";
 import { apngBytes, saveFile } from "./files.js";
 import { h, icon, iconButton, paint, say } from "./dom.js";
 
@@ -36,7 +36,7 @@ export function makeWalk(app) {
     const all = parts(list.length);
     const where = Math.max(0, Math.min(share, 0.999999)) * all;
     const from = Math.floor(where);
-    return between(list[from % list.length], list[(from + 1) % list.length], where - from, model);
+    return between(list[from % list.length], list[(from + 1) % list.length], eased(where - from), model);
   };
   const show = () => {
     const list = keys();
