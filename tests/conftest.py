@@ -44,7 +44,7 @@ SLOW = (
     *("test_plugins",),
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
     *("training/test_measuring", "training/test_processes", "training/test_quality"),
-    "training/test_resume",
+    *("training/test_resume", "studio/test_browser"),
 )
 
 
