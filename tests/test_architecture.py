@@ -23,6 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config budget shipped disk locks files progress registry",
         "plugins",
         "seeding schedule device",
+        "memory faces",
         "optimizers data",
         "portraits",
         "networks",
@@ -65,8 +66,9 @@ EVALUATION_MAY = {
         "callables",
         "notebook",
         "device",
+        "memory",
     ),
-    *("data", "portraits", "networks", "evaluation"),
+    *("faces", "data", "portraits", "networks", "evaluation"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shlex
 import subprocess
@@ -20,6 +21,7 @@ from facegan.data.importer import import_images
 from facegan.data.recognise import READERS, open_source
 from facegan.errors import FaceganError, RecipeError, RunError, UnknownKindError
 from facegan.evaluation.extractors import EXTRACTORS, open_extractor
+from facegan.loggers import LOGGERS
 from facegan.losses.adversarial import ADVERSARIAL, Adversarial
 from facegan.losses.penalties import PENALTIES
 from facegan.methods import METHODS, REGULARISERS, AdversarialConfig, MethodConfig
@@ -41,6 +43,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "augmentation": TRANSFORMS,
     "extractor": EXTRACTORS,
     "reader": READERS,
+    "logger": LOGGERS,
 }
 TINY = (
     *("training.batch=8", "training.budget=16img", "training.ticks=1", "training.snapshots=1"),
@@ -118,6 +121,21 @@ def test_the_extractors_command_measures(
     means = images.reshape(2, 4, 2, 4, 2, 3).mean((2, 4)) / 255
     np.testing.assert_allclose(stamp.features(images), means.reshape(2, -1), atol=1e-6)
     assert open_extractor(stamp) is stamp
+
+
+def test_the_loggers_command_logs(
+    dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [str(dataset_path) if word == "portraits" else word for word in command("logger")]
+    settings = [f"--set={setting}" for setting in TINY]
+    cli([*words, *settings, "--device=cpu", "--threads=1"], standalone_mode=False)
+    run = RunDirectory(words[words.index("--run") + 1])
+    with (run.path / "curves.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    (line,) = [line for line in run.metrics.lines() if "stage" in line]
+    found = {row["name"]: float(row["value"]) for row in rows if row["images_seen"] == "16"}
+    assert found["generator/adversarial"] == line["generator/adversarial"]
 
 
 def test_the_readers_command_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

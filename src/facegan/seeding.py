@@ -28,6 +28,7 @@ READER = 6
 RESERVE = 7
 MIX = 8
 MIRROR = 9
+EDITING = 10
 
 
 def random(seed: int, stream: int, counter: int) -> np.random.Generator:

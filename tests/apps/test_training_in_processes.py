@@ -88,10 +88,11 @@ def test_two_processes_are_watched_as_one_is(
     assert [line for line in lines if "stage" in line] == [line for _, line in two.of("tick")]
 
 
+@pytest.mark.parametrize("exchange", [0, 3])
 def test_a_reporter_stops_them_and_the_same_call_goes_on(
-    tiny: Make, bytes_of: Make, dataset_path: Path, tmp_path: Path
+    tiny: Make, bytes_of: Make, dataset_path: Path, tmp_path: Path, exchange: int
 ) -> None:
-    recipe, run = tiny("gan"), tmp_path / "run"
+    recipe, run = tiny("gan", f"training.exchange={exchange}"), tmp_path / "run"
     recipe = recipe.with_budget("1.6kimg")
     part = train(recipe, dataset_path, run, reporter=Recorder(80), **TWO)
     assert not part.finished

@@ -184,7 +184,7 @@ def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
         name = "absent"
         package = "package_that_nobody_has"
 
-    monkeypatch.setitem(LOGGERS, "absent", Absent)
+    monkeypatch.setitem(LOGGERS._entries, "absent", Absent)
     with pytest.raises(RunError, match="package_that_nobody_has") as caught:
         choose(["absent"])
     assert "facegan[absent]" in caught.value.hint
@@ -199,7 +199,7 @@ def test_a_folder_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         name = "tracker"
         package = "folder_of_a_tracker"
 
-    monkeypatch.setitem(LOGGERS, "tracker", Tracker)
+    monkeypatch.setitem(LOGGERS._entries, "tracker", Tracker)
     with pytest.raises(RunError, match="not installed"):
         choose(["tracker"])
 

@@ -187,6 +187,22 @@ def _trained(
     }
 
 
+EXCHANGE = 2
+
+
+def apart(dataset: Dataset, execution: Execution) -> Trainer:
+    """A trainer whose process learns alone between exchanges: batch statistics, Adam, memory."""
+    recipe = Recipe.load("dcgan").override(
+        *COMMON[:2],
+        *TINY["dcgan"],
+        f"training.exchange={EXCHANGE}",
+        "method.regularisers=[{kind='lecam'}]",
+    )
+    batch_source = BatchSource.of(recipe, dataset, execution)
+    state = TrainingState(recipe, dataset.spec, execution)
+    return Trainer(recipe, state, batch_source, execution, total=10**6)
+
+
 def normalised(execution: Execution) -> dict[str, Tensor]:
     """Batch norm alone: outputs, statistics, first and second derivatives.
 
@@ -243,6 +259,11 @@ def main(dataset_path: str, target: str) -> None:
             usual = trained_as_usual(recipe, dataset, execution)
             found |= {f"usual-{name}/{k}": v for k, v in usual.items()}
         found |= {f"norm/{k}": v for k, v in normalised(execution).items()}
+        trainer = apart(dataset, execution)
+        for _ in range(STEPS):
+            trainer.step()
+        assert trainer.exchange.together
+        found |= {f"apart/{k}": v for k, v in trainer.state.tensors().items()}
         found["plan"] = planned(dataset, execution)
     whole = {name: value.contiguous() for name, value in found.items()}
     save_file(whole, Path(target) / f"{execution.rank}.safetensors")

@@ -17,6 +17,7 @@ from torch import Tensor
 from facegan.data.dataset import Dataset
 from facegan.device import Execution, processes
 from facegan.errors import DeviceError
+from facegan.training import exchange, running_means
 from facegan.training.plan import check_batch
 
 NAMES = [name for name, _ in cases.cases()]
@@ -131,6 +132,38 @@ def test_batch_norm(two: Results) -> None:
                 close(part[key], value, key)
         else:
             close(torch.cat([part[key] for part in parts]), value, key)
+
+
+def test_processes_that_train_apart_hold_the_mean_after_each_exchange(
+    two: Results, labelled_dataset_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Computed here by two trainers in turn, whose states are averaged by hand."""
+    first, second = (of(results, "apart") for results in two)
+    assert all(same_bits(first[key], second[key]) for key in first)
+    for module in (exchange, running_means):
+        monkeypatch.setattr(module, "average_", lambda tensors, world: None)
+    dataset, cpu = Dataset.open(labelled_dataset_path), torch.device("cpu")
+    trainers = [cases.apart(dataset, Execution(cpu, rank=rank, world=2)) for rank in (0, 1)]
+    for number in range(cases.STEPS):
+        for trainer in trainers:
+            trainer.step()
+        own = [trainer.state.tensors() for trainer in trainers]
+        if number == 0:
+            assert not any(trainer.exchange.together for trainer in trainers)
+            weights = "discriminator.layers.0.weight"
+            differ = [key for key in own[0] if not torch.equal(own[0][key], own[1][key])]
+            assert weights in differ
+        if (number + 1) % cases.EXCHANGE == 0:
+            assert all(trainer.exchange.together for trainer in trainers)
+            mean = {
+                key: (value + own[1][key]) / 2 if value.is_floating_point() else value
+                for key, value in own[0].items()
+            }
+            for trainer in trainers:
+                trainer.state.load(mean, trainer.state.images_seen, trainer.state.extra())
+    assert mean.keys() == first.keys()
+    for key, value in mean.items():
+        close(first[key], value, key)
 
 
 def test_a_time_budget_means_the_same_images_everywhere(two: Results) -> None:

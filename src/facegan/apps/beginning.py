@@ -28,7 +28,7 @@ from facegan.runs.journal import trained_to
 from facegan.runs.provenance import provenance
 from facegan.runs.warm_start import WarmStart
 from facegan.training.batch_source import BatchSource
-from facegan.training.memory import require_memory
+from facegan.training.footprint import require_fits
 from facegan.training.plan import choose_precision, make_plan, plan_evaluations
 from facegan.training.reporter import Reporter
 from facegan.training.state import TrainingState
@@ -72,7 +72,7 @@ class Ready:
 def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Ready:
     """Settle how to compute and for how long, and write down what the run is made from."""
     recipe, batch_source, spec = job.recipe, job.batch_source, job.batch_source.spec
-    require_memory(recipe, spec, execution)
+    require_fits(recipe, spec, execution)
     warm = None if start_from is None else WarmStart.read(start_from, job.reporter.say)
     execution = choose_precision(recipe, spec, batch_source, execution)
     if execution.precision == "bf16" and (slow := slow_bf16(execution.device)):

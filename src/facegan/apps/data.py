@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facegan import portraits
+from facegan.data.align import Alignment
 from facegan.data.dataset import Dataset
 from facegan.data.importer import DROPPED, import_images
 from facegan.data.show import contact_sheet
@@ -26,7 +28,17 @@ _STDERR = 2  # the number by which C libraries know it
 
 
 def import_dataset(
-    source: Path | str, dataset: Path | str, *, crop: int | str = "full", **options: Any
+    source: Path | str,
+    dataset: Path | str,
+    *,
+    crop: int | str = "full",
+    align: bool = False,
+    zoom: float | None = None,
+    border: str | None = None,
+    faces: str | None = None,
+    min_eyes: float | None = None,
+    max_yaw: float | None = None,
+    **options: Any,
 ) -> Dataset:
     """Make a dataset of pictures, showing progress, and print what became of them.
 
@@ -34,11 +46,41 @@ def import_dataset(
         source: a folder or an archive.
         dataset: the folder to make.
         crop: "full", or the side of a centred square; digits count as a number.
+        align: whether faces are found and aligned.
+        zoom: of the alignment, as the rest of them; see `facegan.data.align.Alignment`.
+        border: what there is beyond the photograph.
+        faces: "all" of a photograph or the "main" one.
+        min_eyes: the least distance between the eyes, in pixels.
+        max_yaw: how far a face may look to the side, in degrees.
         **options: as of `facegan.import_images`, with its defaults.
     """
-    with quiet_libraries(), progress_bar("reading") as progress:
-        made = import_images(source, dataset, crop=_crop(crop), progress=progress, **options)
+    chosen = {
+        "zoom": zoom,
+        "border": border,
+        "faces": faces,
+        "min_eyes": min_eyes,
+        "max_yaw": max_yaw,
+    }
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if given and not align:
+        raise DataError(
+            f"{next(iter(given)).replace('_', '-')} is an option of alignment, and nothing is to "
+            "be aligned.",
+            "Ask for alignment too, or leave it out.",
+        )
+    alignment = Alignment(**given) if align else None  # type: ignore[arg-type]
+    started = time.monotonic()
+    with (
+        quiet_libraries(),
+        progress_bar("aligning" if align else "reading", rate=align) as progress,
+    ):
+        made = import_images(
+            source, dataset, crop=_crop(crop), align=alignment, progress=progress, **options
+        )
     _print_outcome(made)
+    if align:
+        rate = len(made) / max(time.monotonic() - started, 1e-3)
+        _console().print(f"{rate:,.0f} faces a second.", markup=False)
     return made
 
 

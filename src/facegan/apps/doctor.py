@@ -141,8 +141,8 @@ def doctor() -> Doctor:
 def _machine() -> Listing[Fact]:
     import torch
 
-    from facegan.device import Execution, choose_device
-    from facegan.training.memory import available
+    from facegan.device import choose_device
+    from facegan.memory import available
 
     cores = _cores()
     found = Listing(
@@ -156,7 +156,7 @@ def _machine() -> Listing[Fact]:
             Fact("cores", f"{cores} usable of {os.cpu_count()}"),
         ]
     )
-    memory = available(Execution(torch.device("cpu")))
+    memory = available(torch.device("cpu"))
     if memory is not None:
         found.append(Fact("free memory", f"{memory / 2**30:.1f} GiB"))
     if torch.cuda.is_available():

@@ -30,6 +30,7 @@ from facegan.evaluation.results import Agreement, Evaluation
 from facegan.files import cache_folder, new_folder
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.png import png_bytes
+from facegan.memory import require_memory
 from facegan.models.store import find_source
 from facegan.progress import progress_bar
 from facegan.runs.checkpoint import folder_name
@@ -98,6 +99,14 @@ def evaluate(
     choice = choose_real(dataset, n, n_real, reference, seed)
     cache = FeatureCache(cache_folder())
     judge = Judge(dataset, choice, reference, seed, opened, ALL_SCORES, cache, progress_bar)
+    spec = dataset.spec
+    numbers = sum(2 * 4 * each.dimension for each in opened)  # of a picture, and while sorting
+    require_memory(
+        judge.n * (spec.resolution**2 * spec.channels + numbers),
+        torch.device("cpu"),
+        f"Measuring {judge.n:,} pictures",
+        "Measure fewer: -n 50000 is enough for any comparison.",
+    )
     images, seeds = generated.take(judge.n, seed)
     if copying is None:
         copying = len(dataset.indices("holdout")) >= FEWEST

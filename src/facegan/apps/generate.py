@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from facegan.data.grid import grid as lay_out
 from facegan.device import Precision
@@ -16,6 +17,7 @@ from facegan.errors import FaceganError
 from facegan.generation.background import in_background
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.png import save_png
+from facegan.memory import require_memory
 from facegan.progress import progress_bar
 
 # Each file is forced to the disk on its own. Most of that is waiting, and disks take several
@@ -90,9 +92,18 @@ def generate(
     model = opened.about(truncation, asked)
     target = Path(_told(opened, seeds, truncation, asked) if out is None else out)
     is_file = target.suffix.lower() == ".png"
+    laid_out = grid or (opened.model is not None and is_file)
+    if laid_out:
+        spec = opened.loaded.generator.spec
+        require_memory(
+            3 * n * spec.resolution**2 * spec.channels,
+            torch.device("cpu"),
+            f"A grid of {n:,} pictures",
+            "Ask for fewer, or for a folder of files.",
+        )
     with _progress(n) as progress:
         groups = _counted(opened.pictures(seeds, truncation, asked), n, progress)
-        if not (grid or (opened.model is not None and is_file)):
+        if not laid_out:
             return _write_files(target, groups, seeds, model)
         images = np.concatenate(list(groups))
     if not is_file:

@@ -112,8 +112,12 @@ def _write(
 ) -> None:
     spec = dataset.spec
     dropped = dataset.path / DROPPED
+    measures = dataset.measures
+    known = np.stack([*measures.values()], 1) if measures else np.empty((len(dataset), 0))
     with (
-        DatasetWriter(target, spec.resolution, spec.channels, columns.names, overwrite) as writer,
+        DatasetWriter(
+            target, spec.resolution, spec.channels, columns.names, overwrite, tuple(measures)
+        ) as writer,
         progress_bar("reading attributes") as progress,
     ):
         for begin in range(0, len(dataset), _BATCH):
@@ -126,6 +130,7 @@ def _write(
                 splits=dataset.splits[begin:end],
                 sources=dataset.sources[begin:end],
                 labels=_values(dataset, slice(begin, end), reader.read(images), columns),
+                measures=known[begin:end],
             )
             progress(end, len(dataset))
         if dropped.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,7 @@ def pack(
     return Packed(target, len(content), card, _remarks(card, measured), beside)
 
 
-def _discriminator(source: Path, generator: Path, best: bool) -> dict[str, torch.Tensor] | None:
+def _discriminator(source: Path, generator: Path, best: bool) -> Mapping[str, torch.Tensor] | None:
     """That of the same checkpoint as the generator, or the one beside a model's file."""
     if source.is_dir():
         return None if best else WarmStart.read(source).networks["discriminator"]

@@ -173,10 +173,14 @@ def forecast(recipe: Recipe, data: str, device: str = "auto", mix: Sequence[str]
         data: a dataset's folder, or `portraits`.
         device: `auto`, `cpu`, `cuda`, `mps`.
         mix: further datasets, one for each share in the recipe's `data.mix`.
+
+    Raises:
+        DeviceError: it does not fit into memory.
     """
     from facegan.device import processes
     from facegan.networks.interfaces import parameter_count
     from facegan.training.batch_source import BatchSource
+    from facegan.training.footprint import require_fits
     from facegan.training.plan import check_batch, choose_precision, make_plan, measure_speed
     from facegan.training.state import TrainingState
 
@@ -186,6 +190,7 @@ def forecast(recipe: Recipe, data: str, device: str = "auto", mix: Sequence[str]
         batch_source = BatchSource.of(
             recipe, dataset, execution, [open_dataset(each) for each in mix]
         )
+        require_fits(recipe, batch_source.spec, execution)
         execution = choose_precision(recipe, batch_source.spec, batch_source, execution)
         plan = make_plan(recipe, batch_source.spec, batch_source, execution)
         speed = plan.speed or measure_speed(recipe, batch_source.spec, batch_source, execution)

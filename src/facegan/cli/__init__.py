@@ -18,6 +18,7 @@ import click
 from facegan.cli.data import data
 from facegan.cli.doctor import doctor
 from facegan.cli.evaluate import evaluate
+from facegan.cli.export import export
 from facegan.cli.generate import generate
 from facegan.cli.group import Commands
 from facegan.cli.models import models
@@ -202,6 +203,7 @@ def train(
 
 
 cli.add_command(generate)
+cli.add_command(export)
 cli.add_command(models)
 cli.add_command(study)
 cli.add_command(doctor)

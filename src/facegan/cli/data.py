@@ -31,6 +31,29 @@ def data() -> None:
     help="'full' (the largest centred square), or the side of a centred square.",
 )
 @click.option("--grey", is_flag=True, help="One channel instead of three.")
+@click.option(
+    "--align", is_flag=True, help="Find the faces, turn them upright, cut each in FFHQ's square."
+)
+@click.option("--zoom", type=float, help="With --align: 2 for half the square.  [default: 1]")
+@click.option(
+    "--border",
+    type=click.Choice(["reflect", "edge", "refuse"]),
+    help="With --align: what is beyond the photograph's edge; 'refuse' leaves such faces out.  "
+    "[default: reflect]",
+)
+@click.option(
+    "--faces",
+    type=click.Choice(["all", "main"]),
+    help="With --align: all faces of a photograph, or the large one in its middle.  [default: all]",
+)
+@click.option(
+    "--min-eyes",
+    type=float,
+    help="With --align: the least distance between the eyes, in pixels.  [default: resolution / 8]",
+)
+@click.option(
+    "--max-yaw", type=float, help="With --align: degrees to the side, at most.  [default: 40]"
+)
 @click.option("--labels", type=FILE_PATH, help="A CSV of numbers, joined by file name.")
 @click.option("--labels-note", help="What the labels are, for the card.")
 @click.option(
@@ -53,6 +76,7 @@ def data_import(source: Path, dataset: Path, grey: bool, **options: Any) -> None
 
     \b
     Example: facegan data import lfw-deepfunneled.tgz faces --resolution 64 --crop 152
+             facegan data import photographs faces --resolution 128 --align
     """
     from facegan.apps.data import import_dataset
 

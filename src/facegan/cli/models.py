@@ -59,20 +59,46 @@ def models_labels(source: str) -> None:
 
 @models.command("export")
 @click.argument("model")
-@click.option("--out", type=FILE_PATH, required=True, help="The folder; made if not there.")
+@click.option("--out", type=FILE_PATH, help="A folder for a model hub; made if not there.")
+@click.option("--onnx", type=FILE_PATH, help="An ONNX file, for other programs.")
+@click.option(
+    "--half", is_flag=True, help="Of --onnx: weights in float16; arithmetic stays float32."
+)
+@click.option("--best", is_flag=True, help="Of --onnx and a run: its best snapshot, not its last.")
 @click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
-def models_export(model: str, out: Path, overwrite: bool) -> None:
-    """Write MODEL (a name or a file) as a folder to push to a model hub as it is.
+def models_export(
+    model: str, out: Path | None, onnx: Path | None, half: bool, best: bool, overwrite: bool
+) -> None:
+    """Write MODEL (a name or a file) as a folder for a model hub, or as ONNX.
 
-    README.md, config.json, model.safetensors, and samples.png: 64 faces, none picked.
+    The folder can be pushed as it is: README.md, config.json, model.safetensors, and
+    samples.png, 64 faces, none picked. The ONNX file holds the generator alone, of a run too:
+    latents z, and labels where it has any, of any number of pictures.
 
     \b
     Example: facegan models export lfw-64 --out lfw-64-hub
+    Example: facegan models export lfw-64 --onnx lfw-64.onnx --half
     """
-    from facegan.apps.models import export
+    if (out is None) == (onnx is None):
+        raise click.UsageError("Give --out FOLDER or --onnx FILE, one of them.")
+    if onnx is None:
+        if half or best:
+            raise click.UsageError(f"{'--half' if half else '--best'} is for --onnx.")
+        from facegan.apps.models import export
 
-    files = export(model, out, overwrite)
-    click.echo(f"Wrote {', '.join(file.name for file in files)} in {out}.")
+        assert out is not None
+        files = export(model, out, overwrite)
+        click.echo(f"Wrote {', '.join(file.name for file in files)} in {out}.")
+        return
+    from facegan.apps.onnx import export_onnx
+
+    made = export_onnx(model, onnx, half, best, overwrite)
+    compared = (
+        "not compared with PyTorch, because ONNX Runtime is not installed"
+        if made.difference is None
+        else f"pictures as PyTorch's, to {made.difference:.1e}"
+    )
+    click.echo(f"Wrote {made.path}: {made.size / 1e6:.2f} MB; {compared}.")
 
 
 @models.command("pack")

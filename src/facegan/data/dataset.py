@@ -1,7 +1,8 @@
 """A dataset: a dataset on disk, checked when opened and memory-mapped.
 
     images.npy     uint8 [N,H,W,C]
-    items.csv      name, identity, split, source: one line an image
+    items.csv      name, identity, split, source: one line an image; then a column of numbers for
+                   each measure that came with the images, empty where one is missing
     labels.npy     float32 [N,L], only where there are labels; NaN where one is missing
     dataset.json   the card: where the images come from and what was done to them
     dropped.csv    name, reason, detail of every file left out, where images were imported
@@ -38,12 +39,13 @@ _CHUNK = 1 << 24
 
 
 class Items(NamedTuple):
-    """The columns of items.csv, one entry an image."""
+    """The columns of items.csv, one entry an image; the measures by name."""
 
     names: list[str]
     identities: list[str]
     splits: list[str]
     sources: list[str]
+    measures: dict[str, npt.NDArray[np.float64]]
 
 
 class Dataset:
@@ -156,6 +158,11 @@ class Dataset:
         """The path of each image inside the source that was imported."""
         return self._items.sources
 
+    @property
+    def measures(self) -> dict[str, npt.NDArray[np.float64]]:
+        """What was measured of each image, by name: float64 [N], NaN where it is missing."""
+        return self._items.measures
+
     def copied(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
         """The images of these rows, in memory: uint8 [len(rows),H,W,C].
 
@@ -203,23 +210,32 @@ class Dataset:
                 header, *rows = csv.reader(file)
         except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
             raise DataError(f"{path} cannot be read ({error}).", _REBUILD) from error
-        if tuple(header) != ITEM_COLUMNS:
+        first = len(ITEM_COLUMNS)
+        measures = header[first:]
+        if tuple(header[:first]) != ITEM_COLUMNS or len(set(header)) < len(header):
             raise DataError(
                 f"{path} has the columns {', '.join(header)}.",
-                f"A dataset's are {', '.join(ITEM_COLUMNS)}. {_REBUILD}",
+                f"A dataset's are {', '.join(ITEM_COLUMNS)}, then measures. {_REBUILD}",
             )
         if len(rows) != len(self):
             raise DataError(
                 f"{path} lists {len(rows)} images, but {IMAGES} holds {len(self)}.", _REBUILD
             )
         for number, row in enumerate(rows, start=2):
-            if len(row) != len(ITEM_COLUMNS) or row[2] not in SPLITS:
+            if len(row) != len(header) or row[2] not in SPLITS:
                 raise DataError(
                     f"{path}, line {number}: {','.join(row)!r} is not an item.",
-                    f"An item is {', '.join(ITEM_COLUMNS)}, its split one of "
+                    f"An item is {', '.join(header)}, its split one of "
                     f"{' or '.join(SPLITS)}. {_REBUILD}",
                 )
-        return Items(*(list(column) for column in zip(*rows, strict=True)))
+        names, identities, splits, sources, *values = (
+            list(column) for column in zip(*rows, strict=True)
+        )
+        numbers = {
+            name: _numbers(path, name, column)
+            for name, column in zip(measures, values, strict=True)
+        }
+        return Items(names, identities, splits, sources, numbers)
 
 
 def fingerprint(
@@ -292,6 +308,17 @@ def _read_card(path: Path) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in names):
         raise DataError(f"{path / CARD}: the label names are not all text.", _REBUILD)
     return card
+
+
+def _numbers(path: Path, name: str, cells: Sequence[str]) -> npt.NDArray[np.float64]:
+    """A column of measures."""
+    try:
+        return np.array([float(cell) if cell else np.nan for cell in cells], np.float64)
+    except ValueError as error:
+        raise DataError(
+            f"{path}, column {one_line(name, 40)}: {one_line(error)}.",
+            f"A measure is a number, or empty where it is missing. {_REBUILD}",
+        ) from error
 
 
 def _open_array(path: Path) -> npt.NDArray[Any]:

@@ -103,10 +103,14 @@ class Picture:
     Attributes:
         pixels: uint8 [R,R,C].
         conversions: what had to be changed on the way, in words; counted in the card.
+        number: which face of its photograph it is, 0 for the main one.
+        measures: what is known of it, in an order that all share.
     """
 
     pixels: npt.NDArray[np.uint8]
     conversions: tuple[str, ...] = ()
+    number: int = 0
+    measures: tuple[float, ...] = ()
 
 
 def prepare() -> None:
@@ -123,7 +127,24 @@ def decode(data: bytes, shape: Shape) -> Picture:
     scaled to 8, of several frames the first is taken.
 
     Raises:
-        Unusable: not an image, damaged, too small, or too large to be decoded safely.
+        SkippedFile: not an image, damaged, too small, or too large to be decoded safely.
+    """
+    pixels, conversions = decode_whole(data, shape)
+    return _square(pixels, shape, conversions)
+
+
+def decode_whole(data: bytes, shape: Shape) -> tuple[npt.NDArray[np.uint8], list[str]]:
+    """Decode an image file as `decode` does, but for cropping and resizing.
+
+    Args:
+        data: the file.
+        shape: how many channels, and how large the image must be.
+
+    Returns:
+        uint8 [H,W] or [H,W,3], upright; and what had to be changed, in words.
+
+    Raises:
+        SkippedFile: as `decode`.
     """
     from PIL import Image
 
@@ -148,7 +169,7 @@ def decode(data: bytes, shape: Shape) -> Picture:
         raise SkippedFile("not an image", "no known image format") from error
     except Exception as error:  # decoders meet hostile bytes and let out whatever they please
         raise SkippedFile("damaged image", f"{type(error).__name__}: {error}") from error
-    return _square(np.asarray(image), shape, conversions)
+    return np.asarray(image), conversions
 
 
 def _check_effort(data: bytes) -> None:

@@ -15,14 +15,25 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from posixpath import basename, splitext
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from facegan.data.align import MEASURES, Alignment, aligned, one_thread_each
 from facegan.data.dataset import DROPPED, Dataset
-from facegan.data.decode import BACKGROUND, FILTER, Picture, Shape, decode, prepare
+from facegan.data.decode import (
+    BACKGROUND,
+    FILTER,
+    Picture,
+    Shape,
+    decode,
+    decode_whole,
+    prepare,
+)
 from facegan.data.import_log import ImportLog
 from facegan.data.labels import Joined, LabelTable
 from facegan.data.layouts import Layout, recognise
@@ -43,7 +54,8 @@ _ARCHIVE = re.compile(r"\.(zip|tgz|tbz2?|txz|tar(\.\w+)?)$", re.IGNORECASE)
 
 Progress = Callable[[int, int], None]
 _Read = tuple[int, bytes | SkippedFile]
-_Decoded = tuple[int, Picture | SkippedFile]
+# What a file gives: pictures, and why it, or a face in it, gives none.
+_Decoded = tuple[int, list[Picture], list[SkippedFile]]
 
 
 def import_images(
@@ -53,6 +65,7 @@ def import_images(
     resolution: int = 64,
     crop: int | Literal["full"] = "full",
     channels: int = 3,
+    align: Alignment | None = None,
     labels: Path | str | None = None,
     labels_note: str | None = None,
     holdout: float = 0.1,
@@ -74,6 +87,9 @@ def import_images(
         crop: "full" for the largest centred square, or the side in pixels of a centred square
             of the original; pictures smaller than that are left out.
         channels: 3 for RGB, 1 for grey.
+        align: find the faces, turn them upright and cut each in its own square, as these options
+            say; `crop` does not apply then. Of the faces of a photograph, which share a split,
+            the main one has the name, the identity and the labels of the photograph.
         labels: a CSV of label values by file name; replaces labels that the source brings.
         labels_note: what these labels are: who or what made them, how far to trust them.
         holdout: about this share of the pictures, in [0, 1), is held out of training; chosen
@@ -91,6 +107,11 @@ def import_images(
     """
     shape = Shape(resolution, crop, channels, min_size)
     _check_options(shape, holdout, workers)
+    if align is not None and crop != "full":
+        raise DataError(
+            f"crop is {crop}, and faces are to be aligned.",
+            "An aligned face has its own square: leave crop out, and set the zoom instead.",
+        )
     table = LabelTable.from_csv(labels) if labels is not None else None
     origin = open_source(source)
     _check_places(origin.path, Path(dataset))
@@ -103,28 +124,39 @@ def import_images(
     names = table.names if table is not None else ()
 
     with (
-        DatasetWriter(dataset, resolution, channels, names, overwrite) as writer,
-        contextlib.closing(_decoded(origin, set(import_log.readable), shape, workers)) as batches,
+        DatasetWriter(
+            dataset, resolution, channels, names, overwrite, MEASURES if align is not None else ()
+        ) as writer,
+        contextlib.closing(
+            _decoded(origin, set(import_log.readable), shape, align, workers)
+        ) as batches,
         warnings.catch_warnings(),
+        one_thread_each() if align is not None else contextlib.nullcontext(),
     ):
         warnings.simplefilter("ignore")  # decoders warn about what ends up in the card
         for batch in batches:
-            pictures = _sort_out(batch, import_log)
-            paths = [members[index].path for index in pictures]
-            if pictures:
+            rows = _sort_out(batch, import_log)
+            paths = [members[index].path for index, _ in rows]
+            if rows:
+                pictures = [picture for _, picture in rows]
+                others = [f"#{each.number + 1}" if each.number else "" for each in pictures]
                 writer.add(
-                    np.stack([picture.pixels for picture in pictures.values()]),
-                    [basename(path) for path in paths],
-                    [layout.identity(path) for path in paths],
+                    np.stack([picture.pixels for picture in pictures]),
+                    [f"{basename(path)}{face}" for path, face in zip(paths, others, strict=True)],
+                    [
+                        f"{path}{face}" if face else layout.identity(path)
+                        for path, face in zip(paths, others, strict=True)
+                    ],
                     [layout.split(path, holdout, seed) for path in paths],
                     paths,
-                    None if joined is None else joined.values(list(pictures)),
+                    None if joined is None else _labels(joined, rows),
+                    np.array([picture.measures for picture in pictures], np.float64),
                 )
             if progress is not None:
                 progress(import_log.done, len(import_log.readable))
         if not import_log.kept:
             raise _nothing_usable(origin, import_log)
-        card = _card(origin, layout, shape, import_log)
+        card = _card(origin, layout, shape, align, import_log)
         card["licence"] = licence or "not stated"
         card["split"] = (
             "official"
@@ -135,7 +167,7 @@ def import_images(
             card["labels"] = {
                 "source": table.source,
                 "note": labels_note or "not stated",
-                "matched": int(joined.matched[import_log.kept].sum()),
+                "matched": int(joined.matched[sorted(set(import_log.kept))].sum()),
                 "unused_rows": joined.unused_rows,
             }
         writer.extra(DROPPED, import_log.dropped_csv())
@@ -186,7 +218,11 @@ def _could_be_picture(path: str) -> bool:
 
 
 def _decoded(
-    source: Source, chosen: Container[int], shape: Shape, workers: int | None
+    source: Source,
+    chosen: Container[int],
+    shape: Shape,
+    alignment: Alignment | None,
+    workers: int | None,
 ) -> Generator[list[_Decoded]]:
     """Read and decode the chosen members, batch by batch, in the source's order."""
     prepare()
@@ -195,7 +231,7 @@ def _decoded(
     with ThreadPoolExecutor(workers) as pool:
         try:
             for batch in _batches(source.read(chosen), shape):
-                waiting.append(pool.submit(_decode_batch, batch, shape))
+                waiting.append(pool.submit(_decode_batch, batch, shape, alignment))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -221,16 +257,44 @@ def _batches(reading: Iterator[_Read], shape: Shape) -> Iterator[list[_Read]]:
         yield batch
 
 
-def _decode_batch(batch: list[_Read], shape: Shape) -> list[_Decoded]:
+def _decode_batch(batch: list[_Read], shape: Shape, alignment: Alignment | None) -> list[_Decoded]:
     decoded: list[_Decoded] = []
     for index, content in batch:
         try:
-            decoded.append(
-                (index, decode(content, shape) if isinstance(content, bytes) else content)
-            )
+            if not isinstance(content, bytes):
+                decoded.append((index, [], [content]))
+            elif alignment is None:
+                decoded.append((index, [decode(content, shape)], []))
+            else:
+                decoded.append((index, *_decode_faces(content, shape, alignment)))
         except SkippedFile as unusable:
-            decoded.append((index, unusable))
+            decoded.append((index, [], [unusable]))
     return decoded
+
+
+def _decode_faces(
+    content: bytes, shape: Shape, alignment: Alignment
+) -> tuple[list[Picture], list[SkippedFile]]:
+    """The aligned faces of a file, and those that cannot be used."""
+    import cv2
+
+    photograph, conversions = decode_whole(content, replace(shape, channels=3))
+    found, left_out = aligned(photograph, shape.resolution, alignment)
+    pictures = []
+    for face in found:
+        pixels = face.pixels
+        if shape.channels == 1:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None].astype(np.uint8)
+        changed = [*conversions, "enlarged"] if face.square.side < shape.resolution else conversions
+        pictures.append(Picture(pixels, tuple(changed), face.number, face.measures))
+    return pictures, left_out
+
+
+def _labels(joined: Joined, rows: Sequence[tuple[int, Picture]]) -> npt.NDArray[np.float32]:
+    """The labels of rows: a file's are those of its main face, and nothing is known of others."""
+    values = joined.values([index for index, _ in rows])
+    values[[picture.number > 0 for _, picture in rows]] = np.nan
+    return values
 
 
 def _processors() -> int:
@@ -240,16 +304,16 @@ def _processors() -> int:
     return min(16, os.cpu_count() or 1)
 
 
-def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> dict[int, Picture]:
-    """Enter a batch into the ledger; the pictures among it, by member."""
-    pictures = {}
-    for index, result in batch:
-        if isinstance(result, SkippedFile):
-            import_log.drop(index, result)
-        else:
-            import_log.keep(index, result.conversions)
-            pictures[index] = result
-    return pictures
+def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> list[tuple[int, Picture]]:
+    """Enter a batch into the ledger; the pictures in it, each with the number of its member."""
+    rows = []
+    for index, pictures, left_out in batch:
+        for why in left_out:
+            import_log.drop(index, why)
+        for picture in pictures:
+            import_log.keep(index, picture.conversions)
+            rows.append((index, picture))
+    return rows
 
 
 def _nothing_usable(source: Source, import_log: ImportLog) -> DataError:
@@ -262,13 +326,19 @@ def _nothing_usable(source: Source, import_log: ImportLog) -> DataError:
     )
 
 
-def _card(source: Source, layout: Layout, shape: Shape, import_log: ImportLog) -> dict[str, Any]:
+def _card(
+    source: Source,
+    layout: Layout,
+    shape: Shape,
+    alignment: Alignment | None,
+    import_log: ImportLog,
+) -> dict[str, Any]:
     card: dict[str, Any] = {
         "name": _ARCHIVE.sub("", source.name),
         "source": source.name,
         "source_kind": source.kind,
         "layout": layout.name,
-        "crop": shape.crop,
+        "crop": shape.crop if alignment is None else "aligned",
         "filter": FILTER,
         "background": list(BACKGROUND),
         "min_size": shape.min_size,
@@ -277,6 +347,9 @@ def _card(source: Source, layout: Layout, shape: Shape, import_log: ImportLog) -
         "dropped": import_log.reasons,
         "conversions": dict(sorted(import_log.conversions.items())),
     }
+    if alignment is not None:
+        card["alignment"] = alignment.about(shape.resolution)
+        card["filter"] = "sampled at the photograph's scale, then OpenCV area"
     if source.sha256:
         card["source_sha256"] = source.sha256
     return card

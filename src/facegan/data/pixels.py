@@ -92,3 +92,13 @@ class Pixels:
         )
         values = images.to(torch.float32).permute(0, 2, 3, 1) - offset
         return values.div_(scale).round_().clamp_(0, 255).to(torch.uint8).contiguous()
+
+    def to_unit(self, images: torch.Tensor) -> torch.Tensor:
+        """Model values float [N, C, H, W] to [0, 1], unclamped and with gradients."""
+        import torch
+
+        scale, offset = (
+            to_device(torch.tensor(v, dtype=torch.float32), images.device)[:, None, None]
+            for v in self._scale_and_offset()
+        )
+        return (images.to(torch.float32) - offset) / (255 * scale)

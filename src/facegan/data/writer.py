@@ -62,6 +62,7 @@ class DatasetWriter:
         label_names: the names of the label columns; empty for a dataset without labels.
         overwrite: replace a dataset that stands at `path`, once the new one is complete.
             A folder that is not a dataset is never replaced.
+        measures: the names of what is measured of each image.
 
     Raises:
         DataError: `path` is taken, or another process is writing it.
@@ -75,13 +76,17 @@ class DatasetWriter:
         channels: int,
         label_names: Sequence[str] = (),
         overwrite: bool = False,
+        measures: Sequence[str] = (),
     ) -> None:
         if resolution < 1 or channels not in (1, 3):
             raise ValueError(f"resolution {resolution}, channels {channels}")
         if len(set(label_names)) != len(label_names):
             raise ValueError(f"label names repeat: {list(label_names)}")
+        if len({*ITEM_COLUMNS, *measures}) != len(ITEM_COLUMNS) + len(measures):
+            raise ValueError(f"names of measures repeat: {list(measures)}")
         self.path = Path(path).resolve()
         self.label_names = tuple(label_names)
+        self.measures = tuple(measures)
         self.overwrite = overwrite
         self._shape = (resolution, resolution, channels)
         if not self.path.name:
@@ -119,7 +124,7 @@ class DatasetWriter:
                     else None
                 )
                 self._items = HashedFile(self._partial / ITEMS)
-                self._items.write(_csv_lines([ITEM_COLUMNS]))
+                self._items.write(_csv_lines([(*ITEM_COLUMNS, *self.measures)]))
         except BaseException:
             self._release()
             raise
@@ -141,6 +146,7 @@ class DatasetWriter:
         splits: Sequence[str],
         sources: Sequence[str],
         labels: npt.NDArray[np.float32] | None = None,
+        measures: npt.NDArray[np.floating] | None = None,
     ) -> None:
         """Append a batch.
 
@@ -151,6 +157,7 @@ class DatasetWriter:
             splits: n times "train" or "holdout".
             sources: n places that the images come from.
             labels: float32 [n,L], NaN where missing; None for a batch without any.
+            measures: [n,M], NaN where missing, kept to six digits; None for a batch without any.
         """
         count = len(images)
         if images.dtype != np.uint8 or images.shape[1:] != self._shape:
@@ -162,7 +169,14 @@ class DatasetWriter:
             labels = np.full((count, len(self.label_names)), np.nan, np.float32)
         if labels.shape != (count, len(self.label_names)):
             raise ValueError(f"labels are {labels.shape}, not {(count, len(self.label_names))}")
-        rows = [[printable(value) for value in row] for row in zip(*columns, strict=True)]
+        if measures is None:
+            measures = np.full((count, len(self.measures)), np.nan)
+        if measures.shape != (count, len(self.measures)):
+            raise ValueError(f"measures are {measures.shape}, not {(count, len(self.measures))}")
+        rows = [
+            [*map(printable, row), *("" if np.isnan(each) else f"{each:.6g}" for each in numbers)]
+            for *row, numbers in zip(*columns, measures.tolist(), strict=True)
+        ]
         with storage(self.path):
             self._images.append(images)
             self._items.write(_csv_lines(rows))

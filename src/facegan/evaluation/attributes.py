@@ -60,17 +60,27 @@ class Places(NetworkExtractor):
         self._network = torch.nn.Sequential(*sections).to(self._device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    def maps(self, pixels: Tensor) -> Tensor:
+        """The same with gradients: float [N, 3, `SIDE`, `SIDE`] in [0, 255] → [N, `DIMENSION`]."""
+        maps: Tensor = self._network((pixels - backbone.MEAN).div_(backbone.SCALE))
+        return maps.flatten(1)
+
     def _vectors(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         with exact(self._device):
             pixels = resize(images, SIDE).to(self._device).to(torch.float32)
-            maps: Tensor = self._network(pixels.sub_(backbone.MEAN).div_(backbone.SCALE))
-            return maps.flatten(1).cpu().numpy()
+            return self.maps(pixels).cpu().numpy()
 
 
 class AttributeReader(NetworkExtractor):
     """A trained reader. Open the shipped one with `AttributeReader.open`.
 
     It is an `Extractor` too, so that `FeatureCache` can keep what it read from a dataset.
+
+    Attributes:
+        about: what is known of it.
+        places: what it looks through.
+        weight: float32 [`DIMENSION`, L]: features @ weight + bias are its logits.
+        bias: float32 [L].
 
     Args:
         places: what it looks through.
@@ -89,9 +99,9 @@ class AttributeReader(NetworkExtractor):
         identity = fingerprint(places=places.fingerprint, head=digest.hexdigest())
         super().__init__("attributes", len(about.names), places.resizer, identity, _CHUNK)
         self.about = about
-        self._places = places
-        self._weight = (weight.float() / scale.float()).T.contiguous().numpy()
-        self._bias = bias.float().numpy()
+        self.places = places
+        self.weight = (weight.float() / scale.float()).T.contiguous().numpy()
+        self.bias = bias.float().numpy()
 
     @classmethod
     def open(cls, device: torch.device | str = "cpu", path: Path | None = None) -> AttributeReader:
@@ -147,14 +157,25 @@ class AttributeReader(NetworkExtractor):
         """What it is, how well it reads and what its limits are, as Markdown."""
         return self.about.markdown()
 
-    def _vectors(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        if min(images.shape[1:3]) < FEWEST:
+    def logits(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """What `read` makes its probabilities of: float32 [N, L], of any size; the age in years.
+
+        Raises:
+            DataError: for other arrays, or smaller pictures.
+        """
+        return self.places.features(self._large_enough(images)) @ self.weight + self.bias
+
+    def _large_enough(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        if images.ndim == 4 and min(images.shape[1:3]) < FEWEST:
             raise DataError(
                 f"Pictures of {images.shape[2]}×{images.shape[1]} pixels are too small to read "
                 "attributes from.",
                 f"The attribute reader needs {FEWEST} pixels a side or more.",
             )
-        values = self._places.features(images) @ self._weight + self._bias
+        return images
+
+    def _vectors(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        values = self.logits(images)
         read = 1 / (1 + np.exp(-values.clip(-80, 80)))
         age = self.names.index(AGE)
         read[:, age] = values[:, age].clip(*self.about.ages)

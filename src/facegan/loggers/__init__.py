@@ -1,7 +1,7 @@
 """Where a run's curves and sample grids go besides its own folder: one file for each tracker.
 
-`LOGGERS` is the list: a class of your own with the methods of `Logger` is used by passing an
-object of it to `facegan.train(…, loggers=[…])`, or by its name once it is in the list.
+`LOGGERS` is the list. A class of your own is used by passing an object of it to
+`facegan.train(…, loggers=[…])`, or by its name once a plug-in has registered it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from facegan.loggers.base import TrackedRun as TrackedRun
 from facegan.loggers.mlflow import MLflow
 from facegan.loggers.tensorboard import TensorBoard
 from facegan.loggers.wandb import WeightsAndBiases
+from facegan.registry import Registry
 
-LOGGERS: dict[str, type[Logger]] = {
-    each.name: each for each in (TensorBoard, WeightsAndBiases, MLflow, Aim)
-}
+LOGGERS: Registry[type[Logger]] = Registry(
+    "logger", {each.name: each for each in (TensorBoard, WeightsAndBiases, MLflow, Aim)}
+)
 
 
 def choose(wanted: Iterable[str | Logger] | None) -> list[Logger]:

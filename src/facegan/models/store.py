@@ -17,6 +17,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT = "lfw-64"
 SUFFIX = ".safetensors"
 
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Names that some systems keep for devices, whatever their ending.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")

@@ -84,7 +84,7 @@ class MlpGenerator(Generator):
     def synthesise(self, code: Tensor) -> Tensor:
         """See `Generator.synthesise`."""
         size = self.spec.resolution
-        return self.layers(code).reshape(len(code), self.spec.channels, size, size)
+        return self.layers(code).unflatten(1, (self.spec.channels, size, size))
 
 
 class MlpDiscriminator(Discriminator):

@@ -87,6 +87,9 @@ class Training(Config):
         snapshots: sample grids and checkpoints over the whole run.
         seed: of the initial weights, latents and the order of images.
         precision: `fp32`, `bf16` (autocast), or `auto`: bf16 where this machine gains.
+        exchange: of several processes: updates of the generator after which they average their
+            networks. Between, each learns from its own part of the batch alone, which is faster
+            and no longer what one process would compute. 0: they average gradients instead.
     """
 
     batch: Annotated[int, Field(ge=2, le=65536)] = 64
@@ -97,6 +100,7 @@ class Training(Config):
     snapshots: Count = 20
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    exchange: Annotated[int, Field(ge=0, le=10_000)] = 0
 
     @field_validator("budget")
     @classmethod

@@ -127,7 +127,11 @@ class Loop:
             evaluation = evaluations.crossed(before, state.images_seen)
             if tick or snapshot or evaluation:
                 values |= trainer.look()
+                trainer.exchange.meet()
             stopping, late = self._asked(saved_at) if alone else state.sums.raised
+            if not trainer.exchange.together:
+                # Whoever asked asks again, until the next exchange, which may not come earlier.
+                stopping = late = False
             if stopping or late:
                 values |= trainer.look()
             if tick or snapshot or evaluation or stopping or late:

@@ -18,6 +18,7 @@ from facegan.seeding import Random, step_random
 from facegan.training import ema
 from facegan.training.augmenting import Augmenting
 from facegan.training.batch_source import BatchSource
+from facegan.training.exchange import Exchange
 from facegan.training.finite import require_finite
 from facegan.training.moment import Moment
 from facegan.training.state import TrainingState
@@ -60,7 +61,11 @@ class Trainer:
         )
         self.total = total
         on_gpu = execution.device.type == "cuda"
+        self.exchange = Exchange(recipe, state, execution)
         self._looks_every = looks_every or (_LOOKS_EVERY if on_gpu else 1)
+        if self.exchange.every:
+            # Looking means waiting for the other processes, too: they meet soon enough.
+            self._looks_every = self.exchange.every + 1
         self._seen: dict[str, float] = {}
         self._augmenting = Augmenting(recipe, batch_source, state)
 
@@ -78,11 +83,19 @@ class Trainer:
         Raises:
             TrainingError: a value of a step that was looked at is not finite.
         """
-        state, recipe = self.state, self.recipe
-        before = state.images_seen
-        now = Moment.of(recipe, before / self.total)
+        state = self.state
+        now = Moment.of(self.recipe, state.images_seen / self.total)
         if now.stage != state.stage_index:
             state.enter(now.stage)
+        with self.exchange.step(self.step_images):
+            values = self._step(now)
+        if self.exchange.every and self.exchange.together:
+            values |= self.look()
+        return values
+
+    def _step(self, now: Moment) -> dict[str, float]:
+        state, recipe = self.state, self.recipe
+        before = state.images_seen
         for player, options in now.options.items():
             for group in state.optimizers[player].param_groups:
                 group.update(options)
@@ -172,7 +185,8 @@ class Trainer:
         for each in PLAYERS:
             state.learn(each, True)
         gradients = [p.grad for p in state.learning[player] if p.grad is not None]
-        average_(gradients, self.execution.world)
+        if not self.exchange.every:
+            average_(gradients, self.execution.world)
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         values = _values(player, terms, norm)
         if self._looks_every > 1 and optimizer.defaults.get("fused"):

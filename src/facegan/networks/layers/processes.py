@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch.distributed as dist
@@ -25,9 +27,23 @@ class _Sum(Function):
         return _Sum.apply(gradient)
 
 
+_apart = False
+
+
 def several_processes() -> bool:
     """Whether the batch is shared by more than one process."""
-    return dist.is_initialized() and dist.get_world_size() > 1
+    return not _apart and dist.is_initialized() and dist.get_world_size() > 1
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """In the block, this process computes with its own part of the batch, as if it were alone."""
+    global _apart
+    before, _apart = _apart, True
+    try:
+        yield
+    finally:
+        _apart = before
 
 
 def mean_over_processes(x: Tensor) -> Tensor:

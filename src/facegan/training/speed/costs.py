@@ -30,6 +30,7 @@ from facegan.files import cache_folder, read_json, write_json
 from facegan.networks.interfaces import parameter_count
 from facegan.recipe import Recipe
 from facegan.training.batch_source import BatchSource
+from facegan.training.footprint import require_fits
 from facegan.training.plan import choose_precision, measure_speed
 from facegan.version import __version__
 
@@ -151,6 +152,7 @@ def measure(recipe: Recipe, dataset: Dataset, execution: Execution) -> Cost:
     spec = batch_source.spec
     wanted = recipe.training.batch
     small = min(_TRIAL, wanted)
+    require_fits(_with_batch(recipe, small), spec, execution)
     begin = time.perf_counter()
     speed = measure_speed(_with_batch(recipe, small), spec, batch_source, execution, seconds=0.0)
     per_image = _FULL_OVER_TRIAL * (time.perf_counter() - begin) / small

@@ -1,0 +1,63 @@
+"""What the page must know of a generator, as JSON: with it, it needs nobody else to draw faces."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.files import sha256
+from facegan.generation.generator import OpenGenerator
+from facegan.models.onnx import about
+from facegan.studio.components import components_of
+
+
+class Edits(Protocol):
+    """Of `facegan.editing.directions.Directions`, what the page uses."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the directions."""
+
+    @property
+    def vectors(self) -> npt.NDArray[np.float32]:
+        """Float32 [K, Z]."""
+
+    @property
+    def effect(self) -> npt.NDArray[np.float32]:
+        """Float32 [K, K]: what +1 of each does to every reading."""
+
+
+def page_about(opened: OpenGenerator, name: str, directions: Edits | None) -> dict[str, Any]:
+    """All of a generator but its weights.
+
+    Args:
+        opened: the generator.
+        name: what the page calls it.
+        directions: that were found for it; None for none.
+    """
+    loaded = opened.loaded
+    told = about(loaded) | {
+        "name": name,
+        "source": opened.model or str(opened.path),
+        "facts": f"{loaded.generator.spec.resolution} px, {loaded.images_seen / 1000:g} kimg",
+        "sha256": sha256(opened.path),
+    }
+    components = components_of(opened)
+    told["components"] = {"count": len(components), "vectors": floats(components)}
+    if directions is not None:
+        told["directions"] = {
+            "names": list(directions.names),
+            "vectors": floats(directions.vectors),
+            "effect": [[round(float(value), 3) for value in row] for row in directions.effect],
+        }
+    if opened.labels:
+        told["label_rows"] = {"vectors": floats(loaded.generator.label_rows.cpu().numpy())}
+    return told
+
+
+def floats(values: npt.NDArray[np.float32]) -> str:
+    """Float32 numbers as base64, little-endian."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
