@@ -16,7 +16,6 @@ project = "facegan"
 release = version = __version__
 language = "en"
 extensions = ["myst_parser"]
-myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 4
 # Pages that are no part of the site, or are read by other means.
 exclude_patterns = ["_build", "_site", "studies/**", "examples/**"]
@@ -35,7 +34,17 @@ nitpicky = True
 MENU = {
     "Start": ["tutorial", "reference/gallery/index", "python", "glossary"],
     "The two papers": ["papers/report", "papers/ignm"],
-    "Guides": ["data", "recipes", "training", "clusters", "metrics", "attributes", "models", "study", "results"],
+    "Guides": [
+        "data",
+        "recipes",
+        "training",
+        "clusters",
+        "metrics",
+        "attributes",
+        "models",
+        "study",
+        "results",
+    ],
     "Reference": ["reference/index"],
     "中文": ["zh/index"],
     "Project": [
@@ -65,7 +74,9 @@ def _read(app: Any, name: str, source: list[str]) -> None:
     if name == "index":
         source[0] = source[0].replace("<!-- menu -->", _menu())
     depth = "../" * name.count("/")
-    text = re.sub(r"\]\((?:\.\./)*README\.md#the-two-papers\)", f"]({depth}papers/report.md)", source[0])
+    text = re.sub(
+        r"\]\((?:\.\./)*README\.md#the-two-papers\)", f"]({depth}papers/report.md)", source[0]
+    )
     source[0] = re.sub(
         r"\[([^\]]+)\]\(((?:studies|examples)/[^)]*)\)", rf'<a href="{depth}\2">\1</a>', text
     )

@@ -95,7 +95,10 @@ def signature(name: str, thing: Any) -> str:
     keyword = next((n for n, kind in enumerate(kinds) if kind.name == "KEYWORD_ONLY"), None)
     if keyword is not None:
         inner.insert(keyword, "*")
-    inner = [re.sub(r"\b(?:facegan|pathlib|collections|numpy)(?:\.\w+)*\.(\w+)", r"\1", each) for each in inner]
+    inner = [
+        re.sub(r"\b(?:facegan|pathlib|collections|numpy)(?:\.\w+)*\.(\w+)", r"\1", each)
+        for each in inner
+    ]
     end = text.rpartition(")")[2]
     return f"{name}(\n" + "".join(f"    {each},\n" for each in inner) + f"){end}"
 
@@ -103,4 +106,6 @@ def signature(name: str, thing: Any) -> str:
 def table(head: list[str], rows: list[list[str]]) -> str:
     """A Markdown table; cells are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("\n", " ") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("\n", " ") for cell in line) + " |" for line in lines
+    )

@@ -55,7 +55,9 @@ def write(docs: Path) -> None:
 
 
 # --- commands -----------------------------------------------------------------------------
-def commands(group: click.Group = cli, before: str = "facegan") -> Iterator[tuple[str, click.Command]]:
+def commands(
+    group: click.Group = cli, before: str = "facegan"
+) -> Iterator[tuple[str, click.Command]]:
     """Every command by its words."""
     for name, command in group.commands.items():
         yield f"{before} {name}", command
@@ -96,7 +98,10 @@ def _command(words: str, command: click.Command) -> str:
     if examples:
         parts.append("```sh\n" + "\n".join(examples) + "\n```")
     rows = [
-        [f"`{', '.join([*option.opts, *option.secondary_opts])}{_metavar(option, context)}`", _option(option, context)]
+        [
+            f"`{', '.join([*option.opts, *option.secondary_opts])}{_metavar(option, context)}`",
+            _option(option, context),
+        ]
         for option in command.params
         if isinstance(option, click.Option) and not option.hidden
     ]
@@ -122,8 +127,14 @@ def _recipes(made: Pages, docs: Path) -> None:
     rows, shown = [], []
     for name in recipe_names():
         recipe, about = Recipe.load(name), listed[name]
-        sizes = [f"{about.size.generator:,}", f"{about.size.discriminator:,}"] if about.size else ["", ""]
-        rows.append([f"[`{name}`]({name}.md)", escaped(recipe.title), *sizes, escaped(recipe.source)])
+        sizes = (
+            [f"{about.size.generator:,}", f"{about.size.discriminator:,}"]
+            if about.size
+            else ["", ""]
+        )
+        rows.append(
+            [f"[`{name}`]({name}.md)", escaped(recipe.title), *sizes, escaped(recipe.source)]
+        )
         made[f"reference/recipes/{name}.md"] = _recipe(recipe, about)
         if name in GRIDS:
             shown.append(
@@ -141,7 +152,8 @@ def _recipes(made: Pages, docs: Path) -> None:
         "# Gallery\n\nWhat recipes make of LFW (photographs of faces, 64 × 64 pixels) after fifteen minutes on two cores. Each grid\n"
         "shows the seeds 0 to 63, none picked. The commands, the scores and longer runs are in\n"
         "[results.md](../../results.md); the pictures of the bundled generator in [models.md](../../models.md).\n\n"
-        + "\n\n".join(shown) + "\n"
+        + "\n\n".join(shown)
+        + "\n"
     )
 
 
@@ -149,11 +161,25 @@ def _recipe(recipe: Recipe, about: Any) -> str:
     from facegan.shipped import Shipped
 
     parts = [f"# {recipe.name}", f"{escaped(recipe.title)}. Source: {escaped(recipe.source)}."]
-    parts.append(f"```sh\nfacegan train {recipe.name} --data portraits --run runs/{recipe.name}\n```")
+    parts.append(
+        f"```sh\nfacegan train {recipe.name} --data portraits --run runs/{recipe.name}\n```"
+    )
     facts = [
-        ["generator", f"`{recipe.generator.kind}`" + (f", {about.size.generator:,} numbers" if about.size else "")],
-        ["discriminator", f"`{recipe.discriminator.kind}`" + (f", {about.size.discriminator:,} numbers" if about.size else "")],
-        ["method", f"`{recipe.method.kind}`" + (f", loss `{loss}`" if (loss := getattr(recipe.method, 'loss', '')) else "")],
+        [
+            "generator",
+            f"`{recipe.generator.kind}`"
+            + (f", {about.size.generator:,} numbers" if about.size else ""),
+        ],
+        [
+            "discriminator",
+            f"`{recipe.discriminator.kind}`"
+            + (f", {about.size.discriminator:,} numbers" if about.size else ""),
+        ],
+        [
+            "method",
+            f"`{recipe.method.kind}`"
+            + (f", loss `{loss}`" if (loss := getattr(recipe.method, "loss", "")) else ""),
+        ],
         ["pixels", f"`{recipe.data.range}`"],
         ["batch", f"{recipe.training.batch}"],
         ["stages of training", f"{len(recipe.stages)}"],
@@ -174,7 +200,9 @@ def _recipe(recipe: Recipe, about: Any) -> str:
     own = inspect.getsourcefile(Shipped)
     assert own is not None
     short = (Path(own).parent / "recipe/shipped" / f"{recipe.name}.toml").read_text("utf-8")
-    parts.append(f"## The table\n\nWhat differs from the defaults:\n\n```toml\n{short.strip()}\n```")
+    parts.append(
+        f"## The table\n\nWhat differs from the defaults:\n\n```toml\n{short.strip()}\n```"
+    )
     parts.append(f"Every value:\n\n```toml\n{recipe.to_toml().strip()}\n```")
     return "\n\n".join(parts) + "\n"
 
@@ -198,9 +226,21 @@ def registries() -> dict[str, tuple[str, str, Mapping[str, Any]]]:
         "losses": ("Losses", "`method.loss` of a recipe.", ADVERSARIAL),
         "penalties": ("Penalties", "`method.penalty.kind` of a recipe.", PENALTIES),
         "regularisers": ("Regularisers", "Entries of `method.regularisers`.", REGULARISERS),
-        "augmentations": ("Augmentations of your own", "Entries of `augment.own`. Those that come with facegan are settings of `augment` itself.", TRANSFORMS),
-        "extractors": ("Feature spaces", "`--extractor` of `facegan evaluate`, and `extractors` in Python.", EXTRACTORS),
-        "readers": ("Layouts of datasets", "What `facegan data import` recognises by itself.", READERS),
+        "augmentations": (
+            "Augmentations of your own",
+            "Entries of `augment.own`. Those that come with facegan are settings of `augment` itself.",
+            TRANSFORMS,
+        ),
+        "extractors": (
+            "Feature spaces",
+            "`--extractor` of `facegan evaluate`, and `extractors` in Python.",
+            EXTRACTORS,
+        ),
+        "readers": (
+            "Layouts of datasets",
+            "What `facegan data import` recognises by itself.",
+            READERS,
+        ),
     }
 
 
@@ -235,7 +275,11 @@ def _described(thing: Any) -> str:
     """A docstring: its own, or that of the module which holds the one thing that it is."""
     text = markdown(getattr(thing, "__doc__", ""))
     if not inspect.isclass(thing) and not callable(thing):
-        parts = [value for value in vars(thing).values() if callable(value)] if hasattr(thing, "__dict__") else []
+        parts = (
+            [value for value in vars(thing).values() if callable(value)]
+            if hasattr(thing, "__dict__")
+            else []
+        )
         text = "\n\n".join(markdown(part.__doc__) for part in parts) or text
     return text
 
@@ -243,7 +287,9 @@ def _described(thing: Any) -> str:
 def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if hasattr(value, "model_dump"):
-        return " ".join(f"{k}={v}" for k, v in value.model_dump().items() if k != "kind") or value.kind
+        return (
+            " ".join(f"{k}={v}" for k, v in value.model_dump().items() if k != "kind") or value.kind
+        )
     return str(value)
 
 
@@ -299,7 +345,11 @@ def _names(made: Pages) -> None:
 def _name(name: str, thing: Any) -> str:
     if not inspect.isclass(thing):
         return f"# {name}\n\n```python\nfacegan.{signature(name, thing)}\n```\n\n{markdown(thing.__doc__)}\n"
-    parts = [f"# {name}", f"```python\nfacegan.{signature(name, thing)}\n```", markdown(thing.__doc__)]
+    parts = [
+        f"# {name}",
+        f"```python\nfacegan.{signature(name, thing)}\n```",
+        markdown(thing.__doc__),
+    ]
     for own, member in vars(thing).items():
         if own.startswith("_") or own == "model_config":
             continue
@@ -307,16 +357,17 @@ def _name(name: str, thing: Any) -> str:
             parts.append(f"## {own}\n\n{markdown(member.__doc__)}")
         elif inspect.isfunction(member) or isinstance(member, classmethod | staticmethod):
             function = member if inspect.isfunction(member) else member.__func__
-            parts.append(f"## {own}\n\n```python\n{signature(own, function)}\n```\n\n{markdown(function.__doc__)}")
+            parts.append(
+                f"## {own}\n\n```python\n{signature(own, function)}\n```\n\n{markdown(function.__doc__)}"
+            )
     return "\n\n".join(parts) + "\n"
 
 
 def _index(made: Pages) -> str:
-    single = [page for page in registries()] + ["metrics"]
+    single = [*registries(), "metrics"]
     entries = ["commands/index", "python/index", "recipes/index", *single]
-    return (
-        "# Reference\n\nThese pages are written from the code itself.\n\n"
-        + _toctree(entries, hidden=False)
+    return "# Reference\n\nThese pages are written from the code itself.\n\n" + _toctree(
+        entries, hidden=False
     )
 
 
