@@ -28,6 +28,7 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style, pygments_dark_style = "friendly", "native"
 nitpicky = True
+smartquotes = False  # --set is an option, and no dash
 
 # Where pages stand in the menu. What is not named here comes under "Guides", so that a new page needs
 # nothing but to be written.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -249,8 +250,9 @@ def _kinds(made: Pages) -> None:
         parts = [f"# {title}", where]
         if not kinds:
             parts.append("None yet: [architecture.md](../architecture.md) says how to add one.")
+        known = _extractors() if page == "extractors" else {}
         for name, thing in kinds.items():
-            parts.append(f"## {name}\n\n{_kind(thing)}")
+            parts.append(f"## {name}\n\n{known.get(name) or _kind(thing)}")
         made[f"reference/{page}.md"] = "\n\n".join(parts) + "\n"
     made["reference/metrics.md"] = _metrics()
 
@@ -272,16 +274,14 @@ def _kind(thing: Any) -> str:
 
 
 def _described(thing: Any) -> str:
-    """A docstring: its own, or that of the module which holds the one thing that it is."""
-    text = markdown(getattr(thing, "__doc__", ""))
-    if not inspect.isclass(thing) and not callable(thing):
-        parts = (
-            [value for value in vars(thing).values() if callable(value)]
-            if hasattr(thing, "__dict__")
-            else []
-        )
-        text = "\n\n".join(markdown(part.__doc__) for part in parts) or text
-    return text
+    """What a kind says of itself."""
+    if isinstance(thing, tuple):  # a pair of functions, as losses are
+        sides = [(name, value) for name, value in thing._asdict().items() if callable(value)]
+        return table(["", ""], [[name, first_line(value)] for name, value in sides])
+    if thing.__doc__:
+        return markdown(thing.__doc__)
+    module = inspect.getmodule(thing)
+    return escaped(inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0]) if module else ""
 
 
 def _default(field: Any) -> str:
@@ -308,6 +308,19 @@ def _attributes(thing: Any) -> dict[str, str]:
                 found[name] += f" {line.strip()}"
             elif line.strip():
                 break
+    return found
+
+
+def _extractors() -> dict[str, str]:
+    """What `open_extractor` says of each name that it takes."""
+    from facegan.evaluation.extractors import open_extractor
+
+    text = inspect.cleandoc(open_extractor.__doc__ or "")
+    entries = re.findall(r"- `(\w+)(?:@\w+)?`: (.*?)(?=\n\s*- `|\n\n)", text, re.DOTALL)
+    found: dict[str, str] = {}
+    for name, said in entries:
+        before = f"{found[name]} " if name in found else ""
+        found[name] = before + escaped(" ".join(said.split()).rstrip(";.")) + "."
     return found
 
 
