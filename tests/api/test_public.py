@@ -32,6 +32,7 @@ SAME = {
     "recipes show": "Recipe",
     "train": "train",
     "generate": "generate",
+    "export": "export_page",
     "models": "models",
     "models card": "model_card",
     "models labels": "load",
