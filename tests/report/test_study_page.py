@@ -170,7 +170,15 @@ def test_the_page_has_all_that_was_found(write: Callable[..., Path]) -> None:
         **{"ended": "3", "kimg": "60", "seconds": duration(600.0), "wall": duration(701.5)},
         **{"generator": "3,456,789", "discriminator": "2,765,432"},
     }
-    assert page.codes("chart") == ["fd kimg", "fd seconds"]
+    assert page.codes("chart") == ["fd kimg", "fd seconds", "budgets"]
+    assert list(page.tables["budgets blobs"]) == [
+        "2 min 30 s",
+        "5 min 0 s",
+        "7 min 30 s",
+        "10 min 0 s",
+    ]
+    assert page.tables["budgets blobs"]["10 min 0 s"]["leader"] == "dcgan"
+    assert page.tables["verdicts blobs"]["better(dcgan, gan)"]["at3"].startswith("✓ holds")
     assert page.codes("method") == ["dcgan", "dcgan-without-width", "gan"]
     assert numbers(page.said("method")[0]) == ["60.0", "0"]
     assert page.pictures == 3
@@ -215,7 +223,8 @@ def test_it_is_the_same_again_and_loads_nothing(write: Callable[..., Path]) -> N
     assert len(ids) == len(set(ids)) > 10
     assert str(folder.parent) not in page.source
     assert page.codes("dataset") == ["blobs", "others"] * 3
-    assert set(page.tables) == {"scores blobs", "scores others", "costs blobs", "costs others"}
+    kinds = ("scores", "costs", "budgets", "verdicts")
+    assert set(page.tables) == {f"{kind} {name}" for kind in kinds for name in ("blobs", "others")}
 
 
 def test_failures_are_told_everywhere_and_reasons_once(write: Callable[..., Path]) -> None:
@@ -467,8 +476,8 @@ def test_csv_gives_back_every_number(tmp_path: Path) -> None:
     found = results(plan(), failed(bad), without=1)
     judged = judge(found)
     files = write_tables(tmp_path, found, judged)
-    names = ["results.csv", "summary.csv", "claims.csv", "curves.csv", "tables.tex"]
-    assert [file.name for file in files] == names
+    names = ("results.csv", "summary.csv", "claims.csv", "curves.csv", "budgets.csv", "tables.tex")
+    assert tuple(file.name for file in files) == names
     first = [file.read_bytes() for file in files]
     assert [file.read_bytes() for file in write_tables(tmp_path, found, judged)] == first
 
