@@ -415,8 +415,10 @@ def test_what_was_changed_after_results_stands_at_the_verdict(
 def test_a_study_is_read_back_from_its_tables(write: Callable[..., Path], tmp_path: Path) -> None:
     """Without the folders of its trials, the same verdicts, tables and page but for pictures."""
     asked = plan(datasets={"blobs": "datasets/blobs", "others": "b"})
-    lost = Key(dataset="blobs", method="gan", seed=0)
-    found = results(asked, failed(lost), without=1)
+    lost, sick = (Key(dataset="blobs", method="gan", seed=seed) for seed in (0, 1))
+    kinds = tuple(Found(kind=kind, images=0) for kind in ("no face", "collapse"))
+    told = finished(sick, 110.0).model_copy(update={"found": kinds})
+    found = results(asked, failed(lost), told, without=1)
     folder = StudyFolder(write(found))
     (folder.path / "study.toml").write_text(asked.to_toml(), "utf-8")
     before = {
@@ -424,8 +426,8 @@ def test_a_study_is_read_back_from_its_tables(write: Callable[..., Path], tmp_pa
     }
     shutil.rmtree(folder.trials)
     again = folder.results()
-    assert [(t.key, t.status, t.images, t.curve) for t in again.results] == [
-        (t.key, t.status, t.images, t.curve) for t in found.results
+    assert [(t.key, t.status, t.images, t.curve, t.found) for t in again.results] == [
+        (t.key, t.status, t.images, t.curve, t.found) for t in found.results
     ]
     written = {
         file.name: file.read_bytes() for file in write_tables(folder.path, again, judge(again))

@@ -186,7 +186,8 @@ def _last(reading: Reading) -> Evaluation | None:
     """The newest evaluation with scores, one after training before those on the way."""
     found = [one.evaluation for one in reading.evaluations if one.evaluation.features]
     after = [each for each in found if not each.training]
-    return (after or found or [None])[-1]
+    best = after or found
+    return best[-1] if best else None
 
 
 def _scores(readings: Sequence[Reading], labels: Sequence[str], out: Path) -> list[Path]:

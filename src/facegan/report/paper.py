@@ -295,9 +295,9 @@ def _ticks(axes: Axes) -> None:
     if axes.get_xscale() == "log":
         low, high = axes.get_xlim()
         # Few decades need numbers between their powers of ten.
-        subs = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
+        subs = [1.0, 2.0, 5.0] if high / low < 300 else [1.0]
         if high / low < 8:
-            subs = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+            subs = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0]
         axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=9))
         axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))

@@ -176,9 +176,9 @@ def _scores(
     )
 
 
-# What the diagnosis of a run can find that makes a low FD worth nothing: all pictures alike, or
-# none that shows a face.
-_WORTHLESS = {"collapse", "faceless", "no face", "noise", "checkered", "grey"}
+# What the diagnosis of a run can find that makes a low FD worth nothing: all pictures alike, none
+# that shows a face, patterns in the place of faces, or a generator that learns nothing.
+_WORTHLESS = {"collapse", "no face", "artefacts", "idle"}
 
 
 @dataclass(frozen=True)

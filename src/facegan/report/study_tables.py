@@ -137,7 +137,7 @@ def _trial(trial: Key, result: TrialResult | None) -> CsvRow:
         "discriminator_parameters": result.discriminator,
         "diagnosis": None
         if result.found is None
-        else " ".join(found.kind for found in result.found) or "nothing",
+        else "; ".join(found.kind for found in result.found) or "nothing",
     }
 
 
