@@ -42,7 +42,7 @@ SLOW = (
     "docs/test_site",
     *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),
     *("study/test_on_ray", "study/test_power", "study/test_study.", "study/test_verdicts"),
-    *("test_plugins",),
+    *("test_plugins", "report/test_figures"),
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
     *("training/test_measuring", "training/test_processes", "training/test_quality"),
     *("training/test_resume", "studio/test_browser"),
