@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from facegan.data.spec import Label
+from facegan.data.spec import Label, class_groups
 from facegan.documents import render
 from facegan.evaluation.results import Evaluation, FeatureScores, ScoreName
 from facegan.evaluation.wording import (
@@ -62,7 +62,7 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
         commands=_commands(card.name),
         # Whoever wrote the card wrote this: what is no call of facegan alone is shown as text.
         trained_by="sh" if card.training and _only_facegan(card.training.command) else "text",
-        options=[(option(label), taken(label)) for label in about.spec.labels],
+        options=options_of(about.spec.labels),
         conditions=conditions(evaluation),
         comparable=COMPARABLE,
         scores=[
@@ -89,7 +89,12 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
 
 def option(label: Label) -> str:
     """`--wearing-hat`: how a label is asked for."""
-    return "--" + re.sub(r"[_\s]+", "-", label.name).lower()
+    return option_name(label.name)
+
+
+def option_name(name: str) -> str:
+    """The option for a label, or for a column of classes."""
+    return "--" + re.sub(r"[_\s]+", "-", name).lower()
 
 
 def taken(label: Label) -> str:
@@ -97,6 +102,19 @@ def taken(label: Label) -> str:
     if label.binary:
         return "0 (no) to 1 (yes)"
     return f"a number, usually {label.mean:.3g} ± {label.std:.3g}"
+
+
+def options_of(labels: Sequence[Label]) -> list[tuple[str, str]]:
+    """How each label is asked for, and what it takes; the classes of one column together."""
+    groups = class_groups([label.name for label in labels])
+    found = [
+        (option_name(column), f"one of {', '.join(words)}") for column, words in groups.items()
+    ]
+    return found + [
+        (option(label), taken(label))
+        for label in labels
+        if label.name.partition("=")[0] not in groups
+    ]
 
 
 def _metrics(evaluation: Evaluation) -> Iterator[tuple[str, str, float]]:

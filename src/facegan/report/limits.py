@@ -117,10 +117,17 @@ def not_told_by_study(results: StudyResults) -> Iterator[Limit]:
         f"How the methods compare under another budget: every trial had {plan.budget}. One that "
         "learns slowly and ends better loses here.",
     )
+    search = plan.tuning
     yield (
         "settings",
-        "How they compare with other settings. Each was taken as the plan has it, and tuning can "
-        "outweigh the choice of a method (Lucic et al. 2018, arXiv:1711.10337).",
+        "How they compare with other settings. "
+        + (
+            "Each was taken as the plan has it, and tuning can outweigh the choice of a method "
+            "(Lucic et al. 2018, arXiv:1711.10337)."
+            if search is None
+            else f"Each was searched by {search.trials} trials of {search.budget} over "
+            f"{listed(search.ranges)}, and a longer search may favour another."
+        ),
     )
     yield (
         "people",
