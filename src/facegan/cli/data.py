@@ -98,8 +98,9 @@ def data() -> None:
 )
 @click.option(
     "--identities",
-    type=click.Choice(["folders"]),
-    help="Each folder holds the pictures of one person.",
+    metavar="folders|names|CSV",
+    help="Who is shown: one person a folder, files called PERSON_NUMBER, or a list of files and "
+    "persons. The holdout is by people.",
 )
 @click.option(
     "--holdout",
