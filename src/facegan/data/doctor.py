@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from facegan.data.dataset import Dataset
 from facegan.data.duplicates import Duplicates, near_duplicates
-from facegan.data.filtering import chosen
+from facegan.data.filtering import Condition, chosen
 from facegan.data.grouping import one_split_each
-from facegan.data.measures import measured
+from facegan.data.measures import MEASURES, measured
 from facegan.data.rewrite import rewrite
 from facegan.errors import DataError, nearest
 
@@ -312,12 +312,16 @@ def filtered(
         raise DataError(
             f"{path} is the dataset to filter.", "Give another name: nothing is lost that way."
         )
+    # Before anything is measured, which takes minutes.
+    names = (*dataset.measures, *MEASURES, COPY)
+    for text in (*drop, *keep):
+        Condition.parse(text).check((*dataset.label_names, *names))
+    _check_labels(dataset, names, as_labels)
     found = near_duplicates(dataset)
     columns = all_columns(dataset, found, progress)
     if duplicates == "thin":
         drop = (*drop, f"{COPY}>0")
     conditions = {**_label_columns(dataset), **columns}
-    labels = _as_labels(dataset, columns, as_labels)
     stays = chosen(conditions, len(dataset), drop, keep)
     if not stays.any():
         raise DataError(
@@ -338,7 +342,7 @@ def filtered(
         rows=np.flatnonzero(stays),
         splits=one_split_each(dataset, found) if duplicates == "group" else None,
         measures=columns,
-        labels=labels,
+        labels={name: columns[name] for name in as_labels},
         card={"filtered": about, **_said_of_labels(dataset, as_labels)},
         overwrite=overwrite,
     )
@@ -407,14 +411,13 @@ def _labels(dataset: Dataset) -> list[Imbalance]:
     return found
 
 
-def _as_labels(dataset: Dataset, columns: Columns, names: Sequence[str]) -> Columns:
-    """Measures as further labels."""
-    for name in names:
-        if name not in columns:
-            raise DataError(f"There is no measure {name!r}.", nearest(name, columns))
-        if name in dataset.label_names or names.count(name) > 1:
+def _check_labels(dataset: Dataset, measures: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise DataError for measures that cannot become labels."""
+    for name in wanted:
+        if name not in measures:
+            raise DataError(f"There is no measure {name!r}.", nearest(name, measures))
+        if name in dataset.label_names or wanted.count(name) > 1:
             raise DataError(f"The label {name!r} is there already.", "Name each measure once.")
-    return {name: columns[name] for name in names}
 
 
 def _said_of_labels(dataset: Dataset, names: Sequence[str]) -> dict[str, Any]:
