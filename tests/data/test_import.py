@@ -149,7 +149,7 @@ def test_progress_reaches_the_end(tmp_path: Path):
 FAILING = {
     "nothing": ({}, {}, "no usable picture: it is empty"),
     "only junk": ({".DS_Store": b"x"}, {}, "1 hidden"),
-    "only text": ({"a.txt": b"x", "b.txt": b"y"}, {}, "2 × not an image"),
+    "only text": ({"a.txt": b"x", "b.txt": b"y"}, {}, "2 × text, not used"),
     "all too small": ({"a.png": png()}, {"min_size": 99}, "1 × too small"),
     "all below the crop": ({"a.png": png()}, {"crop": 99}, "1 × smaller than the crop"),
     "resolution": ({"a.png": png()}, {"resolution": 2}, "resolution is 2"),

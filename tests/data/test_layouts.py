@@ -26,7 +26,7 @@ def test_lfw_names_give_identities(tmp_path: Path, kind: str):
     dataset = load(source, tmp_path)
     assert dataset.card["layout"] == "LFW"
     assert dataset.card["counts"]["identities"] == 12
-    assert dataset.card["dropped"] == {"not an image": 1}
+    assert dataset.card["dropped"] == {"text, not used": 1}
     for name, identity in zip(dataset.names, dataset.identities, strict=True):
         assert name.startswith(identity + "_")
 
@@ -141,7 +141,7 @@ def test_another_dataset_json_is_just_a_file(tmp_path: Path):
     files = NVLABS | {"dataset.json": b'{"images": []}'}
     dataset = load(fill_zip(tmp_path / "data.zip", files), tmp_path)
     assert dataset.card["layout"] == "images"
-    assert dataset.card["dropped"] == {"not an image": 1}
+    assert dataset.card["dropped"] == {"a table, not used": 1}
 
 
 def test_a_pack_is_no_source(tmp_path: Path):
@@ -190,7 +190,11 @@ def test_celeba_without_some_lists(tmp_path: Path):
     ("name", "content", "message"),
     [
         ("list_attr_celeba.txt", b"1\n", "names no attributes"),
-        ("list_attr_celeba.txt", b"1\nA B\n000001.jpg 1\n", "line 3: 2 values, not 3"),
+        (
+            "list_attr_celeba.txt",
+            b"1\nA B\n000001.jpg 1\n",
+            "line 3: 2 values, but the header has 3",
+        ),
         ("list_attr_celeba.txt", b"1\nA\n000001.jpg 0\n", "line 3"),
         ("identity_CelebA.txt", b"000001.jpg 7 7\n", "line 1"),
         ("list_eval_partition.txt", b"000001.jpg 5\n", "'5' is no part"),
