@@ -31,7 +31,7 @@ SLOW = (
         "cli/test_commands",
     ),
     *("cli/test_demo", "cli/test_errors", "cli/test_evaluate", "cli/test_readme"),
-    *("cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
+    *("cli/test_editing", "cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
     *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),
     *("study/test_on_ray", "study/test_study.", "study/test_verdicts", "test_plugins"),
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
