@@ -25,6 +25,7 @@ from facegan.cli.group import Commands
 from facegan.cli.models import models
 from facegan.cli.paths import FILE_PATH
 from facegan.cli.recipes import recipes
+from facegan.cli.serving import serve, studio
 from facegan.cli.study import study
 from facegan.errors import ConnectionLost, FaceganError, UnknownKindError, printable
 from facegan.loggers import LOGGERS
@@ -207,7 +208,9 @@ cli.add_command(generate)
 cli.add_command(directions)
 cli.add_command(edit)
 cli.add_command(film)
+cli.add_command(studio)
 cli.add_command(export)
+cli.add_command(serve)
 cli.add_command(models)
 cli.add_command(study)
 cli.add_command(doctor)
