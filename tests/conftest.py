@@ -33,6 +33,7 @@ SLOW = (
     *(
         "cli/test_classes",
         "cli/test_demo",
+        "cli/test_editing",
         "cli/test_errors",
         "cli/test_evaluate",
         "cli/test_readme",
