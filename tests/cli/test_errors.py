@@ -748,6 +748,24 @@ case(
 )
 case("generate-onto-file", "generate run --out recipe.toml", "recipe.toml", "in the way", status=1)
 case("generate-precision", f"{GENERATE} --precision fp16", "fp16", "fp32", "bf16")
+case("export-nothing", "models export run", "--out", "--onnx")
+case("export-both", "models export run --out new --onnx new.onnx", "--out", "--onnx")
+case("export-half-of-a-folder", "models export run --out new --half", "--half", "--onnx")
+case("export-onto-onnx", "models export run --onnx recipe.toml", "recipe.toml", "--overwrite")
+case("page-without-file", "export run", "--html", "Usage: facegan export")
+case("page-onto-file", "export run --html recipe.toml", "recipe.toml", "--overwrite")
+case("page-of-nothing", "export nothing --html new.html", "nothing", "does not exist", "lfw-64")
+case("studio-of-nothing", "studio nothing --no-browser", "nothing", "does not exist", "lfw-64")
+case("studio-port", "studio --port 70000 --no-browser", "70000", "65535")
+case("studio-of-a-picture", "studio pictures/a.png --no-browser", "a.png", "generator.safetensors")
+case(
+    "serve-short-token",
+    "serve run --token-file pictures/short",
+    "5 characters",
+    "16",
+    prepare=lambda at: (at / "pictures/short").write_text("short"),
+)
+case("serve-no-token-file", "serve run --token-file nothing", "nothing", status=None)
 case("generate-cuda", f"{GENERATE} --device cuda", "no CUDA device", "--device cpu")
 case(
     "generate-grid-onto-folder",

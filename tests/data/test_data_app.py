@@ -24,8 +24,14 @@ from facegan.errors import DataError
 def dataset(tmp_path: Path) -> Dataset:
     source = fill_folder(tmp_path / "in", lfw_files() | {"broken [red].jpg": b"x"})
     (tmp_path / "labels.csv").write_text("file,[smile]\nPerson_00_0001,0.25\n")
+    # The pictures are much alike; kept apart, some are held out.
     return import_images(
-        source, tmp_path / "dataset", resolution=16, holdout=0.3, labels=tmp_path / "labels.csv"
+        source,
+        tmp_path / "dataset",
+        resolution=16,
+        holdout=0.3,
+        labels=tmp_path / "labels.csv",
+        duplicates="keep",
     )
 
 

@@ -107,6 +107,12 @@ def data() -> None:
     show_default=True,
     help="Share of the pictures kept from training, by whole identities.",
 )
+@click.option(
+    "--duplicates",
+    type=click.Choice(["group", "thin", "keep"]),
+    help="Near duplicates: on one side of the split, thinned to one, or only told of.  "
+    "[default: group; keep where the split is official]",
+)
 @click.option("--licence", help="The pictures' licence, for the card.")
 @click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
 @click.option("--workers", type=int, help="Decoding threads; all cores by default.")
@@ -223,3 +229,55 @@ def data_label(dataset: Path, **options: Any) -> None:
     from facegan.apps.labelling import label
 
     label(dataset, **options)
+
+
+@data.command("doctor")
+@click.argument("dataset", type=FILE_PATH)
+@click.option("--out", type=FILE_PATH, help="The page.  [default: DATASET-doctor.html]")
+@click.option("--show", default=12, show_default=True, help="Pictures of each finding.")
+def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
+    """Say what in DATASET would hurt training, with a page that shows the worst of each kind.
+
+    Blur, exposure, size, pose, faces that are cut off or not found, grey, compression, near
+    duplicates, identities, labels, and whether the holdout is known from training. Nothing is
+    changed.
+
+    \b
+    Example: facegan data doctor faces
+    """
+    from facegan.apps.examining import doctor
+    from facegan.cli.terminal.examination import print_examination
+    from facegan.report.doctor_page import write_doctor_page
+
+    opened, found = doctor(dataset, show=show)
+    folder = opened.path.resolve()
+    page = out if out is not None else folder.with_name(f"{folder.name}-doctor.html")
+    print_examination(opened, found, write_doctor_page(opened, found, page))
+
+
+@data.command("filter")
+@click.argument("dataset", type=FILE_PATH)
+@click.argument("out", type=FILE_PATH)
+@click.option("--drop", multiple=True, help="Leave pictures out where this holds: 'sharpness<200'.")
+@click.option("--keep", multiple=True, help="Leave pictures out where this does not hold.")
+@click.option(
+    "--duplicates",
+    type=click.Choice(["group", "thin", "keep"]),
+    default="keep",
+    show_default=True,
+    help="Near duplicates: on one side of the split, thinned to one, or as they are.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace another dataset at OUT.")
+def data_filter(dataset: Path, out: Path, **options: Any) -> None:
+    """Write those pictures of DATASET that conditions leave into the dataset OUT.
+
+    A condition compares a column with a number: a measure of 'facegan data doctor', a label, or a
+    column of items.csv. OUT has all measures as columns. DATASET stays as it is.
+
+    \b
+    Example: facegan data filter faces clean --drop 'sharpness<200' --drop 'yaw>30'
+    """
+    from facegan.apps.examining import filter_dataset
+    from facegan.cli.terminal.examination import print_filtered
+
+    print_filtered(filter_dataset(dataset, out, **options))

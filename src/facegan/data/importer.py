@@ -33,6 +33,7 @@ from facegan.data.decode import (
     decode_whole,
     prepare,
 )
+from facegan.data.grouping import Treatment, check_treatment, treat_duplicates
 from facegan.data.import_log import ImportLog, summary
 from facegan.data.kinds import ARCHIVE, INSIDE, could_be_picture, side_kind
 from facegan.data.labels import Joined, LabelTable, Reading, Repeats
@@ -70,6 +71,7 @@ def import_images(
     repeats: Repeats = "refuse",
     identities: Literal["folders"] | None = None,
     holdout: float = 0.1,
+    duplicates: Treatment | None = None,
     min_size: int = 16,
     licence: str | None = None,
     workers: int | None = None,
@@ -103,6 +105,10 @@ def import_images(
         identities: "folders" where each folder holds the pictures of one person.
         holdout: about this share of the pictures, in [0, 1), is held out of training; chosen
             by a hash of who is shown, so that nobody is on both sides.
+        duplicates: what is done about pictures that are nearly the same: "group" keeps them and
+            the people they show on one side of the split, "thin" keeps the first of each group,
+            "keep" only names them in the card. By default they are grouped, and kept where there
+            is an official split.
         min_size: pictures with a side shorter than this many pixels are left out.
         licence: under which terms the pictures may be used.
         workers: decoding threads; by default one for each processor available.
@@ -118,6 +124,8 @@ def import_images(
     """
     shape = Shape(resolution, crop, channels, min_size)
     _check_options(shape, holdout, workers, repeats, identities)
+    if duplicates is not None:
+        check_treatment(duplicates)
     if align is not None and crop != "full":
         raise DataError(
             f"crop is {crop}, and faces are to be aligned.",
@@ -198,7 +206,8 @@ def import_images(
             card["labels"] = _about_labels(table, joined, labels_note, import_log)
         writer.extra(DROPPED, import_log.dropped_csv())
         writer.finish(card)
-    return Dataset.open(dataset)
+    made = Dataset.open(dataset)
+    return treat_duplicates(made, duplicates or ("keep" if layout.splits else "group"))
 
 
 def _listed(origin: Source, reading: Reading | None) -> tuple[Source, list[Member], Layout]:

@@ -16,15 +16,21 @@ from facegan.documents import render
 from facegan.evaluation.results import Evaluation, FeatureScores, ScoreName
 from facegan.evaluation.wording import (
     COMPARABLE,
+    OTHERS,
     arrow,
+    at_n,
     compared,
     conditions,
     duration,
     faces_found,
+    floor_title,
     formatted,
     in_unit,
+    kinds_said,
+    percent,
     ratio,
     score_title,
+    spectrum_said,
 )
 from facegan.models.about import About
 from facegan.models.card import Card, TrainingData
@@ -34,13 +40,17 @@ from facegan.models.store import BUNDLED, SUFFIX
 _KNOWN_LICENCES = frozenset(
     ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0")
 )
-_SHOWN: tuple[ScoreName, ...] = ("fd", "kid", "precision", "recall", "coverage")
+_SHOWN: tuple[ScoreName, ...] = (
+    *("fd_infinity", "fd", "kid"),
+    *("precision", "recall", "coverage"),
+)
 
 
 def readme(about: About, card: Card, evaluation: Evaluation) -> str:
     """The whole README.md. `samples.png` and `model.safetensors` are expected beside it."""
     licence = card.licence.lower()
     agreement = evaluation.agreement
+    found = [f for f in (evaluation.clear_faces, evaluation.faces) if f is not None]
     return render(
         "facegan.models",
         "readme.md",
@@ -56,14 +66,17 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
         conditions=conditions(evaluation),
         comparable=COMPARABLE,
         scores=[
-            {"extractor": space.extractor, "rows": list(_rows(space))}
+            {"extractor": space.extractor, "rows": list(_rows(space, evaluation.n_fake))}
             for space in evaluation.features
         ],
-        faces=(
-            "In how many pictures a face is found was not measured."
-            if evaluation.faces is None
-            else faces_found(evaluation.faces)
-        ),
+        floor=floor_title(evaluation.floors),
+        others=OTHERS,
+        kinds="" if evaluation.kinds is None else kinds_said(evaluation.kinds),
+        left_out=[] if evaluation.kinds is None else evaluation.kinds.left_out,
+        percent=percent,
+        spectrum="" if evaluation.spectrum is None else spectrum_said(evaluation.spectrum),
+        faces=" ".join(faces_found(each) for each in found)
+        or "In how many pictures a face is found was not measured.",
         agreement=compared(agreement) if agreement else "",
         labels=[
             (label.name, label.measure, formatted(label.generated), formatted(label.real))
@@ -117,21 +130,27 @@ def _metrics(evaluation: Evaluation) -> Iterator[tuple[str, str, float]]:
             kind = "fid" if title == "FID" else f"{name}-{space.extractor}"
             said = f"{title} ({space.extractor}, {n}; real pictures: {real:.4g})"
             yield kind, said, generated
-    if (faces := evaluation.faces) is not None:
-        said = f"Faces found ({faces.detector}, {n}; real pictures: {faces.real.value:.4g})"
-        yield "face-detection-rate", said, faces.generated.value
+    for faces in (evaluation.faces, evaluation.clear_faces):
+        if faces is not None:
+            said = f"Faces found ({faces.detector}, n = {faces.n:,}; real: {faces.real.value:.4g})"
+            yield "face-detection-rate", said, faces.generated.value
 
 
 def _shown(space: FeatureScores) -> list[ScoreName]:
     return [name for name in _SHOWN if name in space.scores]
 
 
-def _rows(space: FeatureScores) -> Iterator[tuple[object, ...]]:
+def _rows(space: FeatureScores, n: int) -> Iterator[tuple[object, ...]]:
     for name in _shown(space):
         score = space.scores[name]
         title = f"{score_title(name, space.extractor)} {arrow(name)}"
-        generated, real = (formatted(in_unit(name, each)) for each in (score.generated, score.real))
-        yield title, generated, real, ratio(score.ratio)
+        generated, real, others = (
+            formatted(None if each is None else in_unit(name, each))
+            for each in (score.generated, score.real, score.others)
+        )
+        times = ratio(score.best_ratio)
+        at = "" if score.best_ratio is None else f" ({at_n(name, n)})"
+        yield title, generated, real, others, f"{times}{at}"
 
 
 def _commands(name: str) -> str:
