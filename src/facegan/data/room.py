@@ -1,11 +1,20 @@
-"""How much memory this process may use at all: the machine's, or less where a group limits it."""
+"""How much memory this process may use at all, and pictures that would take much of it.
+
+The limit is the machine's memory, or less where a control group limits it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 _GROUPS = Path("/sys/fs/cgroup")
 
@@ -15,6 +24,20 @@ def memory_limit() -> int:
     """Bytes; 0 where nobody says."""
     found = [_machine(), *_groups()]
     return min((each for each in found if each > 0), default=0)
+
+
+def picture_array(shape: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """A new uint8 array: in memory, or where it would take much of that, in a file without a name.
+
+    The system writes such a file to the disk when it needs the room, and it is gone when the array
+    is.
+    """
+    size = math.prod(shape)
+    if not 8 * size > memory_limit() > 0:
+        return np.empty(tuple(shape), np.uint8)
+    with tempfile.TemporaryFile(prefix="facegan-") as file:
+        file.truncate(size)
+        return np.memmap(file, np.uint8, "r+", shape=tuple(shape))
 
 
 def _machine() -> int:
