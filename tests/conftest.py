@@ -24,6 +24,7 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 # Whole trainings, studies, clusters, processes, simulations, and networks of full size: what makes
 # `pytest` take minutes. `bash scripts/test` runs them, too.
 SLOW = (
+    "benchmarks/test_mutated_imports",
     *(
         "api/test_notebook",
         "apps/test_trained_space",

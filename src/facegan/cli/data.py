@@ -169,6 +169,27 @@ def data_show(dataset: Path, **options: Any) -> None:
     show(dataset, **options)
 
 
+@data.command("export")
+@click.argument("dataset", type=FILE_PATH)
+@click.argument("out", type=FILE_PATH)
+@click.option(
+    "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
+)
+@click.option("--no-labels", is_flag=True, help="Leave labels out.")
+@click.option("--overwrite", is_flag=True, help="Replace a file at OUT.")
+def data_export(dataset: Path, out: Path, no_labels: bool, **options: Any) -> None:
+    """Write DATASET as the zip OUT, in the layout of NVlabs' dataset_tool.
+
+    StyleGAN and its kin train on it; labels are class numbers or vectors.
+
+    \b
+    Example: facegan data export faces faces.zip
+    """
+    from facegan.apps.data import export
+
+    export(dataset, out, labels=not no_labels, **options)
+
+
 @data.command("portraits")
 @click.argument("dataset", type=FILE_PATH)
 @click.option("-n", "n", default=10_000, show_default=True, help="How many pictures.")
