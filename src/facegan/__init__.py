@@ -19,7 +19,10 @@ from facegan.version import __version__ as __version__
 if TYPE_CHECKING:
     from facegan.apps.data import draw_portraits as draw_portraits
     from facegan.apps.doctor import doctor as doctor
+    from facegan.apps.edit import directions as directions
+    from facegan.apps.edit import edit as edit
     from facegan.apps.evaluate import evaluate as evaluate
+    from facegan.apps.film import film as film
     from facegan.apps.generate import generate as generate
     from facegan.apps.labelling import label as label
     from facegan.apps.models import export as export_model  # noqa: F401
@@ -62,10 +65,13 @@ _PUBLIC = {
     "Reporter": "facegan.training.reporter",
     "Training": "facegan.apps.stepwise",
     "compare": "facegan.report.pages",
+    "directions": "facegan.apps.edit",
     "doctor": "facegan.apps.doctor",
     "draw_portraits": "facegan.apps.data",
+    "edit": "facegan.apps.edit",
     "evaluate": "facegan.apps.evaluate",
     "export_model": "facegan.apps.models:export",
+    "film": "facegan.apps.film",
     "forecast": "facegan.apps.recipes",
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",

@@ -17,6 +17,7 @@ import click
 
 from facegan.cli.data import data
 from facegan.cli.doctor import doctor
+from facegan.cli.editing import directions, edit, film
 from facegan.cli.evaluate import evaluate
 from facegan.cli.export import export
 from facegan.cli.generate import generate
@@ -205,6 +206,9 @@ def train(
 
 cli.add_command(generate)
 cli.add_command(studio)
+cli.add_command(directions)
+cli.add_command(edit)
+cli.add_command(film)
 cli.add_command(export)
 cli.add_command(serve)
 cli.add_command(models)

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 DECLARED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
-def save_png(path: Path, image: np.ndarray, seeds: Sequence[int], model: Mapping[str, str]) -> None:
+def save_png(
+    path: Path,
+    image: np.ndarray,
+    seeds: Sequence[int],
+    model: Mapping[str, str],
+    more: Mapping[str, str] | None = None,
+) -> None:
     """Write a generated picture with metadata that declares it as such.
 
     Args:
@@ -29,11 +35,17 @@ def save_png(path: Path, image: np.ndarray, seeds: Sequence[int], model: Mapping
         image: uint8 [H, W, C], C = 1 or 3.
         seeds: the seed of the picture, or of those in the grid, in order.
         model: what made it: recipe, kimg, dataset.
+        more: further texts, by keyword.
     """
-    write_bytes(path, generated_png(image, seeds, model), name=False)
+    write_bytes(path, generated_png(image, seeds, model, more), name=False)
 
 
-def generated_png(image: np.ndarray, seeds: Sequence[int], model: Mapping[str, str]) -> bytes:
+def generated_png(
+    image: np.ndarray,
+    seeds: Sequence[int],
+    model: Mapping[str, str],
+    more: Mapping[str, str] | None = None,
+) -> bytes:
     """What `save_png` writes; without seeds, of a picture that is none's."""
     from PIL.PngImagePlugin import PngInfo
 
@@ -44,6 +56,8 @@ def generated_png(image: np.ndarray, seeds: Sequence[int], model: Mapping[str, s
     about.add_text("facegan.model", "; ".join(f"{k}: {v}" for k, v in model.items()))
     if seeds:
         about.add_text("facegan.seed", _shortened(seeds))
+    for keyword, text in (more or {}).items():
+        about.add_text(keyword, text)
     return png_bytes(image, about, single=len(seeds) <= 1)
 
 
