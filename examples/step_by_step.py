@@ -32,10 +32,8 @@ def main(data: str = "portraits:2000@32", run: str = "runs/steps", budget: str =
         "generator.channels=16", "discriminator.channels=16", "training.batch=32"
     )
     watch = Watch()
-    options = {"data": data, "run": run, "budget": budget, "reporter": watch}
-
     # A step at a time. Leaving the loop saves.
-    with facegan.Training(recipe, **options) as training:
+    with facegan.Training(recipe, data, run, budget=budget, reporter=watch) as training:
         for step in training:
             if step.images_seen >= step.total // 2:
                 break
@@ -43,7 +41,7 @@ def main(data: str = "portraits:2000@32", run: str = "runs/steps", budget: str =
     print(f"half-way: {training.outcome.images_seen} images")
 
     # The same call goes on, to the end, and computes what one uninterrupted run computes.
-    outcome = facegan.train(recipe, **options)
+    outcome = facegan.train(recipe, data, run, budget=budget, reporter=watch)
     print(f"finished: {outcome.finished}, {len(watch.lines)} ticks")
 
     # What was learned, as numbers and as pictures.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from facegan.apps.models import model_card as model_card
     from facegan.apps.models import push as push_model  # noqa: F401
     from facegan.apps.models import remove as remove_model  # noqa: F401
+    from facegan.apps.onnx import export_onnx as export_onnx
     from facegan.apps.packing import pack as pack_model  # noqa: F401
     from facegan.apps.profile import profile as profile
     from facegan.apps.recipes import forecast as forecast
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from facegan.report.pages import report as report
     from facegan.report.pages import study_report as study_report
     from facegan.report.record import open_run as open_run
+    from facegan.studio.page import export_page as export_page
     from facegan.study.plan import Plan as Plan
     from facegan.study.run import study as study
     from facegan.training.reporter import LineReporter as LineReporter
@@ -71,6 +73,8 @@ _PUBLIC = {
     "edit": "facegan.apps.edit",
     "evaluate": "facegan.apps.evaluate",
     "export_model": "facegan.apps.models:export",
+    "export_onnx": "facegan.apps.onnx",
+    "export_page": "facegan.studio.page",
     "film": "facegan.apps.film",
     "forecast": "facegan.apps.recipes",
     "generate": "facegan.apps.generate",

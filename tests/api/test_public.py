@@ -35,6 +35,7 @@ SAME = {
     "directions": "directions",
     "edit": "edit",
     "film": "film",
+    "export": "export_page",
     "models": "models",
     "models card": "model_card",
     "models labels": "load",

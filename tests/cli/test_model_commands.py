@@ -101,6 +101,11 @@ def push_and_install(call: Any, server: Hub) -> None:
     assert installed.status == 0, installed.err
     assert "Installed mine (from me/faces at " in installed.out
     assert "installed from me/faces at" in call("models").out
+    paged = call("models", "push", "packed.safetensors", "me/faces", "--page")
+    assert paged.status == 0, paged.err
+    newest = server.repositories["me/faces"].branches["main"]
+    page = server.repositories["me/faces"].commits[newest]["index.html"]
+    assert page.lower().startswith(b"<!doctype html>")
     missing = call("models", "install", "nobody/nothing")
     assert missing.status == 2
     assert missing.err.startswith("error: There is no model nobody/nothing")

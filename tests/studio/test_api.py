@@ -24,6 +24,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from facegan.data.pictures import open_picture
 from facegan.editing.directions import require_directions
+from facegan.generation.films import enlarged
 from facegan.generation.generator import open_generator
 from facegan.generation.samples import image_inputs
 from facegan.studio import api

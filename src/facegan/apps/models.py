@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -175,6 +175,7 @@ def push(
     *,
     private: bool = False,
     revision: str | None = None,
+    add: Callable[[Path], object] | None = None,
 ) -> hub.Origin:
     """Put a model on a hub: what `export` writes, as one commit.
 
@@ -183,6 +184,7 @@ def push(
         repository: `user/name`; made if it is not there.
         private: of a repository that is made: whether others cannot see it.
         revision: a branch, made if it is not there; the main one by default.
+        add: called with the folder before it is pushed; may write further files into it.
 
     Returns:
         The commit: `install` of the repository with it as `revision` gives this model again.
@@ -194,6 +196,8 @@ def push(
     hub.require_repository(repository)
     with tempfile.TemporaryDirectory(prefix="facegan-") as folder:
         export(source, Path(folder) / "model")
+        if add is not None:
+            add(Path(folder) / "model")
         return hub.upload(Path(folder) / "model", repository, private=private, revision=revision)
 
 

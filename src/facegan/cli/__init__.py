@@ -205,10 +205,10 @@ def train(
 
 
 cli.add_command(generate)
-cli.add_command(studio)
 cli.add_command(directions)
 cli.add_command(edit)
 cli.add_command(film)
+cli.add_command(studio)
 cli.add_command(export)
 cli.add_command(serve)
 cli.add_command(models)

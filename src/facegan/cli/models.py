@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,10 @@ def models_install(source: Path, name: str | None, overwrite: bool, revision: st
 @click.argument("repository", metavar="USER/NAME")
 @click.option("--private", is_flag=True, help="Of a new repository: only you can see it.")
 @click.option("--revision", metavar="BRANCH", help="To put it on.  [default: the main branch]")
-def models_push(model: str, repository: str, private: bool, revision: str | None) -> None:
+@click.option("--page", is_flag=True, help="Also index.html, in which the generator runs.")
+def models_push(
+    model: str, repository: str, private: bool, revision: str | None, page: bool
+) -> None:
     """Put MODEL (a name or a file) on a model hub: what 'facegan models export' writes.
 
     Log in first: hf auth login. Needs the extra: pip install 'facegan[hub]'.
@@ -187,11 +191,19 @@ def models_push(model: str, repository: str, private: bool, revision: str | None
     """
     from facegan.apps.models import push
 
-    origin = push(model, repository, private=private, revision=revision)
+    add = partial(_page, model) if page else None
+    origin = push(model, repository, private=private, revision=revision, add=add)
     click.echo(f"Pushed to {origin.hub}/{origin.repository}")
     click.echo(
         f"This version: facegan models install {origin.repository} --revision {origin.commit}"
     )
+
+
+def _page(model: str, folder: Path) -> None:
+    """Write the page that 'facegan export' writes, by the name that web servers look for."""
+    from facegan.studio.page import export_page
+
+    export_page(model, folder / "index.html")
 
 
 @models.command("remove")
