@@ -43,7 +43,7 @@ with gradio.Blocks() as page:
     slider = gradio.Slider(-3, 3, 0, step=0.01)
     image = gradio.Image(value=draw(0), format="png")
     slider.input(draw, slider, image, show_progress="hidden", trigger_mode="always_last")
-page.queue().launch(server_port=0 or None, prevent_thread_lock=False, quiet=False)
+page.queue().launch(prevent_thread_lock=False, quiet=False)
 """
 
 
