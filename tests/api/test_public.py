@@ -27,6 +27,8 @@ SAME = {
     "data show": None,  # facegan.Dataset.open shows itself
     "data portraits": "draw_portraits",
     "data label": "label",
+    "data doctor": "examine_dataset",
+    "data filter": "filter_dataset",
     "evaluate": "evaluate",
     "recipes": "recipes",
     "recipes show": "Recipe",
@@ -36,6 +38,8 @@ SAME = {
     "edit": "edit",
     "film": "film",
     "export": "export_page",
+    "studio": "open_studio",
+    "serve": "serve",
     "models": "models",
     "models card": "model_card",
     "models labels": "load",

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facegan.apps.datasets import open_dataset
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError
 from facegan.evaluation.wording import duration, listed
 from facegan.study.comparisons import seeds_at
 from facegan.study.execution import Watch, local
+from facegan.study.fitting import fitted
 from facegan.study.folder import StudyFolder, trial_keys
 from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.power import PUBLISHED, Noise, foretold
@@ -103,7 +105,11 @@ def study(
 
         cluster.load()
     with local.terminated_as_interrupt(), folder.locked():
+        fit = fitted(plan, {name: open_dataset(place) for name, place in plan.datasets.items()})
+        plan = fit.plan
         with make_watch(folder, plan) as watch:
+            for line in fit.said:
+                watch.said(line)
             settled = settle(folder, plan, device, workers, watch.said)
             try:
                 if plan.tuning is not None:
@@ -168,6 +174,10 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
         workers: trials at once.
         noise: from seed to seed.
     """
+    # Nothing is drawn for a forecast: portraits have all labels.
+    there = {n: open_dataset(place) for n, place in plan.datasets.items() if Path(place).exists()}
+    fit = fitted(plan, there)
+    plan = fit.plan
     methods, seeds, datasets = plan.all_methods(), plan.seeds, plan.datasets
     trials = len(trial_keys(plan))
     more = [
@@ -182,6 +192,7 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
         *(f"  {name}: {method.title or method.recipe}" for name, method in methods.items()),
         *(f"  on {name}: {place}" for name, place in datasets.items()),
         *(f"  claim: {claim.says}  {claim.test}" for claim in plan.claims),
+        *fit.said,
     ]
     search = plan.tuning
     if search is not None:
