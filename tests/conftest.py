@@ -30,19 +30,28 @@ SLOW = (
         "apps/test_training_in_processes",
         "cli/test_commands",
     ),
-    *("cli/test_demo", "cli/test_errors", "cli/test_evaluate", "cli/test_readme"),
-    *("cli/test_study_commands", "docs/test_site", "data/test_lfw", "evaluation/test_attributes"),
+    *(
+        "cli/test_classes",
+        "cli/test_demo",
+        "cli/test_errors",
+        "cli/test_evaluate",
+        "cli/test_readme",
+    ),
+    *("cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
+    "evaluation/test_copy_search",
+    "docs/test_site",
     *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),
     *(
         "study/test_on_ray",
         "study/test_on_slurm",
+        "study/test_power",
         "study/test_study.",
         "study/test_verdicts",
-        "test_plugins",
     ),
+    *("test_plugins",),
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
     *("training/test_measuring", "training/test_processes", "training/test_quality"),
-    "training/test_resume",
+    *("training/test_resume", "studio/test_browser"),
 )
 
 

@@ -42,8 +42,10 @@ TINY_REGULARISERS: dict[str, tuple[str, ...]] = {
     "lecam": ("method.regularisers=[{kind='lecam', decay=0.75}]",),
     "path_length": ("method.regularisers=[{kind='path_length', every=3, decay=0.75}]",),
 }
-# Of facegan's own there are none yet: those that come with it are settings of `augment` itself.
-TINY_TRANSFORMS: dict[str, tuple[str, ...]] = {}
+TINY_TRANSFORMS: dict[str, tuple[str, ...]] = {
+    kind: (f"augment={{probability=0.7, transforms=[{{kind='{kind}'}}]}}",)
+    for kind in ("light", "pose", "hue", "scene")
+}
 # What a recipe needs besides, to be small: 32 pixels leave no 32×32 maps inside, and several
 # updates of D for each of G would make odd numbers of steps.
 TINY_RECIPES: dict[str, tuple[str, ...]] = {

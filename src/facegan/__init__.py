@@ -19,7 +19,12 @@ from facegan.version import __version__ as __version__
 if TYPE_CHECKING:
     from facegan.apps.data import draw_portraits as draw_portraits
     from facegan.apps.doctor import doctor as doctor
+    from facegan.apps.edit import directions as directions
+    from facegan.apps.edit import edit as edit
     from facegan.apps.evaluate import evaluate as evaluate
+    from facegan.apps.examining import doctor as examine_dataset  # noqa: F401
+    from facegan.apps.examining import filter_dataset as filter_dataset
+    from facegan.apps.film import film as film
     from facegan.apps.generate import generate as generate
     from facegan.apps.labelling import label as label
     from facegan.apps.models import export as export_model  # noqa: F401
@@ -47,6 +52,8 @@ if TYPE_CHECKING:
     from facegan.report.pages import study_report as study_report
     from facegan.report.record import open_run as open_run
     from facegan.studio.page import export_page as export_page
+    from facegan.studio.serving import serve as serve
+    from facegan.studio.serving import studio as open_studio  # noqa: F401
     from facegan.study.plan import Plan as Plan
     from facegan.study.run import study as study
     from facegan.training.reporter import LineReporter as LineReporter
@@ -64,12 +71,17 @@ _PUBLIC = {
     "Reporter": "facegan.training.reporter",
     "Training": "facegan.apps.stepwise",
     "compare": "facegan.report.pages",
+    "directions": "facegan.apps.edit",
     "doctor": "facegan.apps.doctor",
     "draw_portraits": "facegan.apps.data",
+    "edit": "facegan.apps.edit",
     "evaluate": "facegan.apps.evaluate",
+    "examine_dataset": "facegan.apps.examining:doctor",
     "export_model": "facegan.apps.models:export",
     "export_onnx": "facegan.apps.onnx",
     "export_page": "facegan.studio.page",
+    "film": "facegan.apps.film",
+    "filter_dataset": "facegan.apps.examining",
     "forecast": "facegan.apps.recipes",
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",
@@ -80,12 +92,14 @@ _PUBLIC = {
     "model_card": "facegan.apps.models",
     "models": "facegan.apps.models:listed",
     "open_run": "facegan.report.record",
+    "open_studio": "facegan.studio.serving:studio",
     "pack_model": "facegan.apps.packing:pack",
     "profile": "facegan.apps.profile",
     "push_model": "facegan.apps.models:push",
     "recipes": "facegan.apps.recipes",
     "remove_model": "facegan.apps.models:remove",
     "report": "facegan.report.pages",
+    "serve": "facegan.studio.serving",
     "study": "facegan.study.run",
     "study_report": "facegan.report.pages",
     "train": "facegan.apps.train",

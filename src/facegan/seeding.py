@@ -29,6 +29,8 @@ RESERVE = 7
 MIX = 8
 MIRROR = 9
 EDITING = 10
+TUNING = 11
+COMPONENTS = 12
 
 
 def random(seed: int, stream: int, counter: int) -> np.random.Generator:

@@ -297,7 +297,7 @@ def test_grey_pictures_from_a_zip(
     imported = call(*shlex.split(words), "--licence", "my own", "--labels-note", "by chance")
     assert imported.status == 0, imported.err
     assert "12 pictures of 32×32" in imported.out
-    assert "not an image" in imported.out
+    assert "text, not used" in imported.out
     shown = call("data", "show", "mine").out
     for fragment in ("my own", "by chance", "smile"):
         assert fragment in shown

@@ -468,7 +468,7 @@ case(
 case(
     "import-no-pictures",
     "data import notes new",
-    "no usable picture: 2 × not an image",
+    "no usable picture: 1 × not an image, 1 × text, not used",
     "JPEG, PNG",
     prepare=lambda at: [
         (at / "notes").mkdir(),
@@ -579,6 +579,16 @@ for _side in ("0", "1", "100000", "-64"):
 case("import-holdout-large", f"{IMPORT} --holdout 1.5", "holdout is 1.5", "from 0 to below 1")
 case("import-holdout-nan", f"{IMPORT} --holdout nan", "holdout is nan", "from 0 to below 1")
 case("import-holdout-all", f"{IMPORT} --holdout 0.99999", "in the train split", "--holdout")
+case("import-not-square", f"{IMPORT} --resolution 64x48", "64x48", "cropped", "pad it")
+case(
+    "import-strict",
+    f"{IMPORT} --strict",
+    "strictly none may be: 1 × text",
+    "without strictness",
+    prepare=_file("pictures/notes.txt", "hello"),
+)
+case("import-no-folders", "data import pictures/deep new --labels folders", "in no folders", "2 to")
+case("import-no-columns", f"{IMPORT} --columns smile", "brings no labels", "table of labels")
 case("import-workers", f"{IMPORT} --workers 0", "workers is 0", "1 or more")
 case("import-min-size", f"{IMPORT} --min-size 0", "min-size is 0", "1 pixel or more")
 case("import-too-small", f"{IMPORT} --min-size 99", "3 × too small", "--min-size")
@@ -588,16 +598,23 @@ for _name, _content, _fragments in (
     ("empty", "", ("table.csv is empty", "column names")),
     ("no-rows", "file,smile\n", ("a header, but no rows", "one line a file")),
     ("no-match", "file,smile\nx.png,1\n", ("none of its 1 rows fits", "'x.png'", "a.png")),
-    ("words", "file,smile\na.png,1\nb.png,yes\n", ("line 3: smile is 'yes'", "0 and 1")),
+    ("words", "file,smile\na.png,2\nb.png,yes\n", ("line 3: smile is 'yes'", "yes and no")),
     ("short-line", "file,smile\na.png\n", ("line 2: 1 values", "the header has 2")),
     ("twice", "file,smile\na.png,1\na.png,0\n", ("line 3: 'a.png' was already on line 2",)),
     ("ambiguous", "file,smile\na,1\n", ("one row fits both", "relative to the source")),
-    ("semicolons", "file;smile\na.png;1\n", ("separated by ';'", "commas")),
-    ("one-column", "file\na.png\n", ("only one column", "at least one of numbers")),
+    ("captions", "file;is\na.png;x\nb.png;x\n", ("no column of labels: is: it says 'x'", "words")),
+    ("one-column", "file\na.png\n", ("only one column", "at least one of labels")),
     ("same-name", "file,smile,smile\na.png,1,1\n", ("'smile' names two columns", "own name")),
     ("not-utf-8", b"file,\xff\xfe\n", ("is not UTF-8 text", "Save it as CSV in UTF-8")),
 ):
     case(f"labels-{_name}", LABELS, *_fragments, prepare=_file("table.csv", _content))
+case(
+    "labels-no-such-column",
+    f"{LABELS} --columns smlie",
+    "no column 'smlie'",
+    "Did you mean 'smile'?",
+    prepare=_file("table.csv", "file,smile\na.png,1\n"),
+)
 
 # --- runs ----------------------------------------------------------------------------------
 case("run-a-file", f"{TRAIN} recipe.toml", "recipe.toml", "in the way", status=1)
@@ -704,7 +721,8 @@ case("generate-columns", f"{GENERATE} --grid --columns 0", "--columns 0", "1 or 
 case("generate-best-of-a-file", "generate pictures/a.png --best --out new", "not a run", "--best")
 for _words, _fragments in (
     ("Smiling", ("--label Smiling is not understood", "NAME=VALUE")),
-    ("Smiling=yes", ("--label Smiling=yes is not understood", "NAME=VALUE")),
+    ("Smiling=", ("--label Smiling= is not understood", "NAME=VALUE")),
+    ("Smiling=yes", ("no label 'Smiling'", "trained without labels")),
     ("=1", ("--label =1 is not understood", "NAME=VALUE")),
     ("Smiling=1 --label Smiling=0", ("Smiling is given twice", "once")),
     ("Smiling=1", ("no label 'Smiling'", "trained without labels")),
@@ -727,6 +745,24 @@ case(
 )
 case("generate-onto-file", "generate run --out recipe.toml", "recipe.toml", "in the way", status=1)
 case("generate-precision", f"{GENERATE} --precision fp16", "fp16", "fp32", "bf16")
+case("export-nothing", "models export run", "--out", "--onnx")
+case("export-both", "models export run --out new --onnx new.onnx", "--out", "--onnx")
+case("export-half-of-a-folder", "models export run --out new --half", "--half", "--onnx")
+case("export-onto-onnx", "models export run --onnx recipe.toml", "recipe.toml", "--overwrite")
+case("page-without-file", "export run", "--html", "Usage: facegan export")
+case("page-onto-file", "export run --html recipe.toml", "recipe.toml", "--overwrite")
+case("page-of-nothing", "export nothing --html new.html", "nothing", "does not exist", "lfw-64")
+case("studio-of-nothing", "studio nothing --no-browser", "nothing", "does not exist", "lfw-64")
+case("studio-port", "studio --port 70000 --no-browser", "70000", "65535")
+case("studio-of-a-picture", "studio pictures/a.png --no-browser", "a.png", "generator.safetensors")
+case(
+    "serve-short-token",
+    "serve run --token-file pictures/short",
+    "5 characters",
+    "16",
+    prepare=lambda at: (at / "pictures/short").write_text("short"),
+)
+case("serve-no-token-file", "serve run --token-file nothing", "nothing", status=None)
 case("generate-cuda", f"{GENERATE} --device cuda", "no CUDA device", "--device cpu")
 case(
     "generate-grid-onto-folder",

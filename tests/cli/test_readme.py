@@ -21,6 +21,7 @@ SMALLER = (
     (r"--resolution \d+", "--resolution 32"),
     (r"--crop 152", "--crop full"),
     (r"^(facegan study .*)", r"\1 --dry-run"),
+    (r"^facegan studio.*", "facegan studio --help"),  # it runs until Ctrl-C
     (r"^(facegan evaluate .*)", r"\1 --extractor efflite0@32 --no-faces"),
 )
 TRAINED = " --set generator.channels=4 --set discriminator.channels=4 --set training.batch=16"

@@ -187,3 +187,66 @@ def test_impossible_wishes_are_refused(
         fixed(wanted, labels)
     assert place in caught.value.message
     assert help_ in caught.value.hint
+
+
+MOODS = (
+    Label("emotion=glad", True),
+    Label("age", False, 40.0, 10.0),
+    Label("emotion=very sad", True),
+    Label("emotion=3", True),
+    Label("hair=red", True),
+    Label("hair=grey", True),
+)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"emotion": "very sad"},
+        {"Emotion": "Very  Sad"},
+        {"emotion=very sad": 1},
+        {"very-sad": 1.0},
+        {"very_sad": "yes"},
+    ],
+)
+def test_a_class_by_name_is_none_of_the_others(wanted: dict[str, float | str]) -> None:
+    assert fixed(wanted, MOODS) == {2: 1.0, 0: -1.0, 3: -1.0}
+
+
+def test_classes_beside_other_labels() -> None:
+    assert fixed({"emotion": 3, "age": 50, "hair": "Red"}, MOODS) == {
+        **{3: 1.0, 0: -1.0, 2: -1.0},
+        1: 1.0,
+        **{4: 1.0, 5: -1.0},
+    }
+    # Shares of classes are what is asked for, and nothing is added to them.
+    assert fixed({"emotion=glad": 0.5, "emotion=very sad": 0.5}, MOODS) == {0: 0.0, 2: 0.0}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "place", "help_"),
+    [
+        ({"emotion": "gald"}, "emotion has no class 'gald'", "Did you mean 'glad'?"),
+        ({"emotion": 7}, "emotion has no class '7'", "very sad"),
+        ({"age": "old"}, "The label age cannot be 'old'", "a number"),
+        ({"moot": 1}, "no label 'moot'", "emotion"),
+        ({"emotion": "glad", "glad": 1}, "emotion=glad is given twice", "once"),
+    ],
+)
+def test_impossible_classes_are_refused(wanted: Any, place: str, help_: str) -> None:
+    with pytest.raises(FaceganError) as caught:
+        fixed(wanted, MOODS)
+    assert place in caught.value.message
+    assert help_ in caught.value.hint
+
+
+def test_a_column_of_classes_stands_for_all_of_them(write: Write) -> None:
+    columns = {
+        "mood=glad": [1, 0, 0, 1, 0, 0, 0, 0, 0],
+        "age": COLUMNS["age"],
+        "mood=sad": [0, 1, 1, 0, 1, 1, 1, 1, 1],
+    }
+    dataset = write(columns)
+    labels = spec_with_labels(dataset, ("Mood", "age", "mood=sad")).labels
+    assert [label.name for label in labels] == ["mood=glad", "mood=sad", "age"]
+    assert labels[0].binary

@@ -24,8 +24,14 @@ from facegan.errors import DataError
 def dataset(tmp_path: Path) -> Dataset:
     source = fill_folder(tmp_path / "in", lfw_files() | {"broken [red].jpg": b"x"})
     (tmp_path / "labels.csv").write_text("file,[smile]\nPerson_00_0001,0.25\n")
+    # The pictures are much alike; kept apart, some are held out.
     return import_images(
-        source, tmp_path / "dataset", resolution=16, holdout=0.3, labels=tmp_path / "labels.csv"
+        source,
+        tmp_path / "dataset",
+        resolution=16,
+        holdout=0.3,
+        labels=tmp_path / "labels.csv",
+        duplicates="keep",
     )
 
 
@@ -75,12 +81,13 @@ def test_show_writes_where_it_is_told(dataset: Dataset, tmp_path: Path):
 
 
 def test_import_says_what_became_of_the_files(tmp_path: Path, capsys: pytest.CaptureFixture):
-    source = fill_folder(tmp_path / "in", {"a.png": png(), "b.txt": b"x"})
+    source = fill_folder(tmp_path / "in", {"a.png": png(), "b.txt": b"x", "c.bin.png": b"y"})
     made = import_dataset(source, tmp_path / "dataset", crop="32", channels=1, holdout=0)
     assert made.card["crop"] == 32
     printed = capsys.readouterr().out.replace("\n", "")
     assert "1 pictures of 64×64" in printed
     assert "not an image" in printed
+    assert "b.txt: text" in printed
     assert "dropped.csv" in printed
 
 

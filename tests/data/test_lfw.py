@@ -39,6 +39,20 @@ def test_every_picture_is_there(lfw: Dataset) -> None:
     assert lfw.images.shape == (13_233, 32, 32, 3)
 
 
+def test_photographs_under_two_names_are_found_and_kept_on_one_side(lfw: Dataset) -> None:
+    about = lfw.card["near_duplicates"]
+    named = {tuple(name[:-9] for name in group) for group in about["several_identities"]}
+    assert {
+        ("Bart_Hendricks", "Ricky_Ray"),
+        ("Emmy_Rossum", "Eva_Amurri"),
+        ("Andrew_Caldecott", "Andrew_Gilligan"),
+        ("Gabrielle_Rose", "Martha_Bowen"),
+    } <= named
+    assert 16 <= about["groups"] <= 30
+    side = dict(zip(lfw.identities, lfw.splits, strict=True))
+    assert all(side[a] == side[b] for a, b in named)
+
+
 def test_nobody_is_on_both_sides(lfw: Dataset) -> None:
     people = np.array(lfw.identities)
     train, holdout = lfw.indices("train"), lfw.indices("holdout")

@@ -27,9 +27,11 @@ def made(model: str = "0" * 64, latent: Any = "normal", **changes: Any) -> Direc
         "vectors": np.eye(k, SIZE, dtype=np.float32),
         "centre": np.zeros(k, np.float32),
         "spread": np.ones(k, np.float32),
-        "effect": np.array([[1, 0.2, 0], [0, 2, -1], [0, 0, 1]], np.float32),
+        "up": np.array([[1, 0.4, 0], [0, 2, 0], [0, 0, 1]], np.float32),
+        "down": np.array([[1, 0, 0], [0, 2, -1], [0, 0, 1]], np.float32),
         "identity": np.full(k, 0.5, np.float32),
-        "plain_effect": np.eye(k, dtype=np.float32),
+        "plain_up": np.eye(k, dtype=np.float32),
+        "plain_down": np.eye(k, dtype=np.float32),
         "plain_identity": np.full(k, 0.7, np.float32),
     }
     found = Found(
@@ -54,7 +56,7 @@ def latents(n: int = 4, noise: int = 0) -> np.ndarray:
 def test_gain_and_leakage_are_read_off_the_effects() -> None:
     directions = made()
     assert directions.gain.tolist() == [1, 2, 1]
-    assert np.allclose(directions.leakage, [[0, 0.2, 0], [0, 0, -0.5], [0, 0, 0]])
+    assert np.allclose(directions.leakage, [[0, 0.4, 0], [0, 0, -0.5], [0, 0, 0]])
 
 
 def test_a_normal_latent_keeps_its_length_and_turns_towards_the_direction() -> None:
@@ -169,7 +171,7 @@ def _nan(arrays: dict[str, np.ndarray]) -> None:
         (lambda path: save_file({"a": latents()}, path), "no directions"),
         (_arrays(_nan), "not finite"),
         (_arrays(lambda a: a.update(spread=-a["spread"])), "spread"),
-        (_arrays(lambda a: a.update(effect=a["effect"][:2])), "effect"),
+        (_arrays(lambda a: a.update(up=a["up"][:2])), "up"),
         (_arrays(lambda a: a.update(vectors=a["vectors"].astype(np.float64))), "float64"),
         (_arrays(lambda a: a.update(vectors=a["vectors"][:, :0])), "vectors"),
         (_arrays(lambda a: a.update(more=a["spread"])), "more"),

@@ -243,10 +243,9 @@ USUAL = {"near": 11, "near_holdout": 11, "z": 0.3, "closer": 0.51, "closer_holdo
     ("numbers", "more", "verdict"),
     [
         ({}, {}, "chance"),
-        ({"near": 43}, {}, "copied"),
-        ({"near": 42}, {}, "attracted"),  # four times chance: may be likenesses
+        ({"near": 100}, {}, "attracted"),  # may be likenesses of the people in training
         ({"near": 60}, {"near_highest": 60}, "attracted"),
-        ({"near": 60, "near_holdout": 30}, {}, "typical"),
+        ({"near": 60, "near_holdout": 45}, {}, "typical"),
         ({"near": 60, "near_holdout": 20}, {"near_highest": 60}, "attracted"),
         ({"near": 23}, {}, "chance"),
         ({"near": 24}, {}, "attracted"),

@@ -71,9 +71,16 @@ def test_copies_are_seen_and_shown_and_held_out_pictures_are_not_accused(
     for view in seen.embeddings:
         assert view.near >= 95, view.embedding
         assert view.authentic.value < 0.05
-    for pair in seen.pairs:
-        assert pair.train.mirrored
-        assert pair.train.index == train[pair.seed]
+    assert seen.searched is not None
+    assert seen.searched.n == 100
+    assert (seen.people, seen.searched.real) == (False, 480)
+    first = seen.pairs[0]
+    assert first.train.mirrored
+    assert first.train.index == train[first.seed]
+    assert first.holdout.index in dataset.indices("holdout")
+    closeness = [pair.closeness for pair in seen.pairs]
+    assert closeness == sorted(closeness)
+    assert len({pair.train.index for pair in seen.pairs}) == len(seen.pairs) == 16
     assert found.closest is not None
     assert found.closest_generated is not None
     assert found.closest.shape == found.closest_generated.shape

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from facegan.data.dataset import Dataset
+from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError
-from facegan.evaluation.real import FEWEST, choose_real
+from facegan.evaluation.real import FEWEST, choose_real, enough_real
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +78,45 @@ def test_a_tiny_pack_cannot_be_measured_with(
 ) -> None:
     with pytest.raises(DataError, match="too few"):
         choose_real(Dataset.open(make_dataset(tmp_path / "small", n=20, resolution=4)))
+
+
+def write_people(path: Path, who: list[str], card: dict[str, str]) -> Dataset:
+    pictures = np.random.default_rng(0).integers(0, 256, (len(who), 4, 4, 3), np.uint8)
+    names = [f"{i}.png" for i in range(len(who))]
+    with DatasetWriter(path, 4, 3) as writer:
+        writer.add(pictures, names, who, ["train"] * len(who), names)
+        writer.finish(card)
+    return Dataset.open(path)
+
+
+def test_the_other_floor_shares_nobody_with_its_reference(tmp_path: Path) -> None:
+    dataset = write_people(tmp_path / "p", [f"person {int(i**0.8)}" for i in range(300)], {})
+    choice = choose_real(dataset, 100)
+    assert choice.floors == "shared"
+    assert choice.others is not None
+    apart, names = choice.others, np.asarray(dataset.identities)
+    assert (len(apart.floor), len(apart.reference)) == (100, len(choice.reference))
+    assert not set(names[apart.floor]) & set(names[apart.reference])
+    assert set(names[choice.floor]) & set(names[choice.reference])
+    for one in range(100):
+        for other in range(100):
+            same = names[apart.floor[one]] == names[apart.floor[other]]
+            assert (apart.people[one] == apart.people[other]) == same
+    everything = {*choice.reference, *choice.floor, *apart.reference, *apart.floor}
+    assert set(choice.all.tolist()) == everything
+
+
+def test_who_is_shown_may_be_unknown_or_nobody_twice(tmp_path: Path) -> None:
+    names = [f"{i}" for i in range(120)]
+    for said, floors in (("unknown", "unknown"), ("a list", "apart")):
+        choice = choose_real(write_people(tmp_path / said, names, {"identities_from": said}), 60)
+        assert (choice.floors, choice.others) == (floors, None)
+    # One person has nearly all pictures, so that nobody is left for one of the sides.
+    choice = choose_real(write_people(tmp_path / "one", ["a"] * 118 + ["b", "c"], {}), 60)
+    assert (choice.floors, choice.others) == ("shared", None)
+
+
+def test_a_small_n_needs_no_large_reference(dataset: Dataset) -> None:
+    assert enough_real(50) < enough_real(5_000) == 10_000 == enough_real(50_000)
+    assert len(choose_real(dataset, 50).reference) == 250
+    assert len(choose_real(dataset, 50, 100).reference) == 100

@@ -14,7 +14,7 @@ from facegan.evaluation.kernel import kid
 from facegan.evaluation.manifold import ManifoldReference
 from facegan.evaluation.moments import Moments
 from facegan.evaluation.results import ScoreName
-from facegan.evaluation.scores import Scorer
+from facegan.evaluation.scores import OtherPeople, Scorer
 
 ALL: tuple[ScoreName, ...] = get_args(ScoreName)
 
@@ -129,3 +129,30 @@ def test_so_are_those_of_real_pictures_and_unknown_scores() -> None:
         Scorer(draw(60, 1, dimension=5), REAL, ("fd",), seed=0)
     with pytest.raises(FaceganError, match="Did you mean 'kid'"):
         Scorer(REFERENCE, REAL, ("kit",), seed=0)  # type: ignore[arg-type]
+
+
+def test_the_floor_of_other_people_has_its_own_reference_and_ratio() -> None:
+    apart, real = draw(200, 4, shift=0.3), draw(60, 5)
+    people = np.arange(60) // 2
+    scorer = Scorer(REFERENCE, REAL, ALL, 0, OtherPeople(apart, real, people))
+    found = scorer.scores(GENERATED)
+    plain = Scorer(REFERENCE, REAL, ALL, seed=0).scores(GENERATED)
+    other = Scorer(apart, real, ALL, seed=0).scores(GENERATED)
+    for name, score in found.items():
+        assert (score.generated, score.real) == (plain[name].generated, plain[name].real)
+        assert score.others is not None
+        assert score.others.value == other[name].real.value
+    assert found["fd"].others is not None
+    assert found["fd"].ratio_others == found["fd"].generated.value / found["fd"].others.value
+    assert plain["fd"].others is plain["fd"].ratio_others is None
+
+
+def test_intervals_over_people_are_wider_where_their_pictures_are_alike() -> None:
+    twice = np.repeat(draw(30, 6), 2, axis=0)
+    alone = Scorer(REFERENCE, REAL, ("kid",), 0, OtherPeople(REFERENCE, twice, np.arange(60)))
+    pairs = Scorer(REFERENCE, REAL, ("kid",), 0, OtherPeople(REFERENCE, twice, np.arange(60) // 2))
+    one, two = (each.scores(GENERATED)["kid"].others for each in (alone, pairs))
+    assert one is not None
+    assert two is not None
+    assert one.value == two.value
+    assert two.high - two.low > 1.2 * (one.high - one.low)

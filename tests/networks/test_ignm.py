@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ from facegan.data.spec import ImageSpec, Label
 from facegan.errors import RecipeError
 from facegan.networks.ignm import IgnmDiscriminatorConfig, IgnmGeneratorConfig
 from facegan.networks.interfaces import Latent, parameter_count
+from facegan.networks.layers.activation import Activate, Activation
 from facegan.networks.layers.attention import SelfAttention
 from facegan.networks.layers.emphasis import Emphasis
 from facegan.networks.layers.heads import HeadsConfig
@@ -19,6 +20,7 @@ from facegan.networks.layers.modulation import SelfModulation
 from facegan.networks.layers.norm import BatchNorm2d
 from facegan.networks.layers.spectral import SpectralNorm
 from facegan.networks.layers.weight_norm import WeightNorm
+from facegan.networks.mlp import MlpDiscriminatorConfig, MlpGeneratorConfig
 
 SPEC = ImageSpec(32)
 PLAIN: dict[str, Any] = {"skips": False, "pyramid": False, "heads": HeadsConfig()}
@@ -74,6 +76,68 @@ def test_pyramid_adds_the_means_of_quarters_and_of_all() -> None:
     torch.testing.assert_close(features[:, -32:], maps.mean((2, 3)))
     quarters = features[:, 32 * 16 : 32 * 20].view(2, 32, 2, 2)
     torch.testing.assert_close(quarters[:, :, 0, 1], maps[:, :, :2, 2:].mean((2, 3)))
+
+
+def test_pools_have_the_sizes_and_the_kind_asked_for() -> None:
+    torch.manual_seed(0)
+    critic = discriminator(pyramid=True, pools=(3,), pooling="max", skips=True)
+    images = torch.randn(2, 3, 32, 32)
+    maps, features = critic.layers(images), critic.features(images)
+    assert features.shape == (2, 32 * (16 + 9))
+    thirds = features[:, 32 * 16 :].view(2, 32, 3, 3)
+    torch.testing.assert_close(thirds[:, :, 0, 0], maps[:, :, :2, :2].amax((2, 3)))
+    block = critic.layers[1]
+    x = torch.randn(2, 8, 16, 16)
+    beside = block.skip(x.unflatten(2, (8, 2)).unflatten(4, (8, 2)).amax((3, 5)))
+    found = block(x)
+    again = torch.nn.functional.leaky_relu(block.norm(block.strided(x)) + beside, 0.2)
+    torch.testing.assert_close(found, again)
+
+
+ACTIVATIONS = {
+    "relu": torch.relu,
+    "leaky_relu": lambda x: torch.where(x > 0, x, 0.2 * x),
+    "sigmoid": lambda x: 1 / (1 + torch.exp(-x)),
+    "tanh": torch.tanh,
+    "swish": lambda x: x / (1 + torch.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_by_name(name: Any) -> None:
+    assert set(get_args(Activation)) == set(ACTIVATIONS)
+    x = torch.linspace(-3, 3, 13)
+    torch.testing.assert_close(Activate(name)(x.clone()), ACTIVATIONS[name](x))
+    parts = [
+        module
+        for network in (generator(activation=name, refine=4), discriminator(activation=name))
+        for module in network.modules()
+        if isinstance(module, Activate)
+    ]
+    assert len(parts) == 1 + 3 + 3
+    assert {part.name for part in parts} == {name}
+    # In place or not, gradients are the same, and a second one exists.
+    weights = torch.randn(13, requires_grad=True)
+    for inplace in (True, False):
+        y = Activate(name, inplace=inplace)(weights * x)
+        (first,) = torch.autograd.grad(y.sum(), weights, create_graph=True)
+        expected = torch.autograd.grad(ACTIVATIONS[name](weights * x).sum(), weights)[0]
+        torch.testing.assert_close(first, expected)
+        if name in ("sigmoid", "tanh", "swish"):
+            (second,) = torch.autograd.grad(first.sum(), weights)
+            assert second.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_fully_connected_networks_take_them_too(name: Any) -> None:
+    first = MlpGeneratorConfig(kind="mlp", hidden=(7,), activation=name).build(SPEC, "symmetric")
+    second = MlpDiscriminatorConfig(kind="mlp", hidden=(7,), activation=name).build(SPEC, "unit")
+    z, images = torch.randn(2, 128), torch.randn(2, 3, 32, 32)
+    hidden = ACTIVATIONS[name](first.layers[0](z))
+    torch.testing.assert_close(first(z).flatten(1), torch.tanh(first.layers[2](hidden)))
+    torch.testing.assert_close(
+        second.features(images), ACTIVATIONS[name](second.layers[0](images.flatten(1)))
+    )
 
 
 def test_refinement_ends_in_a_convolution_at_the_images_own_resolution() -> None:

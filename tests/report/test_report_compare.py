@@ -74,8 +74,8 @@ def test_runs_and_scores_stand_side_by_side(copies: Callable[..., list[Path]]) -
     scores = page.tables["scores efflite0"]
     assert list(scores) == ["floor", "first", "second", "third"]
     assert scores["floor"]["fd"] == "3.00 2.85 – 3.15"
-    assert scores["first"]["fd"] == "61 58 – 64 20.3 ×"
-    assert scores["third"]["fd"] == "200 190 – 210 66.7 ×"
+    assert scores["first"]["fd"] == "61 58 – 64 20.3 × at n 500"
+    assert scores["third"]["fd"] == "200 190 – 210 66.7 × at n 500"
     # In the unit that the title names.
     assert scores["first"]["kid"] == "30.5 29.0 – 32.0"
     assert page.codes("differs") == ["method.loss"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -16,18 +17,22 @@ import pytest
 from PIL import Image
 from run_pages import Page, estimate, evaluation, score, space
 
+from facegan.errors import RunError
 from facegan.evaluation.results import FeatureScores
 from facegan.evaluation.wording import brief, duration
-from facegan.report.study_claims import sentences, signed
+from facegan.report.study_claims import sentences
 from facegan.report.study_curves import curve_charts
 from facegan.report.study_page import study_page
 from facegan.report.study_scores import score_tables, shown_methods
 from facegan.report.study_tables import write_tables
+from facegan.study.claims import parse_test
 from facegan.study.folder import StudyFolder, trial_keys
+from facegan.study.outcomes import Scale
 from facegan.study.plan import Plan
-from facegan.study.results import CurvePoint, Key, Speed, StudyResults, TrialResult
+from facegan.study.results import CurvePoint, Found, Key, Speed, StudyResults, TrialResult
 from facegan.study.summaries import summarise
 from facegan.study.verdicts import judge
+from facegan.study.words import between, change
 
 FDS = {
     "gan": (100.0, 110.0, 104.0),
@@ -190,7 +195,8 @@ def numbers(text: str) -> list[str]:
 def test_probabilities_are_told_beside_the_verdict() -> None:
     found = results(plan())
     better, _, faster = (one.lines[0] for one in sentences(found, judge(found)))
-    assert numbers(better.evidence) == ["1.00", "0.0001", "1.00"]
+    # Probability of improvement; for it, for less than the margin, for worse; degrees of freedom.
+    assert numbers(better.evidence) == ["1.00", "0.0001", "1.00", "1.00", "4.0"]
     assert better.compared == "FD"
     assert numbers(faster.compared) == ["150"]
     assert better.paired[0] == (0, "60.0", "100")
@@ -322,7 +328,8 @@ def test_an_improvement_is_drawn_to_scale() -> None:
     assert ablation.drawing.range is not None
     assert better.drawing.range[0] > one["margin"] > one["zero"]
     assert ablation.drawing.range[0] < other["zero"]
-    assert better.improvement.startswith("+40\N{NO-BREAK SPACE}% (+38")
+    assert one["worse"] < one["zero"]
+    assert better.improvement == "105 → 62.3, 1.68 × better (1.50 to 1.88 × better)"
 
 
 def test_curves_have_a_line_for_each_seed_and_a_legend_for_each_method() -> None:
@@ -339,6 +346,92 @@ def test_curves_have_a_line_for_each_seed_and_a_legend_for_each_method() -> None
     assert label is not None
     assert {"305", "122"} <= set(numbers(label[1]))
     assert ">minutes<" in time.svg
+
+
+def test_a_collapsed_method_never_leads(write: Callable[..., Path]) -> None:
+    """The least FD, and nothing but one picture: what its journal says stands beside it."""
+    asked = plan()
+    collapsed = [
+        finished(Key(dataset="blobs", method="gan", seed=seed), 20.0 + seed).model_copy(
+            update={"found": (Found(kind="collapse", images=30_000, said="All alike."),)}
+        )
+        for seed in range(3)
+    ]
+    # In one trial of three it may be chance.
+    once = [
+        finished(Key(dataset="blobs", method="dcgan", seed=seed), 60.0 + seed).model_copy(
+            update={"found": (Found(kind="collapse", images=9),) if seed == 1 else ()}
+        )
+        for seed in range(3)
+    ]
+    none = {"recall": score(0.0, 0.84), "fd": score(20.0, 3.0)}
+    spaces = (space().model_copy(update={"scores": none}),)
+    collapsed[0] = collapsed[0].model_copy(update={"evaluation": evaluation(*spaces)})
+    found = results(asked, *collapsed, *once)
+    (scores,) = score_tables(found, summarise(found), shown_methods(asked))
+    cells = {
+        row.name: dict(zip((c.name for c in scores.table.columns), row.cells, strict=True))
+        for row in scores.table.rows
+    }
+    assert cells["gan"]["fd"].formatted.value == "21.0"
+    assert not cells["gan"]["fd"].leads
+    assert cells["dcgan"]["fd"].leads
+    assert cells["gan"]["finished"].beside == "collapse"
+    assert cells["dcgan"]["finished"].beside == "collapse (1 of 3)"
+    assert cells["dcgan-without-width"]["finished"].beside == ""
+    assert cells["gan"]["fd"].beside.endswith("recall 0 in 1 of 3")
+    assert "recall 0" in page_of(write(found), found).text
+
+
+def test_what_was_changed_after_results_stands_at_the_verdict(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    asked = plan()
+    first = plan(
+        claims=[CLAIMS[0], {**CLAIMS[1], "test": CLAIMS[1]["test"][:-1] + ", margin=0.1)"}]
+    )
+    found = results(asked).model_copy(update={"first": first})
+    judged = judge(found)
+    page = page_of(write(found), found)
+    assert page.said("marks") == [
+        "After results: margin 0.1 → 0.05.",
+        "After results: claim added.",
+    ]
+    files = {file.name: file for file in write_tables(tmp_path, found, judged)}
+    marks = [row["marks"] for row in read_csv(files["claims.csv"])]
+    assert marks == ["", "margin 0.1 → 0.05", "claim added"]
+    assert "after results: claim added" in files["tables.tex"].read_text("utf-8")
+
+
+def test_a_study_is_read_back_from_its_tables(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Without the folders of its trials, the same verdicts, tables and page but for pictures."""
+    asked = plan(datasets={"blobs": "datasets/blobs", "others": "b"})
+    lost = Key(dataset="blobs", method="gan", seed=0)
+    found = results(asked, failed(lost), without=1)
+    folder = StudyFolder(write(found))
+    (folder.path / "study.toml").write_text(asked.to_toml(), "utf-8")
+    before = {
+        file.name: file.read_bytes() for file in write_tables(folder.path, found, judge(found))
+    }
+    shutil.rmtree(folder.trials)
+    again = folder.results()
+    assert [(t.key, t.status, t.images, t.curve) for t in again.results] == [
+        (t.key, t.status, t.images, t.curve) for t in found.results
+    ]
+    written = {
+        file.name: file.read_bytes() for file in write_tables(folder.path, again, judge(again))
+    }
+    # What they were read from is left alone.
+    assert set(before) - set(written) == {"results.csv", "curves.csv"}
+    for name in ("summary.csv", "claims.csv", "tables.tex"):
+        assert written[name] == before[name]
+    grid = folder.path / "grids" / "blobs"
+    grid.mkdir(parents=True)
+    Image.new("RGB", (80, 30), "red").save(grid / "dcgan.png")
+    assert page_of(folder.path, again).pictures == 1
+    (folder.path / "results.csv").write_text("dataset,method\nblobs,gan\n", "utf-8")
+    with pytest.raises(RunError, match="cannot be read"):
+        folder.results()
 
 
 def test_hostile_words_stay_words(write: Callable[..., Path]) -> None:
@@ -428,9 +521,16 @@ def test_latex_is_balanced_and_has_every_method(tmp_path: Path) -> None:
 def test_numbers() -> None:
     formatted = [brief(x) for x in (0, 0.0123, 61.26, 1234.5, -2.0, float("inf"))]
     assert formatted == ["0", "0.0123", "61.3", "1,234", "−2.00", "∞"]
-    shares = [signed(x, True).replace("\N{NO-BREAK SPACE}", " ") for x in (0.2, -0.034, -50.0)]
-    assert shares == ["+20 %", "−3.4 %", "below −1,000 %"]
-    assert signed(-0.0123, False) == "−0.012"
+    fd, recall = parse_test("better(a, b)"), parse_test("better(a, b, metric=recall)")
+    log, plain, share = Scale("log"), Scale("plain"), Scale("share", 0.02)
+    logs = [change(fd, log, x) for x in (math.log(1.8), -math.log(20), 0.01, -50.0)]
+    assert logs == ["1.80 × better", "20.0 × worse", "1.010 × better", "over 1,000 × worse"]
+    assert change(recall, plain, -0.0123) == "0.012 lower"
+    assert change(parse_test("faster_to(a, b, fd=9)"), log, math.log(2)) == "2.00 × sooner"
+    assert change(fd, share, 0.5) == "50 % better"
+    assert between(fd, log, math.log(1.4), math.log(2.3)) == "1.40 to 2.30 × better"
+    assert between(fd, log, -math.log(2.3), -math.log(1.4)) == "1.40 to 2.30 × worse"
+    assert between(fd, log, -math.log(1.2), math.log(1.4)) == "1.20 × worse to 1.40 × better"
 
 
 def test_many_methods_stay_small(write: Callable[..., Path]) -> None:

@@ -57,7 +57,7 @@ def trial(key: Key, reached: Reached, metric: ScoreName = "fd") -> TrialResult:
 
 
 def study(
-    claims: Sequence[str],
+    claims: Sequence[str | Mapping[str, str]],
     reached: Mapping[str, Sequence[Reached]] | Mapping[str, Mapping[str, Sequence[Reached]]],
     metric: ScoreName = "fd",
     **values: Any,
@@ -65,7 +65,7 @@ def study(
     """A study in which each method reached something with each seed.
 
     Args:
-        claims: tests, as in a plan.
+        claims: tests, or claims as in a plan.
         reached: for each method, for each seed in order; or the same for each dataset.
         metric: what the numbers are.
         values: further ones of the plan.
@@ -81,7 +81,9 @@ def study(
             "budget": "1kimg",
             "datasets": dict.fromkeys(datasets, "portraits"),
             "methods": {name: {"recipe": "gan"} for name in methods},
-            "claims": [{"says": test, "test": test} for test in claims],
+            "claims": [
+                {"says": each, "test": each} if isinstance(each, str) else each for each in claims
+            ],
         }
         | values
     )

@@ -59,7 +59,7 @@ def test_faster_to() -> None:
     reached = {"a": other_fast, "b": [SLOW, SLOW, SLOW]}
     judged = only("faster_to(a, b, fd=50)", reached)
     assert judged.verdict == "holds"
-    assert judged.why.startswith("Time to FD 50 in machine-seconds 4")
+    assert judged.why.startswith("Time to FD 50 6.00 → 3.33 machine-seconds, 1.80 × sooner (")
     assert "b in 3 (which counts as if right after the last measurement)." in judged.why
     assert [pair.other for pair in judged.pairs] == [None] * 3
     times = [pair.method for pair in judged.pairs]
@@ -67,6 +67,14 @@ def test_faster_to() -> None:
     assert judged.improvement[0] == pytest.approx(1 - np.exp(np.mean(np.log(times)) - np.log(6)))
     in_kimg = only("faster_to(a, b, fd=50, axis=kimg)", reached)
     assert [pair.method for pair in in_kimg.pairs] == [time / 2 for time in times]
-    assert only("faster_to(b, a, fd=50)", reached).verdict == "does not hold"
+    assert only("faster_to(b, a, fd=50)", reached).verdict == "evidence against"
     none = only("faster_to(a, b, fd=5)", reached)
     assert (none.verdict, none.probability) == ("not enough evidence", 0.5)
+
+
+def test_times_within_bounds_alone_are_no_difference() -> None:
+    """Reached before the first point by both, or by neither: no one knows which was sooner."""
+    early = {"a": [[(1.0, 9.0), (2.0, 8.0)]] * 3, "b": [[(3.0, 9.0), (4.0, 8.0)]] * 3}
+    assert only("faster_to(a, b, fd=50)", early).verdict == "not enough evidence"
+    late = {"a": [[(1.0, 90.0), (2.0, 80.0)]] * 3, "b": [[(3.0, 90.0), (9.0, 80.0)]] * 3}
+    assert only("faster_to(b, a, fd=50)", late).verdict == "not enough evidence"

@@ -184,3 +184,23 @@ def test_tests_that_are_refused(text: str, said: str) -> None:
     with pytest.raises(RecipeError) as refused:
         parse_test(text)
     assert said in str(refused.value)
+
+
+def test_looks_must_rise_and_end_before_the_seeds_do() -> None:
+    asked = {"seeds": 9, "judging": {"looks": [3, 5]}}
+    assert plan(**asked).judging.looks == (3, 5)
+    for looks in ([5, 3], [3, 9], [3, 12], [1]):
+        with pytest.raises(RecipeError, match="looks"):
+            plan(**asked | {"judging": {"looks": looks}})
+
+
+def test_a_method_with_more_seeds_keeps_up_with_the_others() -> None:
+    methods = {"a": {"recipe": "gan", "seeds": 6, "without": {"x": []}}, "b": {"recipe": "gan"}}
+    found = plan(seeds=2, methods=methods, claims=[])
+    assert found.seeds_of("a") == tuple(range(6))
+    # Its parts are other methods.
+    assert found.seeds_of("a-without-x") == found.seeds_of("b") == (0, 1)
+    keys = [(key.method, key.seed) for key in trial_keys(found)]
+    half = {(m, s) for m, s in keys[: len(keys) // 2]}
+    assert half == {("a", 0), ("a", 1), ("a", 2), ("a-without-x", 0), ("b", 0)}
+    assert Plan.parse(found.to_toml()) == found

@@ -17,14 +17,16 @@ from typing import Any
 import pytest
 
 from facegan.errors import DataError, FaceganError, RunError
+from facegan.recipe import Recipe
 from facegan.report.pages import study_report
 from facegan.runs.directory import RunDirectory
 from facegan.study.execution import ENVIRONMENT
 from facegan.study.folder import StudyFolder
 from facegan.study.plan import Plan
-from facegan.study.results import StudyResults
-from facegan.study.run import adapted, forecast, study
+from facegan.study.results import Key, StudyResults
+from facegan.study.run import adapted, forecast, formatted, study
 from facegan.study.trial import TrialFolder
+from facegan.study.verdicts import judge
 from facegan.study.worker import perform
 from facegan.training.speed import costs
 
@@ -326,3 +328,108 @@ def test_a_storage_without_a_cluster_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FaceganError, match="s3://bucket/x"):
         study("quick", tmp_path / "out", storage="s3://bucket/x")
     assert not (tmp_path / "out").exists()
+
+
+TUNING: dict[str, Any] = {
+    "trials": 3,
+    "budget": "32img",
+    "seed": 50,
+    "ranges": {
+        "stages.*.*.lr": {"low": 1e-4, "high": 1e-2},
+        "training.batch": {"among": [4, 16]},
+    },
+}
+
+
+def test_every_method_gets_the_same_search_before_the_comparison(
+    tmp_path: Path, dataset: Path
+) -> None:
+    """Stopped in the middle and gone on with; the settings with the least FD are compared."""
+    out = tmp_path / "tuned"
+    methods = {
+        "gan": {"recipe": "gan", "set": GAN},
+        "dcgan": {"recipe": "dcgan", "set": DCGAN, "without": {"flip": ["augment.flip=false"]}},
+    }
+    tuning = {**TUNING, "ablations": False}
+    claims = [{"says": "Better.", "test": "better(dcgan, gan)"}]
+    asked = Plan.from_values(
+        {**values(dataset), "methods": methods, "tuning": tuning, "claims": claims, "seeds": 1}
+    )
+    outcome = study(asked, out)
+    assert outcome.finished
+    folder, results = StudyFolder(out), outcome.results
+    assert set(results.tuned) == {"faces/gan", "faces/dcgan"}
+    settings = [[trial.settings for trial in found.trials] for found in results.tuned.values()]
+    # The method as it is, and the same draws for all.
+    assert settings[0] == settings[1]
+    assert settings[0][0] == ()
+    assert len(set(settings[0])) == 3
+    for name, found in results.tuned.items():
+        fds = [trial.fd for trial in found.trials]
+        assert fds[found.chosen] == min(fds)
+        assert [trial.seed for trial in found.trials] == [50, 51, 52]
+        assert all(trial.images == 32 and trial.seconds > 0 for trial in found.trials)
+        compared = [name.removeprefix("faces/")]
+        compared += ["dcgan-without-flip"] if compared == ["dcgan"] else []
+        for method in compared:
+            spec = folder.trial(Key(dataset="faces", method=method, seed=0)).spec()
+            chosen = asked.all_methods()[method].resolved().override(*found.settings)
+            assert Recipe.parse(spec.recipe).training.batch == chosen.training.batch
+            assert Recipe.parse(spec.recipe).stages == chosen.stages
+    # As if it had been stopped: two trials of the search lost, and all of the comparison.
+    shutil.rmtree(folder.trials)
+    for seed in (51, 52):
+        lost = folder.tuning_trial(Key(dataset="faces", method="gan", seed=seed))
+        lost.result_file.unlink()
+    again = study(asked, out).results
+    assert scores(again) == scores(results)
+    study_report(out)
+    rows = list(csv.DictReader((out / "tuning.csv").open()))
+    assert len(rows) == 6
+    assert [row["chosen"] for row in rows].count("true") == 2
+    page = (out / "report.html").read_text("utf-8")
+    assert "3 of 3 trials" in page
+    assert "that of dcgan" in page
+    # From its tables alone, the same.
+    verdicts = (out / "claims.csv").read_bytes()
+    shutil.rmtree(folder.trials)
+    shutil.rmtree(folder.tuning)
+    published = folder.results()
+    assert [t.chosen for t in published.tuned.values()] == [t.chosen for t in again.tuned.values()]
+    study_report(out)
+    assert (out / "claims.csv").read_bytes() == verdicts
+
+
+def test_a_search_that_makes_no_sense_is_refused(dataset: Path) -> None:
+    for changes, said in (
+        ({"seed": 0}, "would use seeds 0 to 2"),
+        ({"ranges": {"generator.depth": {"among": [1, 2]}}}, "methods.gan"),
+        ({"ranges": {"training.batch": {"low": 8, "high": 4}}}, "low below high"),
+        ({"ranges": {}}, "ranges"),
+        ({"budget": "soon"}, "soon"),
+    ):
+        with pytest.raises(FaceganError, match=said):
+            Plan.from_values({**values(dataset), "tuning": {**TUNING, **changes}})
+
+
+def test_a_study_ends_at_the_look_that_decides_it(tmp_path: Path, dataset: Path) -> None:
+    """What always diverges is not better: two of four seeds say so, at this level."""
+    methods = {name: WHOLE["methods"][name] for name in ("gan", "wild")}
+    claims = [{"says": "Wild rates help.", "test": "better(wild, gan)"}]
+    asked = {**values(dataset), "methods": methods, "claims": claims, "seeds": 4, "alpha": 0.45}
+    out = tmp_path / "looks"
+    outcome = study(Plan.from_values({**asked, "judging": {"looks": [2]}}), out)
+    assert outcome.finished
+    assert len(outcome.results.results) == 4
+    assert {result.key.seed for result in outcome.results.results} == {0, 1}
+    said = formatted(outcome)
+    assert said[0].startswith("evidence against: Wild rates help.")
+    assert "a look decided every claim" in said[-1]
+    # A claim that was added now carries a mark, and the plan of the first result is kept.
+    more = [*claims, {"says": "No worse.", "test": "no_worse(gan, wild)"}]
+    again = study(Plan.from_values({**asked, "claims": more, "judging": {"looks": [2]}}), out)
+    first = StudyFolder(out).first()
+    assert first is not None
+    assert [claim.test for claim in first.claims] == ["better(wild, gan)"]
+    assert [one.marks for one in judge(again.results)] == [(), ("claim added",)]
+    assert "[after results: claim added]" in "\n".join(formatted(again))

@@ -53,7 +53,8 @@ TINY = {
 HEADS = "discriminator.heads={projection=5, auxiliary=true, hidden=7}"
 CONDITIONAL = ("data.labels=all", HEADS, "method.auxiliary={}", "method.loss=relativistic")
 TRANSFORMS = (
-    "flip=true, shift=0.2, rotation=20, brightness=0.2, contrast=0.5, cutout=0.3, noise=0.1"
+    "flip=true, shift=0.2, rotation=20, brightness=0.2, contrast=0.5, cutout=0.3, noise=0.1, "
+    "transforms=[{kind='light'}, {kind='pose'}, {kind='hue'}, {kind='scene'}]"
 )
 HELD_OUT = "{kind='adaptive', heuristic='held_out', reserve=0.2, target=0.01, ramp=0.16}"
 AUGMENTED = {

@@ -141,6 +141,35 @@ def test_a_budget_of_time_becomes_images_by_the_measured_speed(
     assert found == plan.Plan(images, 100.0)
 
 
+@pytest.mark.parametrize(
+    ("budget", "images", "asked"), [("10s", 2000, 1000), ("20s", 2000, None), ("1min", 6000, None)]
+)
+def test_a_slow_machine_trains_longer(
+    tiny: Make,
+    trainer_of: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: str,
+    images: int,
+    asked: int | None,
+) -> None:
+    recipe = tiny("gan").with_budget("1img")
+    trainer = trainer_of(recipe)
+    monkeypatch.setattr(plan, "measure_speed", lambda *about, **more: 100.0)
+    own = recipe.override(f"training.budget={budget}", "training.at_least=2")
+    found = plan.make_plan(own, None, trainer.batch_source, trainer.execution)
+    assert found == plan.Plan(images, 100.0, asked=asked)
+    # A budget of somebody's own is what they get, and one of images is exact.
+    for given in ("10s", "100img"):
+        theirs = plan.make_plan(
+            own.with_budget(given),
+            trainer.state.networks.generator.spec,
+            trainer.batch_source,
+            trainer.execution,
+        )
+        assert theirs.asked is None
+        assert theirs.images <= 1000
+
+
 def test_speed_is_measured_on_a_copy_in_every_stage(
     tiny: Make, trainer_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,12 @@ def begin(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     if measure is not None and (said := caveat(recipe, [recipe.evaluation.extractor])):
         job.reporter.say(said)
     plan = make_plan(recipe, spec, batch_source, execution)
+    if plan.asked is not None and plan.speed is not None:
+        job.reporter.say(
+            f"At {plan.speed:,.0f} images a second, {recipe.training.budget} would be only "
+            f"{plan.asked / 1000:,.3g} kimg on this machine, too few for this recipe. So it trains "
+            f"on {plan.images / 1000:,.3g} kimg, about {plan.images / plan.speed / 60:,.0f} min."
+        )
     plan = plan_evaluations(plan, recipe, spec, batch_source, execution, measure)
     state = TrainingState(recipe, spec, execution, batch_source.label_rows())
     begun_from = None if warm is None else _warm_start(warm, state, execution, job)

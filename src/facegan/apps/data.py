@@ -24,6 +24,8 @@ from facegan.files import write_bytes
 from facegan.generation.png import png_bytes
 from facegan.progress import progress_bar
 
+# Lines of one kind that an import prints.
+_MOST_LINES = 12
 _STDERR = 2  # the number by which C libraries know it
 
 
@@ -193,6 +195,7 @@ def _print_outcome(dataset: Dataset) -> None:
         markup=False,
         soft_wrap=True,
     )
+    _print_notes(dataset.card)
     if dropped := _counts(dataset.card, "dropped"):
         console.print(_counts_table("left out", dropped))
         console.print(
@@ -202,18 +205,60 @@ def _print_outcome(dataset: Dataset) -> None:
         console.print(_counts_table("converted", conversions))
 
 
+def _print_notes(card: dict[str, Any]) -> None:
+    """What was used beside the pictures, what was not, and what the labels became."""
+
+    def say(text: str) -> None:
+        _console().print(printable(text), markup=False, soft_wrap=True)
+
+    if "layout" not in card:  # drawn, not imported
+        return
+    say(f"Layout: {card['layout']}. Split: {card['split']}.")
+    side_files = card.get("side_files", {})
+    for key, said in (("used", "Used"), ("not_used", "Not used")):
+        found = side_files.get(key, {})
+        for name, what in list(found.items())[:_MOST_LINES]:
+            say(f"{said}: {name}: {what}")
+        if len(found) > _MOST_LINES:
+            say(f"{said}: {len(found) - _MOST_LINES} more; the card names them.")
+    labels = card.get("labels", {})
+    if labels:
+        kept = card["counts"]["kept"]
+        say(
+            f"Labels from {labels['source']}: {labels['matched']:,} of {kept:,} pictures have a "
+            f"row; {labels['unused_rows']:,} rows fit no picture."
+        )
+        if loosely := labels.get("matched_by_another_ending_or_place"):
+            say(f"{loosely:,} rows name their picture with another ending or place.")
+        for line in labels.get("read_as", [])[:_MOST_LINES]:
+            say(f"  {line}")
+        if (more := len(labels.get("read_as", [])) - _MOST_LINES) > 0:
+            say(f"  and {more} more")
+        for name, why in list(labels.get("columns_not_used", {}).items())[:_MOST_LINES]:
+            say(f"  {name} is not used: {why}")
+        for line in labels.get("notes", []):
+            say(line)
+    for line in card.get("notes", []):
+        say(line)
+
+
 def _print_card(dataset: Dataset) -> None:
     """Everything in the card: plain values first, then each table."""
     card = dataset.card
     tables = ("dropped", "conversions", "labels", "label_names", "counts", "generated")
+    told = (*tables, "side_files", "notes")
     plain = _pairs()
     for key, value in card.items():
-        if key not in tables:
+        if key not in told:
             plain.add_row(_text(key.replace("_", " ")), _text(value))
     for key, value in card["counts"].items():
         plain.add_row(_text(key.replace("_", " ")), _text(value))
-    for key, value in _leaves("generated", card.get("generated", {})):
-        plain.add_row(_text(key), _text(value))
+    for key in ("generated", "side_files"):
+        for name, value in _leaves(key.replace("_", " "), card.get(key, {})):
+            plain.add_row(_text(name), _text(value))
+    notes = card.get("notes")
+    for note in notes if isinstance(notes, list) else []:
+        plain.add_row(_text("note"), _text(note))
     console = _console()
     console.print(plain)
     for key, title in (("dropped", "left out"), ("conversions", "converted")):
@@ -246,7 +291,8 @@ def _print_labels(console: Console, labels: dict[str, Any]) -> None:
     about = _pairs()
     for key, value in labels.items():
         if key != "columns":
-            about.add_row(_text(f"labels: {key.replace('_', ' ')}"), _text(value))
+            for name, each in _leaves(f"labels: {key.replace('_', ' ')}", value):
+                about.add_row(_text(name), _text(each))
     console.print(about)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("label")

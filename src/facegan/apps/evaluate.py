@@ -37,7 +37,8 @@ from facegan.runs.checkpoint import folder_name
 from facegan.runs.directory import RunDirectory
 from facegan.seeding import REAL_CHOICE, random
 
-DEFAULT_EXTRACTORS = ("efflite0",)
+# Two spaces that have nothing in common, so that no headline rests on one.
+DEFAULT_EXTRACTORS = ("efflite0", "selfsup")
 
 
 def evaluate(
@@ -63,13 +64,14 @@ def evaluate(
         data: the dataset of real pictures, or `portraits`.
         n: how many generated pictures to measure; 5,000 by default, or as many as the real
             ones allow.
-        n_real: real pictures in the reference; 10,000 by default, or all that are there.
+        n_real: real pictures in the reference; twice n by default, 2,000 to 10,000, or all that
+            are there.
         reference: the split of `data` that the reference comes from: `train`, `holdout`,
             `all`.
-        extractors: the feature spaces: `efflite0`, `efflite0@64`, `faces`, `inception`, or a
-            TOML file that describes another, one of a plug-in, or an extractor itself. Where a
-            generator's discriminator looked through the network of all of these, `faces` is
-            added if the extra `faces` is installed.
+        extractors: the feature spaces: `efflite0`, `efflite0@64`, `selfsup`, `faces`,
+            `inception`, or a TOML file that describes another, one of a plug-in, or an extractor
+            itself. Where a generator's discriminator looked through the network of all of these,
+            `selfsup` is added.
         seed: the first seed of the generated pictures, and of all that is drawn by chance.
         copying: whether to look for copies of training pictures; by default where `data` has
             held-out ones, without which nothing can be said.
@@ -91,14 +93,14 @@ def evaluate(
     opened = [open_extractor(each, where, own=True) for each in extractors]
     generated = _open_source(source, dataset, best, device)
     recipe = None if generated.generator is None else generated.generator.loaded.recipe
-    if recipe is not None and flattering(recipe, names) == names and _faces_installed():
+    if recipe is not None and flattering(recipe, names) == names:
         names.append(ANOTHER)
         opened.append(open_extractor(ANOTHER, where))
     if n is None and generated.available is not None:
         n = min(DEFAULT_N, generated.available, most_measurable(dataset, reference))
     choice = choose_real(dataset, n, n_real, reference, seed)
     cache = FeatureCache(cache_folder())
-    judge = Judge(dataset, choice, reference, seed, opened, ALL_SCORES, cache, progress_bar)
+    judge = Judge(dataset, choice, reference, seed, opened, ALL_SCORES, cache, progress_bar, where)
     spec = dataset.spec
     numbers = sum(2 * 4 * each.dimension for each in opened)  # of a picture, and while sorting
     require_memory(

@@ -38,7 +38,7 @@ def generate(
     grid: bool = False,
     columns: int | None = None,
     truncation: float = 1.0,
-    labels: Mapping[str, float] | None = None,
+    labels: Mapping[str, float | str] | None = None,
     dataset: bool = False,
     holdout: float = 0.0,
     overwrite: bool = False,

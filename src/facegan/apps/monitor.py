@@ -13,7 +13,7 @@ from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import Judge
 from facegan.evaluation.real import FEWEST, choose_real, most_measurable
 from facegan.evaluation.results import Evaluation, ScoreName
-from facegan.evaluation.wording import formatted, ratio
+from facegan.evaluation.wording import at_n, formatted, ratio
 from facegan.files import cache_folder
 from facegan.generation.samples import pictures
 from facegan.networks.interfaces import Generator
@@ -71,12 +71,13 @@ def in_a_line(evaluation: Evaluation) -> str:
     """`FD 92 (89 – 95), of real pictures 12: 7.6 ×; coverage 0.31; efflite0@64, n 1,000`."""
     space = evaluation.features[0]
     fd = space.scores["fd"]
-    words = [f"FD {formatted(fd.generated)}, of real pictures {formatted(fd.real).value}"]
-    if fd.ratio is not None:
-        words[0] += f": {ratio(fd.ratio)}"
+    floor = fd.real if fd.others is None else fd.others
+    words = [f"FD {formatted(fd.generated)}, of real pictures {formatted(floor).value}"]
+    if fd.best_ratio is not None:
+        words[0] += f": {ratio(fd.best_ratio)} at {at_n('fd', evaluation.n_fake)}"
     if "coverage" in space.scores:
         words.append(f"coverage {space.scores['coverage'].generated.value:.2f}")
-    words.append(f"{space.extractor}, n {evaluation.n_fake:,}")
+    words.append(f"{space.extractor}, {at_n('fd', evaluation.n_fake)}")
     return "; ".join(words)
 
 

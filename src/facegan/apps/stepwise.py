@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
 from facegan.apps.datasets import open_dataset
+from facegan.apps.looks import Looks
 from facegan.device import Execution, all_agree
 from facegan.device import processes as joined
 from facegan.errors import DataError, RunError, nearest
@@ -233,7 +234,9 @@ def _loop(job: Job, ready: Ready, stop: StopRequest) -> Loop:
     )
     probe = None
     if ready.execution.main:
-        probe = Probe(job.dataset, job.batch_source.spec, job.batch_source.pixels, ready.execution)
+        probe = Probe(
+            job.dataset, job.batch_source.spec, job.batch_source.pixels, ready.execution, Looks
+        )
     stop.ready = True
     return Loop(
         trainer,

@@ -13,7 +13,7 @@ from facegan.recipe import Recipe
 
 # The network that discriminators of the kind `features` look through, as extractors name it;
 # and one that has nothing in common with it.
-_NETWORK, ANOTHER = "efflite0", "faces"
+_NETWORK, ANOTHER = "efflite0", "selfsup"
 
 
 def flattering(recipe: Recipe, extractors: Sequence[str]) -> list[str]:

@@ -33,7 +33,21 @@ generated faces are tilted, pale or blurred.
 
 from facegan.augment.adaptive import Adaptive
 from facegan.augment.config import AugmentConfig
+from facegan.augment.hue import Hue
+from facegan.augment.light import Light
 from facegan.augment.pipeline import Augmentation
+from facegan.augment.pose import Pose
+from facegan.augment.scene import Scene
 from facegan.augment.transform import TRANSFORMS, Transform
 
-__all__ = ["TRANSFORMS", "Adaptive", "AugmentConfig", "Augmentation", "Transform"]
+__all__ = [
+    "TRANSFORMS",
+    "Adaptive",
+    "AugmentConfig",
+    "Augmentation",
+    "Hue",
+    "Light",
+    "Pose",
+    "Scene",
+    "Transform",
+]

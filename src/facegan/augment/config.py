@@ -60,7 +60,8 @@ class AugmentConfig(Config):
             centre is anywhere in the image, so that a part of it may lie outside.
         noise: standard deviation of normal noise, at most this share of the range from black to
             white; each image has its own.
-        transforms: further ones, of plug-ins, in this order and after all others.
+        transforms: further ones, each a table with its `kind` and options, in this order and
+            after all others: `light`, `pose`, `hue`, `scene`, and those of plug-ins.
     """
 
     probability: Probability = 0.5
@@ -99,11 +100,16 @@ class AugmentConfig(Config):
         highest = self.highest_probability()
         if highest <= SAFE_PROBABILITY:
             return []
-        return [
-            f"{name} = {getattr(self, name):g} may appear in generated images: at probability "
-            f"{highest:g}, {why}. Safe up to {SAFE_PROBABILITY:g}."
+        on = [
+            (f"{name} = {getattr(self, name):g}", why)
             for name, why in _WHY.items()
             if getattr(self, name)
+        ]
+        on += [(each.kind, each.leaks) for each in self.transforms if each.leaks]
+        return [
+            f"{what} may appear in generated images: at probability {highest:g}, {why}. Safe up "
+            f"to {SAFE_PROBABILITY:g}."
+            for what, why in on
         ]
 
 

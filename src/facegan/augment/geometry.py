@@ -69,6 +69,18 @@ def resample(images: Tensor, similarities: Tensor) -> Tensor:
     # From where each pixel comes: the inverse of the picture's movement, in half sides.
     torch.sub(cos * x * (2 / width), sin * y * (2 / width), out=grid[..., 0])
     torch.add(sin * x * (2 / height), cos * y * (2 / height), out=grid[..., 1])
+    return sample(images, grid)
+
+
+def sample(images: Tensor, grid: Tensor) -> Tensor:
+    """The images' values at other places, bilinear; beyond the borders, their reflection.
+
+    Differentiable in the images, any number of times.
+
+    Args:
+        images: [N, C, H, W].
+        grid: [N, H, W, 2]: x and y of where each pixel comes from; −1 and 1 are the edges.
+    """
     sampled: Tensor = _Sample.apply(images, grid)
     return sampled
 

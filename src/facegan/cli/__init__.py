@@ -17,6 +17,7 @@ import click
 
 from facegan.cli.data import data
 from facegan.cli.doctor import doctor
+from facegan.cli.editing import directions, edit, film
 from facegan.cli.evaluate import evaluate
 from facegan.cli.export import export
 from facegan.cli.generate import generate
@@ -24,6 +25,7 @@ from facegan.cli.group import Commands
 from facegan.cli.models import models
 from facegan.cli.paths import FILE_PATH
 from facegan.cli.recipes import recipes
+from facegan.cli.serving import serve, studio
 from facegan.cli.study import study
 from facegan.errors import ConnectionLost, FaceganError, UnknownKindError, printable
 from facegan.loggers import LOGGERS
@@ -59,8 +61,8 @@ def cli() -> None:
     show_default=True,
     help="Folder for the dataset, the run and the page.",
 )
-@click.option("--budget", default="3min", show_default=True, help="How long to train.")
-def demo(out: Path, budget: str) -> None:
+@click.option("--budget", help="How long to train.  [default: 3min, or longer on a slow machine]")
+def demo(out: Path, budget: str | None) -> None:
     """Draw portraits, train on them, show what was learned.
 
     \b
@@ -203,7 +205,12 @@ def train(
 
 
 cli.add_command(generate)
+cli.add_command(directions)
+cli.add_command(edit)
+cli.add_command(film)
+cli.add_command(studio)
 cli.add_command(export)
+cli.add_command(serve)
 cli.add_command(models)
 cli.add_command(study)
 cli.add_command(doctor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,31 @@ import click
 
 from facegan.cli.group import Commands
 from facegan.cli.paths import FILE_PATH
+from facegan.errors import DataError
+
+
+class _Side(click.ParamType):
+    """Pixels of a side: 64, or 64x64."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Read it; a picture that is not square is refused with what to do."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(-?[0-9]{1,9})(?:\s*[x×]\s*([0-9]{1,9}))?", value, re.ASCII | re.I)
+        if match is None:
+            self.fail(f"{value!r} is not a number of pixels, such as 64.", param, ctx)
+        if match[2] and int(match[2]) != int(match[1]):
+            raise DataError(
+                f"--resolution is {value}: pictures are square here.",
+                "Give one number, such as --resolution 64: the centre is cropped. To keep all of "
+                "a picture, pad it to a square first.",
+            )
+        return int(match[1])
+
+
+SIDE = _Side()
 
 
 @click.group(cls=Commands)
@@ -23,7 +49,7 @@ def data() -> None:
 @data.command("import")
 @click.argument("source", type=FILE_PATH)
 @click.argument("dataset", type=FILE_PATH)
-@click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
+@click.option("--resolution", type=SIDE, default=64, show_default=True, help="Pixels of a side.")
 @click.option(
     "--crop",
     default="full",
@@ -54,25 +80,59 @@ def data() -> None:
 @click.option(
     "--max-yaw", type=float, help="With --align: degrees to the side, at most.  [default: 40]"
 )
-@click.option("--labels", type=FILE_PATH, help="A CSV of numbers, joined by file name.")
+@click.option(
+    "--labels",
+    metavar="FILE",
+    help="A table of labels by file name (CSV, TSV, JSON lines), or 'folders': their names are "
+    "classes.",
+)
 @click.option("--labels-note", help="What the labels are, for the card.")
+@click.option("--columns", metavar="A,B", help="Of the table, the columns to use; all by default.")
+@click.option("--classes", metavar="A,B", help="Columns of the table whose numbers are classes.")
+@click.option(
+    "--repeats",
+    type=click.Choice(["refuse", "average"]),
+    default="refuse",
+    show_default=True,
+    help="Of rows for one picture that differ.",
+)
+@click.option(
+    "--identities",
+    type=click.Choice(["folders"]),
+    help="Each folder holds the pictures of one person.",
+)
 @click.option(
     "--holdout",
     default=0.1,
     show_default=True,
     help="Share of the pictures kept from training, by whole identities.",
 )
+@click.option(
+    "--duplicates",
+    type=click.Choice(["group", "thin", "keep"]),
+    help="Near duplicates: on one side of the split, thinned to one, or only told of.  "
+    "[default: group; keep where the split is official]",
+)
 @click.option("--licence", help="The pictures' licence, for the card.")
 @click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
 @click.option("--workers", type=int, help="Decoding threads; all cores by default.")
+@click.option("--strict", is_flag=True, help="Refuse if anything is left out or not used.")
 @click.option(
     "--overwrite", is_flag=True, help="Replace an existing dataset once this one is whole."
 )
-def data_import(source: Path, dataset: Path, grey: bool, **options: Any) -> None:
+def data_import(
+    source: Path,
+    dataset: Path,
+    grey: bool,
+    columns: str | None,
+    classes: str | None,
+    **options: Any,
+) -> None:
     """Turn SOURCE into the dataset DATASET.
 
-    SOURCE is a folder of pictures, a zip or tar of them, the LFW archive, or a zip in the
-    layout of NVlabs (dataset.json). What cannot be used is listed with its reason.
+    SOURCE is a folder of pictures, a zip or tar of them, or a dataset as it is published: FFHQ,
+    CelebA, LFW, LSUN, AFHQ, UTKFace, NVlabs' zips, WebDataset shards, Parquet. What cannot be
+    used is listed with its reason.
 
     \b
     Example: facegan data import lfw-deepfunneled.tgz faces --resolution 64 --crop 152
@@ -81,6 +141,9 @@ def data_import(source: Path, dataset: Path, grey: bool, **options: Any) -> None
     from facegan.apps.data import import_dataset
 
     given = {name: value for name, value in options.items() if value is not None}
+    for name, said in (("columns", columns), ("classes", classes)):
+        if said is not None:
+            given[name] = [each.strip() for each in said.split(",") if each.strip()]
     import_dataset(source, dataset, channels=1 if grey else 3, **given)
 
 
@@ -145,3 +208,55 @@ def data_label(dataset: Path, **options: Any) -> None:
     from facegan.apps.labelling import label
 
     label(dataset, **options)
+
+
+@data.command("doctor")
+@click.argument("dataset", type=FILE_PATH)
+@click.option("--out", type=FILE_PATH, help="The page.  [default: DATASET-doctor.html]")
+@click.option("--show", default=12, show_default=True, help="Pictures of each finding.")
+def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
+    """Say what in DATASET would hurt training, with a page that shows the worst of each kind.
+
+    Blur, exposure, size, pose, faces that are cut off or not found, grey, compression, near
+    duplicates, identities, labels, and whether the holdout is known from training. Nothing is
+    changed.
+
+    \b
+    Example: facegan data doctor faces
+    """
+    from facegan.apps.examining import doctor
+    from facegan.cli.terminal.examination import print_examination
+    from facegan.report.doctor_page import write_doctor_page
+
+    opened, found = doctor(dataset, show=show)
+    folder = opened.path.resolve()
+    page = out if out is not None else folder.with_name(f"{folder.name}-doctor.html")
+    print_examination(opened, found, write_doctor_page(opened, found, page))
+
+
+@data.command("filter")
+@click.argument("dataset", type=FILE_PATH)
+@click.argument("out", type=FILE_PATH)
+@click.option("--drop", multiple=True, help="Leave pictures out where this holds: 'sharpness<200'.")
+@click.option("--keep", multiple=True, help="Leave pictures out where this does not hold.")
+@click.option(
+    "--duplicates",
+    type=click.Choice(["group", "thin", "keep"]),
+    default="keep",
+    show_default=True,
+    help="Near duplicates: on one side of the split, thinned to one, or as they are.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace another dataset at OUT.")
+def data_filter(dataset: Path, out: Path, **options: Any) -> None:
+    """Write those pictures of DATASET that conditions leave into the dataset OUT.
+
+    A condition compares a column with a number: a measure of 'facegan data doctor', a label, or a
+    column of items.csv. OUT has all measures as columns. DATASET stays as it is.
+
+    \b
+    Example: facegan data filter faces clean --drop 'sharpness<200' --drop 'yaw>30'
+    """
+    from facegan.apps.examining import filter_dataset
+    from facegan.cli.terminal.examination import print_filtered
+
+    print_filtered(filter_dataset(dataset, out, **options))

@@ -24,7 +24,7 @@ _GRID = 8
 def demo(
     out: str | Path,
     *,
-    budget: str = "3min",
+    budget: str | None = None,
     n: int = 10_000,
     recipe: Recipe | None = None,
     device: str = "auto",
@@ -39,7 +39,8 @@ def demo(
 
     Args:
         out: the folder; made if it is not there.
-        budget: how long to train: `3min`, `60kimg`.
+        budget: how long to train: `3min`, `60kimg`; by default three minutes, or as much longer as
+            a slow machine needs to end with faces.
         n: portraits to draw, if there are none in OUT yet.
         recipe: instead of the shipped `portraits-demo`.
         device: `auto`, `cpu`, `cuda`, `mps`.
@@ -60,7 +61,9 @@ def demo(
 
     folder = Path(out)
     run = RunDirectory(folder / "run")
-    chosen = (recipe or Recipe.load(RECIPE)).with_budget(budget)
+    chosen = recipe or Recipe.load(RECIPE)
+    if budget is not None:
+        chosen = chosen.with_budget(budget)
     _check_same(run, chosen)
     dataset = folder / "portraits"
     if not dataset.exists():

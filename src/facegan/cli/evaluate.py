@@ -17,7 +17,7 @@ from facegan.cli.paths import FILE_PATH
     "-n", "n", type=int, help="Generated pictures.  [default: 5000, or half of the real ones]"
 )
 @click.option(
-    "--n-real", type=int, help="Real ones in the reference.  [default: 10000, or what is left]"
+    "--n-real", type=int, help="Real ones in the reference.  [default: 2n, 2000 to 10000]"
 )
 @click.option(
     "--reference",
@@ -30,10 +30,10 @@ from facegan.cli.paths import FILE_PATH
     "--extractor",
     "extractors",
     multiple=True,
-    default=("efflite0",),
+    default=("efflite0", "selfsup"),
     show_default=True,
     metavar="NAME",
-    help="A feature space: efflite0, efflite0@64, faces, inception, or a TOML file that "
+    help="A feature space: efflite0, efflite0@64, selfsup, faces, inception, or a TOML file that "
     "describes yours. May be given several times.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from facegan.cli.labelled import CONTROLS, Labelled
+from facegan.cli.labelled import CONTROLS, Labelled, as_number
 from facegan.cli.paths import FILE_PATH
 from facegan.errors import FaceganError, nearest
 
@@ -38,9 +38,9 @@ from facegan.errors import FaceganError, nearest
     "labels",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Of a generator trained with labels: what all pictures have, 0 to 1 for yes or no, or "
-    "a quantity in its own unit. Also as an option of its own: --NAME VALUE. "
-    "'facegan models labels SOURCE' lists them.",
+    help="Of a generator trained with labels: what all pictures have, 0 to 1 for yes or no, "
+    "a quantity in its own unit, or the name of a class. Also as an option of its own: "
+    "--NAME VALUE. 'facegan models labels SOURCE' lists them.",
 )
 @click.option("--dataset", is_flag=True, help="A dataset to train on or mix in, instead of files.")
 @click.option("--pack", "old_name", is_flag=True, hidden=True)
@@ -108,12 +108,16 @@ def generate(
 
 
 def _require_labels(
-    controls: list[tuple[str, float]], command: click.Command, labels: Sequence[Any]
+    controls: list[tuple[str, float | str]], command: click.Command, labels: Sequence[Any]
 ) -> None:
     """Refuse an option that is neither the command's nor a label, with the nearest of both."""
     from facegan.data.conditions import spelling
+    from facegan.data.spec import class_groups
 
-    known = {spelling(label.name): label.name.replace("_", "-").lower() for label in labels}
+    names = [label.name for label in labels]
+    groups = class_groups(names)
+    names += [*groups, *(word for words in groups.values() for word in words)]
+    known = {spelling(name): name.replace("_", "-").lower() for name in names}
     options = [name[2:] for p in command.params for name in p.opts if name.startswith("--")]
     for name, _ in controls:
         if spelling(name) not in known:
@@ -124,25 +128,22 @@ def _require_labels(
             )
 
 
-def _labels(words: tuple[str, ...]) -> dict[str, float]:
-    """`("Smiling=1",)` → `{"Smiling": 1.0}`."""
-    found: dict[str, float] = {}
+def _labels(words: tuple[str, ...]) -> dict[str, float | str]:
+    """`("Smiling=1", "emotion=happy")` → `{"Smiling": 1.0, "emotion": "happy"}`."""
+    found: dict[str, float | str] = {}
     for word in words:
         name, _, value = word.rpartition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            name = ""
-        if not name:
+        if not name or not value:
             raise FaceganError(
                 f"--label {word} is not understood.",
-                "Write NAME=VALUE, with a number: --label Smiling=1.",
+                "Write NAME=VALUE, with a number or the name of a class: --label Smiling=1.",
             )
-        _add(found, name, number, f"--label {name}")
+        number = as_number(value)
+        _add(found, name, value if number is None else number, f"--label {name}")
     return found
 
 
-def _add(found: dict[str, float], name: str, value: float, said: str) -> None:
+def _add(found: dict[str, float | str], name: str, value: float | str, said: str) -> None:
     if name in found:
         raise FaceganError(f"{said} is given twice.", "Give it once.")
     found[name] = value

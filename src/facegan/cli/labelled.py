@@ -1,4 +1,4 @@
-"""Labels of a generator as options of a command: --smiling 1 --age=60."""
+"""Labels of a generator as options of a command: --smiling 1 --age=60 --emotion happy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CONTROLS = "facegan.controls"
 
 
 class Labelled(click.Command):
-    """A command that takes options which it does not know, if they have a number.
+    """A command that takes options which it does not know, if they have a value.
 
     They stand in the context's `meta[CONTROLS]`, as pairs of the option's name without dashes
     and its value, in their order. Which of them are labels, only the generator knows.
@@ -24,7 +24,7 @@ class Labelled(click.Command):
             for name in (*parameter.opts, *parameter.secondary_opts)
         }
         rest: list[str] = []
-        controls: list[tuple[str, float]] = []
+        controls: list[tuple[str, float | str]] = []
         waiting = list(args)
         while waiting:
             word = waiting.pop(0)
@@ -38,13 +38,14 @@ class Labelled(click.Command):
                 if option in known and not equals and _takes_value(known[option]) and waiting:
                     rest.append(waiting.pop(0))
                 continue
-            number = _number(value if equals else next(iter(waiting), ""))
-            if number is None:
+            said = value if equals else next(iter(waiting), "")
+            number = as_number(said)
+            if number is None and (not said or said.startswith("-")):
                 rest.append(word)  # click says that there is no such option
                 continue
             if not equals:
                 waiting.pop(0)
-            controls.append((option[2:], number))
+            controls.append((option[2:], said if number is None else number))
         ctx.meta[CONTROLS] = controls
         return super().parse_args(ctx, rest)
 
@@ -53,7 +54,8 @@ def _takes_value(parameter: Any) -> bool:
     return isinstance(parameter, click.Option) and not (parameter.is_flag or parameter.count)
 
 
-def _number(word: str) -> float | None:
+def as_number(word: str) -> float | None:
+    """The number that a word is; None if it is none."""
     try:
         return float(word)
     except ValueError:

@@ -51,7 +51,15 @@ from facegan.errors import FaceganError
 )
 @click.option("--retry-failed", is_flag=True, help="Perform failed trials again.")
 @click.option("--report", is_flag=True, help="Only write page and tables anew; run nothing.")
-@click.option("--dry-run", is_flag=True, help="Print the trials and what they take; run nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the trials, what they take and what they can find."
+)
+@click.option(
+    "--noise",
+    metavar="SHARE|STUDY",
+    help="For --dry-run: how far FD scatters from seed to seed, as a share or as in an earlier "
+    "study's folder.  [default: OUT, or the published studies]",
+)
 @click.option("--show", is_flag=True, help="Print the plan.")
 def study(
     plan: str | None,
@@ -67,6 +75,7 @@ def study(
     retry_failed: bool,
     report: bool,
     dry_run: bool,
+    noise: str | None,
     show: bool,
 ) -> None:
     """Compare the methods of PLAN: equal budgets, several seeds, a verdict on each claim.
@@ -100,7 +109,7 @@ def study(
         click.echo(f"Wrote {study_report(where)}.")
         return
     if dry_run:
-        for line in studies.forecast(adapted, workers):
+        for line in studies.forecast(adapted, workers, studies.known_noise(where, noise)):
             click.echo(line)
         return
     from facegan.cli.terminal.study import make_study_watch

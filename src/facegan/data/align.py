@@ -206,7 +206,7 @@ def _unusable(
     """Why a face is left out; None if it is not."""
     where = _place(points)
     if points.presence < _PRESENCE:
-        return SkippedFile("no face found", f"{where}: on a closer look there is none")
+        return SkippedFile("not a face on a closer look", where)
     eyes, least = eye_distance(points), options.least_eyes(size)
     if eyes < least:
         return SkippedFile(

@@ -14,7 +14,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Container, Iterator
-from typing import IO, Self, cast
+from typing import IO, Any, Self, cast
 
 from facegan.data import sources
 from facegan.data.skipped import SkippedFile
@@ -156,6 +156,17 @@ class ZipSource(Source):
                     except SkippedFile as unusable:
                         yield index, unusable
 
+    def stream(self, number: int) -> IO[bytes]:
+        """One member, read and inflated as it is asked for; see `Source.stream`."""
+        info = self._infos[number]
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return io.BufferedReader(_Unzipped(archive.open(info)))
+        except _ZIP_DAMAGE as error:
+            raise SkippedFile("damaged in the archive", str(error)) from error
+        except (NotImplementedError, RuntimeError) as error:
+            raise SkippedFile("cannot be read", str(error)) from error
+
     def _member(self, info: zipfile.ZipInfo) -> Member | None:
         if info.is_dir():
             return None
@@ -187,6 +198,28 @@ class ZipSource(Source):
                 f"{self.path} is a damaged or incomplete zip archive ({one_line(error)}).",
                 "Fetch or make the archive again, and compare its checksum.",
             ) from error
+
+
+class _Unzipped(io.RawIOBase):
+    """A member of a zip whose damage is met as an error of reading, whatever zlib says of it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._file.read(len(buffer))
+        except _ZIP_DAMAGE as error:
+            raise OSError(f"damaged in the archive: {one_line(error)}") from error
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -2,7 +2,7 @@
 
 One decoder (Pillow, which notices files cut short), one resize filter (OpenCV area, which
 averages; cubic where an image must be enlarged, since area would only repeat pixels there).
-Colour profiles are not applied.
+Colour profiles are applied: pixels are sRGB (colour.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.pictures import MAX_PIXELS, open_picture
+from facegan.data.colour import to_srgb
+from facegan.data.pictures import MAX_PIXELS, open_picture, other_format, register_heif
 from facegan.data.skipped import SkippedFile
 
 if TYPE_CHECKING:
@@ -118,13 +119,14 @@ def prepare() -> None:
     from PIL import Image
 
     Image.init()
+    register_heif()
 
 
 def decode(data: bytes, shape: Shape) -> Picture:
     """Decode an image file and make it `shape`.
 
-    Orientation tags are applied, alpha is laid over `BACKGROUND`, 16 bits a channel are
-    scaled to 8, of several frames the first is taken.
+    Colour profiles and orientation tags are applied, alpha is laid over `BACKGROUND`, 16 bits a
+    channel are scaled to 8, of several frames the first is taken.
 
     Raises:
         SkippedFile: not an image, damaged, too small, or too large to be decoded safely.
@@ -157,6 +159,7 @@ def decode_whole(data: bytes, shape: Shape) -> tuple[npt.NDArray[np.uint8], list
             if file.format != "MPO" and getattr(file, "is_animated", False):
                 conversions.append("first of several frames")
             image = _eight_bits(file, data, conversions)
+            image = to_srgb(image, file.info.get("icc_profile"), conversions)
             image = _upright(image, _orientation(file), conversions)
             image = _plain(image, shape.channels, conversions)
     except SkippedFile:
@@ -164,6 +167,8 @@ def decode_whole(data: bytes, shape: Shape) -> tuple[npt.NDArray[np.uint8], list
     except Image.DecompressionBombError as error:
         raise SkippedFile("too many pixels", str(error)) from error
     except Image.UnidentifiedImageError as error:
+        if (known := other_format(data)) is not None:
+            raise SkippedFile(*known) from error
         if data.startswith(_BEGINNINGS):
             raise SkippedFile("damaged image", "its header cannot be read") from error
         raise SkippedFile("not an image", "no known image format") from error

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from posixpath import basename
 
 import numpy as np
 
+from facegan.data.kinds import DATA, side_kind
 from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member
 from facegan.data.writer import printable
 
 # Characters of a detail: some decoders quote what they could not read.
 _LONGEST = 300
+# Side files that the card names one by one.
+_MOST_NAMED = 20
 
 
 class ImportLog:
@@ -22,30 +26,63 @@ class ImportLog:
 
     Args:
         members: every file of the source.
-        described: paths of files that describe the dataset and are no pictures.
+        used: paths of side files that were used.
+        unused: paths of files that are no pictures to train on → why not.
+        holds_files: whether the names of members tell what is no picture.
 
     Attributes:
         readable: the numbers of the members worth reading.
+        side_files: paths of files that are no pictures, and of no use here.
         kept: the numbers of those that became images, so far; once for each image.
         conversions: how many images needed which change.
         done: how many readable members have been dealt with.
     """
 
-    def __init__(self, members: Sequence[Member], described: Container[str]) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        used: Container[str] = (),
+        unused: Mapping[str, str] | None = None,
+        holds_files: bool = True,
+    ) -> None:
         self._members = members
-        self._dropped = {i: [m.refused] for i, m in enumerate(members) if m.refused is not None}
-        self._described = sum(member.path in described for member in members)
-        self.readable = [
-            index
-            for index, member in enumerate(members)
-            if member.refused is None and member.path not in described
-        ]
+        self._described = 0
+        self._dropped: dict[int, list[SkippedFile]] = {}
+        self.side_files: list[str] = []
+        self.readable: list[int] = []
+        # Million-fold, a reason is one object.
+        reasons: dict[str, SkippedFile] = {}
+        known = {
+            why: SkippedFile("side file, not used", why) for why in set((unused or {}).values())
+        }
+        for index, member in enumerate(members):
+            if member.refused is not None:
+                self._dropped[index] = [member.refused]
+            elif member.path in used:
+                self._described += 1
+            elif unused and member.path in unused:
+                self._dropped[index] = [known[unused[member.path]]]
+                self.side_files.append(member.path)
+            elif holds_files and (kind := side_kind(member.path)) is not None:
+                if kind == DATA:
+                    kind = f".{member.path.rpartition('.')[2].lower()}"
+                if kind not in reasons:
+                    reasons[kind] = SkippedFile(f"{kind}, not used")
+                self._dropped[index] = [reasons[kind]]
+                self.side_files.append(member.path)
+            else:
+                self.readable.append(index)
         self.kept: list[int] = []
         self.conversions: Counter[str] = Counter()
         # Members that were dealt with, and those that gave an image.
         self._settled = np.zeros(len(members), np.bool_)
         self._gave = np.zeros(len(members), np.bool_)
         self.done = 0
+
+    @property
+    def kept_paths(self) -> Iterator[str]:
+        """The paths of those that became images; once for each image."""
+        return (self._members[index].path for index in self.kept)
 
     def keep(self, index: int, conversions: Sequence[str]) -> None:
         """Note that member `index` became an image."""
@@ -87,3 +124,24 @@ class ImportLog:
                 row = (self._members[index].path, why.reason, why.detail)
                 writer.writerow([printable(value) for value in row])
         return buffer.getvalue()
+
+
+def summary(files: Mapping[str, str]) -> dict[str, str]:
+    """Side files by name, with what is said of each; many alike by their extension.
+
+    Args:
+        files: path → for what it was used, or why not; "" where its name says enough.
+    """
+    if len(files) <= _MOST_NAMED:
+        return {
+            printable(path): said or f"{side_kind(path) or 'a file'}"
+            for path, said in files.items()
+        }
+    groups = Counter(
+        (f"*.{basename(path).rpartition('.')[2].lower()}", said or side_kind(path) or "a file")
+        for path, said in files.items()
+    )
+    return {
+        printable(f"{count:,} × {name}"): said
+        for (name, said), count in groups.most_common(_MOST_NAMED)
+    }

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import warnings
-from collections import deque
-from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from posixpath import basename, splitext
+from posixpath import basename
 from typing import Any, Literal
 
 import numpy as np
@@ -34,23 +33,22 @@ from facegan.data.decode import (
     decode_whole,
     prepare,
 )
-from facegan.data.import_log import ImportLog
-from facegan.data.labels import Joined, LabelTable
+from facegan.data.grouping import Treatment, check_treatment, treat_duplicates
+from facegan.data.import_log import ImportLog, summary
+from facegan.data.kinds import ARCHIVE, INSIDE, could_be_picture, side_kind
+from facegan.data.labels import Joined, LabelTable, Reading, Repeats
 from facegan.data.layouts import Layout, recognise
-from facegan.data.recognise import open_source
+from facegan.data.layouts.folders import CLASSES, classes_of, persons_of
+from facegan.data.recognise import open_source, sources_within
 from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member, Source
+from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
-from facegan.errors import DataError
+from facegan.errors import DataError, one_line
 
 _BATCH, _BATCH_BYTES = 64, 8 << 20
-_EXTENSIONS = (
-    *("jpg", "jpeg", "jpe", "mpo", "png", "webp", "avif", "gif", "bmp", "tif", "tiff"),
-    *("ppm", "pgm", "pnm"),
-)
-# Only such files compete for label rows; `a.txt` beside `a.jpg` does not make row `a` ambiguous.
-_PICTURES = {f".{extension}" for extension in _EXTENSIONS}
-_ARCHIVE = re.compile(r"\.(zip|tgz|tbz2?|txz|tar(\.\w+)?)$", re.IGNORECASE)
+# An archive inside is the dataset where it is so much larger than the pictures beside it.
+_MUCH_LARGER = 3
 
 Progress = Callable[[int, int], None]
 _Read = tuple[int, bytes | SkippedFile]
@@ -68,10 +66,16 @@ def import_images(
     align: Alignment | None = None,
     labels: Path | str | None = None,
     labels_note: str | None = None,
+    columns: Sequence[str] | None = None,
+    classes: Sequence[str] = (),
+    repeats: Repeats = "refuse",
+    identities: Literal["folders"] | None = None,
     holdout: float = 0.1,
+    duplicates: Treatment | None = None,
     min_size: int = 16,
     licence: str | None = None,
     workers: int | None = None,
+    strict: bool = False,
     overwrite: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
@@ -79,8 +83,9 @@ def import_images(
     """Make a dataset of the pictures in `source`.
 
     Args:
-        source: a folder tree, a zip, or a tar (plain, gzip, bzip2, xz). The layouts of LFW,
-            CelebA and NVlabs' dataset_tool are recognised; their identities, official splits
+        source: a folder tree, a zip, a tar (plain, gzip, bzip2, xz), the shards of a WebDataset
+            (their folder, or `faces-{000000..000009}.tar`), an LMDB of LSUN or Parquet files of
+            the Hugging Face hub. Known datasets are recognised; their identities, official splits
             and labels are used. Or a `Source`, such as a plug-in's.
         dataset: the folder to make.
         resolution: height and width of the result in pixels, 4 to 1024.
@@ -90,13 +95,25 @@ def import_images(
         align: find the faces, turn them upright and cut each in its own square, as these options
             say; `crop` does not apply then. Of the faces of a photograph, which share a split,
             the main one has the name, the identity and the labels of the photograph.
-        labels: a CSV of label values by file name; replaces labels that the source brings.
+        labels: a table of labels by file name (CSV, TSV, semicolons, JSON lines), or "folders"
+            for classes by the folder that each picture lies in; replaces labels that the source
+            brings.
         labels_note: what these labels are: who or what made them, how far to trust them.
+        columns: of the table of labels, those to use; all by default.
+        classes: columns of the table whose numbers are classes.
+        repeats: what becomes of several rows for one picture that differ: "refuse" or "average".
+        identities: "folders" where each folder holds the pictures of one person.
         holdout: about this share of the pictures, in [0, 1), is held out of training; chosen
             by a hash of who is shown, so that nobody is on both sides.
+        duplicates: what is done about pictures that are nearly the same: "group" keeps them and
+            the people they show on one side of the split, "thin" keeps the first of each group,
+            "keep" only names them in the card. By default they are grouped, and kept where there
+            is an official split.
         min_size: pictures with a side shorter than this many pixels are left out.
         licence: under which terms the pictures may be used.
         workers: decoding threads; by default one for each processor available.
+        strict: make an error of whatever is left out or not used: files, side files, rows of
+            labels, pictures without labels.
         overwrite: replace a dataset that exists, once the new one is complete.
         seed: which pictures are held out, where no official split says so.
         progress: called after each batch with (files done, files in all).
@@ -106,22 +123,42 @@ def import_images(
         StorageError: the dataset cannot be written.
     """
     shape = Shape(resolution, crop, channels, min_size)
-    _check_options(shape, holdout, workers)
+    _check_options(shape, holdout, workers, repeats, identities)
+    if duplicates is not None:
+        check_treatment(duplicates)
     if align is not None and crop != "full":
         raise DataError(
             f"crop is {crop}, and faces are to be aligned.",
             "An aligned face has its own square: leave crop out, and set the zoom instead.",
         )
-    table = LabelTable.from_csv(labels) if labels is not None else None
+    reading = Reading(None if columns is None else tuple(columns), tuple(classes), repeats)
+    table = None
+    if labels is not None and labels != CLASSES:
+        table = LabelTable.of(read_table(labels), reading)
     origin = open_source(source)
     _check_places(origin.path, Path(dataset))
-    members = origin.members()
-    layout = recognise(origin, [member.path for member in members if member.refused is None])
-    if table is None:
+    origin, members, layout = _listed(origin, None if labels is not None else reading)
+    likely = [members[index].path for index in _pictures(origin, members)]
+    if labels == CLASSES:
+        table = classes_of(likely, str(origin.path))
+    elif table is None:
         table, labels_note = layout.labels, labels_note or layout.labels_note
-    import_log = ImportLog(members, layout.own_files)
-    joined = _join(table, members, import_log) if table is not None else None
+        if table is not None and columns is not None:
+            table = table.only(columns)
+    if table is None and (columns or classes):
+        raise DataError(
+            f"{origin.path} brings no labels, so there are no columns to choose.",
+            "Give the table of labels, too.",
+        )
+    if identities is not None:
+        layout = replace(
+            layout, identities=persons_of(likely), identities_from="the folders' names"
+        )
+    import_log = ImportLog(members, layout.used, layout.unused, origin.holds_files)
+    joined = _join(table, members, import_log, origin) if table is not None else None
     names = table.names if table is not None else ()
+    if strict:
+        _require_all_used(import_log, joined)
 
     with (
         DatasetWriter(
@@ -156,6 +193,8 @@ def import_images(
                 progress(import_log.done, len(import_log.readable))
         if not import_log.kept:
             raise _nothing_usable(origin, import_log)
+        if strict and import_log.reasons:
+            raise _left_out(import_log.reasons)
         card = _card(origin, layout, shape, align, import_log)
         card["licence"] = licence or "not stated"
         card["split"] = (
@@ -164,18 +203,64 @@ def import_images(
             else f"by a hash of who is shown, seed {seed}, about {holdout:g} held out"
         )
         if table is not None and joined is not None:
-            card["labels"] = {
-                "source": table.source,
-                "note": labels_note or "not stated",
-                "matched": int(joined.matched[sorted(set(import_log.kept))].sum()),
-                "unused_rows": joined.unused_rows,
-            }
+            card["labels"] = _about_labels(table, joined, labels_note, import_log)
         writer.extra(DROPPED, import_log.dropped_csv())
         writer.finish(card)
-    return Dataset.open(dataset)
+    made = Dataset.open(dataset)
+    return treat_duplicates(made, duplicates or ("keep" if layout.splits else "group"))
 
 
-def _check_options(shape: Shape, holdout: float, workers: int | None) -> None:
+def _listed(origin: Source, reading: Reading | None) -> tuple[Source, list[Member], Layout]:
+    """The source that holds the pictures, its members, and what is known of them.
+
+    Raises:
+        DataError: the pictures lie in an archive inside, or in several that could be meant.
+    """
+    members = origin.members()
+    notes: tuple[str, ...] = ()
+    if not _pictures(origin, members):
+        inner = sources_within(origin, members)
+        if inner is not None:
+            notes = (f"{origin.name} holds no pictures itself: read was {_within(inner, origin)}.",)
+            origin, members = inner, inner.members()
+    _require_none_inside(origin, members)
+    usable = [index for index, member in enumerate(members) if member.refused is None]
+    layout = recognise(origin, [members[index].path for index in usable], usable, reading)
+    return origin, members, replace(layout, notes=(*notes, *layout.notes))
+
+
+def _within(inner: Source, outer: Source) -> str:
+    with contextlib.suppress(ValueError):
+        path = inner.path.relative_to(outer.path).as_posix()
+        return inner.kind if path == "." else f"the {inner.kind} {path}"
+    return inner.kind
+
+
+def _pictures(source: Source, members: Sequence[Member]) -> list[int]:
+    """The numbers of the members that may be pictures, by their names."""
+    return [
+        index
+        for index, member in enumerate(members)
+        if member.refused is None and (not source.holds_files or could_be_picture(member.path))
+    ]
+
+
+def _require_none_inside(source: Source, members: Sequence[Member]) -> None:
+    """Refuse an archive inside that holds more than all pictures beside it: it is the dataset."""
+    inside = [m for m in members if side_kind(m.path) == INSIDE and source.holds_files]
+    pictures = sum(m.size for m in members if side_kind(m.path) is None)
+    largest = max(inside, key=lambda member: member.size, default=None)
+    if largest is not None and largest.size > _MUCH_LARGER * pictures:
+        raise DataError(
+            f"{source.path} holds an archive, {largest.path}, which is much larger than all the "
+            "pictures beside it: the dataset is probably in there.",
+            "Unpack it, and give the archive that was inside; or remove it.",
+        )
+
+
+def _check_options(
+    shape: Shape, holdout: float, workers: int | None, repeats: str, identities: str | None
+) -> None:
     rules = [
         (4 <= shape.resolution <= 1024, "resolution", shape.resolution, "4 to 1024 pixels"),
         (shape.crop == "full" or shape.crop >= 1, "crop", shape.crop, "full, or pixels from 1 up"),
@@ -183,6 +268,8 @@ def _check_options(shape: Shape, holdout: float, workers: int | None) -> None:
         (shape.min_size >= 1, "min-size", shape.min_size, "1 pixel or more"),
         (0 <= holdout < 1, "holdout", holdout, "a share from 0 to below 1, such as 0.1"),
         (workers is None or workers >= 1, "workers", workers, "1 or more"),
+        (repeats in ("refuse", "average"), "repeats", repeats, "refuse or average"),
+        (identities in (None, "folders"), "identities", identities, "folders"),
     ]
     for fine, name, value, allowed in rules:
         if not fine:
@@ -201,20 +288,65 @@ def _check_places(source: Path, dataset: Path) -> None:
         )
 
 
-def _join(table: LabelTable, members: Sequence[Member], import_log: ImportLog) -> Joined | None:
+def _join(
+    table: LabelTable, members: Sequence[Member], import_log: ImportLog, source: Source
+) -> Joined | None:
     """The label values of every member, in order; None if no member could be a picture."""
-    asking = [i for i in import_log.readable if _could_be_picture(members[i].path)]
+    asking = [
+        index
+        for index in import_log.readable
+        if not source.holds_files or could_be_picture(members[index].path)
+    ]
     if not asking:
         return None
     joined = table.join([members[index].path for index in asking])
     rows = np.full(len(members), -1, np.int64)
     rows[asking] = joined.rows
-    return Joined(table, rows, joined.unused_rows)
+    return Joined(table, rows, joined.unused_rows, joined.loosely)
 
 
-def _could_be_picture(path: str) -> bool:
-    extension = splitext(path)[1].lower()
-    return not extension or extension in _PICTURES
+def _require_all_used(import_log: ImportLog, joined: Joined | None) -> None:
+    """Refuse what is known before anything is decoded to be left out or not used."""
+    if import_log.reasons:
+        raise _left_out(import_log.reasons)
+    if joined is None:
+        return
+    without = int((~joined.matched[import_log.readable]).sum())
+    if joined.unused_rows or without:
+        raise DataError(
+            f"{joined.table.source}: {without:,} pictures have no row, and {joined.unused_rows:,} "
+            "rows fit no picture; strictly, neither is allowed.",
+            "Mend the table, or import without strictness.",
+        )
+
+
+def _left_out(reasons: Mapping[str, int]) -> DataError:
+    found = ", ".join(f"{count:,} × {reason}" for reason, count in reasons.items())
+    return DataError(
+        f"Files would be left out, and strictly none may be: {found}.",
+        "Mend or remove them, or import without strictness.",
+    )
+
+
+def _about_labels(
+    table: LabelTable, joined: Joined, note: str | None, import_log: ImportLog
+) -> dict[str, Any]:
+    """What the card says of the labels, beside what the writer counts."""
+    about: dict[str, Any] = {
+        "source": table.source,
+        "note": note or "not stated",
+        "matched": int(joined.matched[sorted(set(import_log.kept))].sum()),
+        "unused_rows": joined.unused_rows,
+    }
+    if joined.loosely:
+        about["matched_by_another_ending_or_place"] = joined.loosely
+    if table.about:
+        about["read_as"] = list(table.about)
+    if table.unused:
+        about["columns_not_used"] = {k: one_line(v) for k, v in table.unused.items()}
+    if table.notes:
+        about["notes"] = list(table.notes)
+    return about
 
 
 def _decoded(
@@ -334,7 +466,7 @@ def _card(
     import_log: ImportLog,
 ) -> dict[str, Any]:
     card: dict[str, Any] = {
-        "name": _ARCHIVE.sub("", source.name),
+        "name": ARCHIVE.sub("", source.name),
         "source": source.name,
         "source_kind": source.kind,
         "layout": layout.name,
@@ -344,6 +476,10 @@ def _card(
         "min_size": shape.min_size,
         "identities_from": layout.identities_from,
         "counts": {**import_log.counts, "junk": source.junk},
+        "side_files": {
+            "used": summary(layout.used),
+            "not_used": summary(dict.fromkeys(import_log.side_files, "") | dict(layout.unused)),
+        },
         "dropped": import_log.reasons,
         "conversions": dict(sorted(import_log.conversions.items())),
     }
@@ -352,4 +488,9 @@ def _card(
         card["filter"] = "sampled at the photograph's scale, then OpenCV area"
     if source.sha256:
         card["source_sha256"] = source.sha256
+    for name, by_path in layout.counted.items():
+        found = Counter(by_path[path] for path in import_log.kept_paths if path in by_path)
+        card[name] = dict(found.most_common())
+    if layout.notes:
+        card["notes"] = list(layout.notes)
     return card

@@ -7,6 +7,7 @@ linter keeps `Image.open` from being called anywhere else.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,8 +15,30 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 80_000_000
-# Only formats whose decoders work in the process and without scripts: no EPS, no PDF.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
+# Only formats whose decoders work in the process and without scripts: no EPS, no PDF. HEIF, which
+# phones write, is read where the extra `heic` is installed.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "HEIF")
+
+_HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"}
+_OTHERS = {
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"8BPS": "Photoshop",
+    b"%PDF": "PDF",
+    b"%!PS": "PostScript",
+    b"\xc5\xd0\xd3\xc6": "PostScript",
+    b"DDS ": "DDS",
+    b"qoif": "QOI",
+    b"\x76\x2f\x31\x01": "OpenEXR",
+    b"#?RADIANCE": "Radiance HDR",
+    b"FUJIFILM": "a camera's raw format",
+    b"II*\0\x10\0\0\0CR": "a camera's raw format",
+    b"\0\0\x01\0": "an icon",
+    b"<svg": "SVG",
+}
+_DOCUMENTS = frozenset(("PDF", "PostScript", "SVG"))
 
 
 def open_picture(file: Path | IO[bytes], formats: tuple[str, ...] = FORMATS) -> Image:
@@ -36,8 +59,43 @@ def open_picture(file: Path | IO[bytes], formats: tuple[str, ...] = FORMATS) -> 
     known = [each for each in formats if each in Image.OPEN]
     if len(known) < len(formats):
         Image.init()
+        if "HEIF" in formats:
+            register_heif()
         known = [each for each in formats if each in Image.OPEN]
     return Image.open(file, formats=known)  # noqa: TID251
+
+
+def other_format(data: bytes) -> tuple[str, str] | None:
+    """What a picture is that cannot be read here, as a reason and what to do; None if unknown."""
+    if data[4:8] == b"ftyp":
+        brand = data[8:12]
+        if brand in _HEIC:
+            if not register_heif():
+                how = 'pip install "facegan[heic]" reads them; or convert them to JPEG or PNG'
+                return "HEIC without its extra", how
+            return "damaged image", "a HEIC that cannot be read"
+        if brand in (b"avif", b"avis"):
+            return "AVIF", "this Pillow cannot read it, or it is damaged; convert it to PNG or JPEG"
+        if brand in (b"crx ", b"qt  ", b"isom", b"mp42", b"mp41"):
+            return "not an image", "a film, or a camera's raw format"
+    for start, name in _OTHERS.items():
+        if data.startswith(start):
+            if name in _DOCUMENTS:
+                return "not an image", f"{name}; convert it to PNG or JPEG"
+            return name, "not read here; convert it to PNG or JPEG"
+    return None
+
+
+@functools.cache
+def register_heif() -> bool:
+    """Teach Pillow HEIF, if the extra `heic` is there; whether it is."""
+    try:
+        import pi_heif
+    except ImportError:
+        return False
+    # One picture, not what is beside it; sizes are limited here, and libheif limits them too.
+    pi_heif.register_heif_opener(thumbnails=False)
+    return True
 
 
 def read_png(path: Path) -> Image | None:

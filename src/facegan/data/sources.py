@@ -7,6 +7,7 @@ to act on; its links, devices and paths that lead elsewhere are listed as left o
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import stat
@@ -14,8 +15,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from facegan.data.labels import Reading
 from facegan.data.skipped import SkippedFile
 from facegan.errors import DataError
 
@@ -34,7 +36,7 @@ _DESCRIPTION = "dataset.json"
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """One file of a source.
 
@@ -59,12 +61,18 @@ class Source(ABC):
         description: the path and bytes of the dataset.json nearest to the top, known once
             listed; None without one.
         junk: how many files were passed over that an operating system leaves about.
+        holds_files: whether members are files, some of which may be no pictures; else each is
+            meant as a picture, whatever it is called.
+        reading: how the columns of a table that it brings become labels; set before `layout` is
+            asked.
     """
 
     kind: str
+    holds_files: bool = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.reading = Reading()
         self.sha256 = ""
         self.description: tuple[str, bytes] | None = None
         self.junk = 0
@@ -98,6 +106,18 @@ class Source(ABC):
         nearer = known is None or path.count("/") < known[0].count("/")
         return name == _DESCRIPTION and "/" not in folder and nearer
 
+    def stream(self, number: int) -> IO[bytes]:
+        """The content of one member as an open file; here it is read at once.
+
+        Raises:
+            SkippedFile: it cannot be read.
+        """
+        for _, content in self.read({number}):
+            if isinstance(content, SkippedFile):
+                raise content
+            return io.BytesIO(content)
+        raise SkippedFile("cannot be read", "it is gone")
+
     @abstractmethod
     def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """The content of those members whose number in `members()` is in `chosen`, in order."""
@@ -126,6 +146,10 @@ class FolderSource(Source):
                     yield index, self._content(member.path)
                 except SkippedFile as unusable:
                     yield index, unusable
+
+    def stream(self, number: int) -> IO[bytes]:
+        """One file, open; see `Source.stream`."""
+        return (self.path / self._found[number].path).open("rb")
 
     def _content(self, path: str) -> bytes:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -43,3 +44,16 @@ class ImageSpec:
     def pixels(self) -> int:
         """Values in one image: H · W · C."""
         return self.resolution * self.resolution * self.channels
+
+
+def class_groups(names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Which labels are the classes of one column: column → class → number of the label.
+
+    A class's label is called `COLUMN=CLASS`. A column has two classes or more.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for number, name in enumerate(names):
+        column, equals, word = name.partition("=")
+        if equals and column and word:
+            found.setdefault(column, {})[word] = number
+    return {column: words for column, words in found.items() if len(words) > 1}

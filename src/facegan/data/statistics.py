@@ -11,6 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.dataset import SPLITS
+from facegan.data.spec import class_groups
+
+# Rows of labels looked at together.
+_ROWS = 1 << 16
 
 
 class Statistics:
@@ -67,7 +71,7 @@ class Statistics:
 
 def describe_labels(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     """Name, missing, mean, lowest and highest of each column of labels.npy at `path`."""
-    columns = []
+    columns: list[dict[str, Any]] = []
     for name, values in zip(names, np.load(path, mmap_mode="r").T, strict=True):
         known = values[~np.isnan(values)].astype(np.float64)
         about: dict[str, Any] = {"name": name, "missing": int(values.size - known.size)}
@@ -77,3 +81,29 @@ def describe_labels(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
             about["highest"] = round(float(known.max()), 6)
         columns.append(about)
     return columns
+
+
+def count_classes(path: Path, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many pictures are of each class, by the column of which it is one: the classes' balance.
+
+    Labels called `COLUMN=CLASS` are classes of one column. A picture that is of several, by equal
+    shares of averaged rows, counts for the first.
+    """
+    groups = class_groups(names)
+    if not groups:
+        return {}
+    values = np.load(path, mmap_mode="r")
+    found = {}
+    for column, places in groups.items():
+        counts = np.zeros(len(places), np.int64)
+        missing = 0
+        for begin in range(0, len(values), _ROWS):
+            rows = np.asarray(values[begin : begin + _ROWS, list(places.values())])
+            known = ~np.isnan(rows).all(1)
+            missing += int((~known).sum())
+            best = np.nan_to_num(rows[known], nan=-1).argmax(1)
+            counts += np.bincount(best, minlength=len(places))
+        found[column] = dict(zip(places, counts.tolist(), strict=True))
+        if missing:
+            found[column]["(missing)"] = missing
+    return found

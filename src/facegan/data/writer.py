@@ -38,7 +38,7 @@ from facegan.data.dataset import (
     is_dataset,
     put_aside,
 )
-from facegan.data.statistics import Statistics, describe_labels
+from facegan.data.statistics import Statistics, count_classes, describe_labels
 from facegan.disk import exchange, sync
 from facegan.errors import DataError, storage
 from facegan.locks import HeldError, Lock
@@ -199,7 +199,8 @@ class DatasetWriter:
                 fingerprint, mean and std (train split, values in [0,1], one a channel),
                 and to `counts`: kept, train, holdout, identities, duplicates,
                 duplicates_across_splits (pictures equal to the last byte); and to `labels`:
-                `columns`, with mean, lowest, highest and missing of each.
+                `columns`, with mean, lowest, highest and missing of each, and `classes`, how many
+                pictures are of each.
 
         Raises:
             DataError: there is no image in the train split.
@@ -244,6 +245,8 @@ class DatasetWriter:
         if self._labels is not None:
             columns = describe_labels(self._partial / LABELS, self.label_names)
             complete["labels"] = {**card.get("labels", {}), "columns": columns}
+            if classes := count_classes(self._partial / LABELS, self.label_names):
+                complete["labels"]["classes"] = classes
         return complete
 
     def _check_target(self) -> None:

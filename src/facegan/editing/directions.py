@@ -18,6 +18,7 @@ from facegan.errors import FaceganError, RunError, nearest, one_line, printable
 from facegan.files import read_safetensors, sha256, write_bytes
 from facegan.models.companions import companion
 from facegan.parsing import parse_json
+from facegan.values import Value
 from facegan.version import __version__
 
 Array = npt.NDArray[np.float32]
@@ -64,7 +65,7 @@ class Found(Config):
 
 
 @dataclass(frozen=True)
-class Directions:
+class Directions(Value):
     """What can be changed about a generator's faces: K directions in its latent z of Z numbers.
 
     Moving z by +1 · vector raises what the direction is named after by about one standard
@@ -77,12 +78,15 @@ class Directions:
         centre: float32 [K], the mean reading of the generator's own faces: logits, years for Age,
             and for light and pose what `facegan.editing.readings` says.
         spread: float32 [K], the standard deviation of the same.
-        effect: float32 [K, K], row k: what +1 of direction k does to every reading on average, in
-            standard deviations of each. The diagonal is the gain, the rest is leakage.
+        up: float32 [K, K], row k: what +1 of direction k does to every reading on average, in
+            standard deviations of each, measured on steps upwards.
+        down: the same, measured on steps downwards. The two differ where a reading can only rise,
+            or only fall: a face without glasses cannot lose them.
         identity: float32 [K], how far a face is from what it was after a step, as a share of the
             mean distance between two faces of the generator.
-        plain_effect: `effect` of the steepest directions, which regard nothing but their own
-            reading, for comparison.
+        plain_up: `up` of the steepest directions, which regard nothing but their own reading, for
+            comparison.
+        plain_down: `down` of the same.
         plain_identity: `identity` of the same.
         found: how they were found.
     """
@@ -91,9 +95,11 @@ class Directions:
     vectors: Array
     centre: Array
     spread: Array
-    effect: Array
+    up: Array
+    down: Array
     identity: Array
-    plain_effect: Array
+    plain_up: Array
+    plain_down: Array
     plain_identity: Array
     found: Found
 
@@ -105,7 +111,7 @@ class Directions:
         shapes = {
             "vectors": (k, z),
             **dict.fromkeys(("centre", "spread", "identity", "plain_identity"), (k,)),
-            **dict.fromkeys(("effect", "plain_effect"), (k, k)),
+            **dict.fromkeys(("up", "down", "plain_up", "plain_down"), (k, k)),
         }
         for name, shape in shapes.items():
             array = getattr(self, name)
@@ -119,19 +125,55 @@ class Directions:
             raise ValueError("what is said of them does not fit their number")
 
     @property
+    def effect(self) -> Array:
+        """Float32 [K, K]: the mean of `up` and `down`. The diagonal is the gain."""
+        return (self.up + self.down) / 2
+
+    @property
     def gain(self) -> Array:
         """Float32 [K]: standard deviations of its own reading for +1 of each direction."""
         return self.effect.diagonal().copy()
 
     @property
     def leakage(self) -> Array:
-        """Float32 [K, K]: `effect` for one standard deviation of gain; 0 on the diagonal."""
-        return _leakage(self.effect)
+        """Float32 [K, K]: what else changes for one standard deviation of gain.
+
+        Of a step up and a step down, the larger; 0 on the diagonal.
+        """
+        return _leakage(self.up, self.down)
 
     @property
     def plain_leakage(self) -> Array:
         """`leakage` of the steepest directions."""
-        return _leakage(self.plain_effect)
+        return _leakage(self.plain_up, self.plain_down)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each direction: `explained` (R²), `gain`, `leakage` (root mean square over all
+        other readings), `most` leakage and `into` what, `identity`, and `plain_leakage` and
+        `plain_identity` of the steepest direction.
+        """
+        leaked, plain = np.abs(self.leakage), np.abs(self.plain_leakage)
+        others = max(len(self.names) - 1, 1)
+        return [
+            {
+                "direction": name,
+                "kind": self.found.kinds[k],
+                "explained": self.found.explained[k],
+                "gain": float(self.gain[k]),
+                "leakage": float(np.sqrt((leaked[k] ** 2).sum() / others)),
+                "most": float(leaked[k].max()),
+                "into": self.names[int(leaked[k].argmax())],
+                "identity": float(self.identity[k]),
+                "plain_leakage": float(np.sqrt((plain[k] ** 2).sum() / others)),
+                "plain_identity": float(self.plain_identity[k]),
+            }
+            for k, name in enumerate(self.names)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in it, arrays as lists."""
+        arrays = {name: getattr(self, name).tolist() for name in _TENSORS}
+        return {"names": list(self.names), **arrays, "found": self.found.model_dump(mode="json")}
 
     def amounts(self, wanted: Mapping[str, float]) -> dict[str, float]:
         """Wanted edits by the names of the directions.
@@ -291,13 +333,14 @@ def require_directions(model: Path) -> Directions:
     return found
 
 
-def _leakage(effect: Array) -> Array:
-    gain = effect.diagonal()[:, None]
-    leaked = effect / np.where(np.abs(gain) < 1e-6, np.inf, gain)
+def _leakage(up: Array, down: Array) -> Array:
+    larger = np.where(np.abs(up) >= np.abs(down), up, down)
+    gain = ((up + down) / 2).diagonal()[:, None]
+    leaked = larger / np.where(np.abs(gain) < 1e-6, np.inf, gain)
     np.fill_diagonal(leaked, 0.0)
     return leaked.astype(np.float32)
 
 
 def said(amounts: Mapping[str, float] | Sequence[tuple[str, float]]) -> str:
-    """`Smiling=+2, Age=-1`, for metadata and messages."""
-    return ", ".join(f"{name}={amount:+g}" for name, amount in dict(amounts).items())
+    """`Smiling=2, Age=-1`, for metadata and messages."""
+    return ", ".join(f"{name}={amount:g}" for name, amount in dict(amounts).items())

@@ -49,6 +49,8 @@ _OTHERS, _CHANGE, _LENGTH = 1.0, 0.2, 0.02
 _RIDGE = 10.0
 # Faces on which the length of a step is set, and the least gain that is believed.
 _CALIBRATE, _LEAST_GAIN = 64, 0.2
+# Faces whose pose is read, to find directions and to measure what they do.
+_POSED, _POSED_AGAIN = 2048, 32
 _GROUP = 32
 
 
@@ -70,12 +72,23 @@ class Lines:
     explained: Floats
     change: Floats
 
+    def of(self, readings: Sequence[int]) -> Lines:
+        """Those of some readings alone."""
+        some = list(readings)
+        return Lines(
+            self.slopes[:, some],
+            self.centre[some],
+            self.spread[some],
+            self.explained[some],
+            self.change,
+        )
+
 
 def find_directions(
     model: OpenGenerator,
     wanted: Sequence[str] | None = None,
     n: int = 8192,
-    measured: int = 256,
+    measured: int = 128,
     step: float = 2.0,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
@@ -84,7 +97,7 @@ def find_directions(
 
     Args:
         model: the generator.
-        wanted: names of readings; `DEFAULT`, as far as they can be read here, without it.
+        wanted: names of readings; `DEFAULT` without it.
         n: faces that are read; a thousand or more.
         measured: other faces on which gain and leakage are measured.
         step: how far these are moved, both ways, in standard deviations.
@@ -101,7 +114,7 @@ def find_directions(
             f"Faces of {spec.resolution}×{spec.resolution} pixels are too small to be read.",
             f"Directions need a generator of {FEWEST} pixels or more.",
         )
-    readers = Readers(_possible(wanted))
+    readers = Readers(DEFAULT if wanted is None else wanted)
     # Both ways, of two sets of directions, first to calibrate and then to measure.
     total = n + 4 * len(readers.names) * (measured + min(_CALIBRATE, measured)) + measured
     done = 0
@@ -122,10 +135,7 @@ def find_directions(
     names = readers.names
     weak = tuple(name for i, name in enumerate(names) if i not in kept)
     readers = Readers([names[i] for i in kept])
-    lines = Lines(
-        *(part[..., kept] for part in (lines.slopes, lines.centre, lines.spread, lines.explained)),
-        lines.change,
-    )
+    lines = lines.of(kept)
     attributes = [each.kind in ("attribute", "age") for each in readers.readings]
     vectors = conditional(lines.slopes, lines.change, attributes)
     plain = conditional(lines.slopes, lines.change, attributes, others=0.0, picture=0.0)
@@ -135,19 +145,17 @@ def find_directions(
     tables = []
     for each in (vectors, plain):
         # Of the length for which a step does what it says, on average of both ways.
-        gain, _ = measure(each, _CALIBRATE, tell, own=True)
-        each /= np.maximum(gain.diagonal(), _LEAST_GAIN)[:, None]
-        tables.append([t.astype(np.float32) for t in measure(each, measured, tell)])
+        up, down, _ = measure(each, _CALIBRATE, tell, alone=True)
+        each /= np.maximum((up + down).diagonal() / 2, _LEAST_GAIN)[:, None]
+        tables.append([table.astype(np.float32) for table in measure(each, measured, tell)])
     progress(total, total)
     return Directions(
         names=readers.names,
         vectors=vectors.astype(np.float32),
         centre=lines.centre.astype(np.float32),
         spread=lines.spread.astype(np.float32),
-        effect=tables[0][0],
-        identity=tables[0][1],
-        plain_effect=tables[1][0],
-        plain_identity=tables[1][1],
+        **dict(zip(("up", "down", "identity"), tables[0], strict=True)),
+        **dict(zip(("plain_up", "plain_down", "plain_identity"), tables[1], strict=True)),
         found=Found(
             model=sha256(model.path),
             latent=latent,
@@ -214,7 +222,6 @@ def fit(
     """
     z, labels = latents
     size = model.loaded.generator.latent.size
-    count = len(z) - len(z) // 10
     inputs = np.concatenate([z[:, :size], np.ones((len(z), 1))], 1).astype(np.float64)
     read = np.empty((len(z), len(readers.names)))
     maps = np.zeros((size + 1, readers.attributes.places.dimension))
@@ -222,25 +229,32 @@ def fit(
         some = slice(begin, begin + _GROUP)
         images = draw(model, z[some], None if labels is None else labels[some])
         features = readers.attributes.places.features(images)
-        read[some] = readers.read(images, features)
+        read[some] = readers.read(images, features, posed=begin < _POSED)
         maps += inputs[some].T @ features
         tell(len(images))
-    fitted, kept = slice(0, count), slice(count, None)
-    centre, spread = read.mean(0), read.std(0)
-    spread = np.where(spread > 1e-9 * (1 + np.abs(centre)), spread, np.inf)
-    scaled = (read - centre) / spread
-    trial = _solved(inputs[fitted], inputs[fitted].T @ scaled[fitted])
-    left = ((scaled[kept] - inputs[kept] @ trial) ** 2).mean(0)
-    explained = np.where(np.isfinite(spread), 1 - left / np.maximum(scaled[kept].var(0), 1e-9), 0)
+    parts = [_line(inputs, column) for column in read.T]
     jacobian = _solved(inputs, maps)[:size]
     change = jacobian @ jacobian.T
+    slopes, centre, spread, explained = (np.array(part) for part in zip(*parts, strict=True))
     return Lines(
-        slopes=_solved(inputs, inputs.T @ scaled)[:size],
-        centre=centre,
-        spread=np.where(np.isfinite(spread), spread, 1.0),
-        explained=explained,
-        change=change / max(np.trace(change) / size, 1e-12),
+        slopes.T, centre, spread, explained, change * (size / max(np.trace(change), 1e-12))
     )
+
+
+def _line(inputs: Floats, column: Floats) -> tuple[Floats, float, float, float]:
+    """Slope, centre, spread and explained share of one reading, NaN where it was not read."""
+    there = ~np.isnan(column)
+    inputs, column = inputs[there], column[there]
+    centre, spread = float(column.mean()), float(column.std())
+    if spread <= 1e-9 * (1 + abs(centre)):
+        return np.zeros(inputs.shape[1] - 1), centre, 1.0, 0.0
+    scaled = (column - centre) / spread
+    count = len(scaled) - len(scaled) // 10
+    fitted, kept = slice(0, count), slice(count, None)
+    trial = _solved(inputs[fitted], inputs[fitted].T @ scaled[fitted])
+    left = np.mean((scaled[kept] - inputs[kept] @ trial) ** 2)
+    explained = 1 - left / max(float(scaled[kept].var()), 1e-9)
+    return _solved(inputs, inputs.T @ scaled)[:-1], centre, spread, float(explained)
 
 
 def _solved(inputs: Floats, right: Floats) -> Floats:
@@ -272,45 +286,66 @@ class Effects:
         self._model, self._readers, self._identity = model, readers, identity
         self._spread, self._step = lines.spread, step
         self._z, self._labels = latents
-        self._before = identity.vectors(draw(model, self._z, self._labels))
+        images = draw(model, self._z, self._labels)
+        self._read_before = self._read(images)
+        self._before = identity.vectors(images)
         self._unit = max(identity.between(self._before), 1e-9)
 
     def __call__(
-        self, vectors: Floats, faces: int, tell: Callable[[int], None], own: bool = False
-    ) -> tuple[Floats, Floats]:
+        self, vectors: Floats, faces: int, tell: Callable[[int], None], alone: bool = False
+    ) -> tuple[Floats, Floats, Floats]:
         """Mean changes for +1 of each direction.
 
         Args:
             vectors: float64 [K, Z].
             faces: how many of them.
             tell: called with the number of faces that were read since the last call.
-            own: whether the distance between faces is left out.
+            alone: whether nothing but its own reading matters: poses are read for directions of
+                poses alone then, and no faces are compared.
 
         Returns:
-            float64 [K, R] in standard deviations, half the difference of a step up and a step
-            down; and float64 [K], how far a face is from what it was after a step, in shares of
-            the mean distance between two faces.
+            float64 [K, R] in standard deviations, by a step up; the same by a step down; and
+            float64 [K], how far a face is from what it was after a step, in shares of the mean
+            distance between two faces.
         """
         faces = min(faces, len(self._z))
         z, labels = self._z[:faces], None if self._labels is None else self._labels[:faces]
-        size = vectors.shape[1]
-        latent = self._model.loaded.generator.latent.distribution
-        effects = np.empty((len(vectors), len(self._spread)))
+        effects = np.zeros((2, len(vectors), len(self._spread)))
         away = np.zeros(len(vectors))
         for k, vector in enumerate(vectors):
-            read = []
-            for sign in (1, -1):
-                moved = z.copy()
-                head = z[:, :size].astype(np.float64)
-                moved[:, :size] = kept_plausible(head + sign * self._step * vector, head, latent)
+            posed = not alone or self._readers.readings[k].kind == "pose"
+            for way, sign in enumerate((1.0, -1.0)):
+                moved = self._moved(z, sign * self._step * vector)
                 images = draw(self._model, moved, labels)
-                read.append(self._readers.read(images).mean(0))
-                if not own:
-                    change = self._identity.vectors(images) - self._before[:faces]
-                    away[k] += np.linalg.norm(change, axis=1).mean() / self._unit / 2
+                change = self._read(images, posed) - self._read_before[:faces]
+                effects[way, k] = _mean(change) / (sign * self._step) / self._spread
+                if not alone:
+                    distance = self._identity.vectors(images) - self._before[:faces]
+                    away[k] += np.linalg.norm(distance, axis=1).mean() / self._unit / 2
                 tell(len(images))
-            effects[k] = (read[0] - read[1]) / (2 * self._step) / self._spread
-        return effects, away
+        return effects[0], effects[1], away
+
+    def _moved(self, z: Array, step: Floats) -> Array:
+        size = len(step)
+        head = z[:, :size].astype(np.float64)
+        moved = z.copy()
+        latent = self._model.loaded.generator.latent.distribution
+        moved[:, :size] = kept_plausible(head + step, head, latent)
+        return moved
+
+    def _read(self, images: npt.NDArray[np.uint8], posed: bool = True) -> Floats:
+        """Readings; poses of the first faces alone."""
+        first = self._readers.read(images[:_POSED_AGAIN], posed=posed)
+        rest = images[_POSED_AGAIN:]
+        if not len(rest):
+            return first
+        return np.concatenate([first, self._readers.read(rest, posed=False)])
+
+
+def _mean(changes: Floats) -> Floats:
+    """Of each column, over what was read; 0 where nothing was."""
+    there = ~np.isnan(changes)
+    return np.where(there, changes, 0.0).sum(0) / np.maximum(there.sum(0), 1)
 
 
 def draw(
@@ -333,11 +368,3 @@ def _latents(
     chance = Random(random(seed, EDITING, which))
     z = generator.draw(chance, n).numpy()
     return z, generator.draw_labels(chance, n)
-
-
-def _possible(wanted: Sequence[str] | None) -> Sequence[str]:
-    """The readings that are looked for: those wanted, or the usual ones that can be read here."""
-    if wanted is not None:
-        return wanted
-    known = set(Readers().names)
-    return [name for name in DEFAULT if name in known]

@@ -29,7 +29,7 @@ class Perceptual:
         self.device = torch.device(device)
         whole = backbone.network(backbone.weights().values())
         self._sections = [
-            each.to(self.device, memory_format=torch.channels_last)
+            each.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             for each in backbone.sections(whole)[:_SECTIONS]
         ]
 

@@ -1,13 +1,12 @@
 """What is read from faces, to find what changes it: attributes, age, light and pose.
 
 Attributes and age come from the attribute reader. Light is measured in the pixels, and pose by
-five landmarks, where the extra `faces` is installed. No reading needs a label that a person
-gave.
+the landmarks of a face mesh. No reading needs a label that a person gave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,23 +14,25 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.errors import FaceganError, nearest
-from facegan.evaluation import dlib_models
 from facegan.evaluation.attributes import AGE, AttributeReader
 from facegan.evaluation.resize import resize
+from facegan.faces import Face, mesh
+from facegan.faces.alignment import pose
 
 Pictures = npt.NDArray[np.uint8]
 Kind = Literal["attribute", "age", "light", "pose"]
 
 # Side at which light and pose are measured, as shares of which places are given.
-_SIDE, _BORDER = 64, 16
+_SIDE = 64
 # ITU-R 601 luma.
 _LUMA = np.array([0.299, 0.587, 0.114])
 # The face in an upright, centred picture, and what is beside it: top, bottom, left, right.
 _FACE = (0.20, 0.85, 0.22, 0.78)
 _BESIDE = 0.10
-# The square in which landmarks are looked for: see `facegan.evaluation.extractors.faces`.
+# The square in which the mesh looks for a face, as shares of the side: width, middle. No detector
+# is asked, so that every picture has a pose; where there is no face, it means nothing.
 _SQUARE = (0.62, 0.50, 0.54)
-_LANDMARK_SIDE, _LANDMARK_BORDER = 192, 48
+_MESH_SIDE = 192
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,12 @@ LIGHT = (
     Reading("Contrast", "light", "standard deviation of luma over the face"),
     Reading("Warm_Light", "light", "red − blue over the face"),
     Reading("Light_Background", "light", "mean luma beside the head"),
+    Reading("Warm_Background", "light", "red − blue beside the head"),
 )
 POSE = (
-    Reading("Turned_Right", "pose", "nose right of the eyes' middle, in eye distances"),
-    Reading("Turned_Down", "pose", "nose below the eyes, in eye distances"),
-    Reading("Tilted_Right", "pose", "angle of the eye line, degrees, clockwise"),
+    Reading("Turned_Right", "pose", "yaw, degrees, to the right of the picture"),
+    Reading("Turned_Down", "pose", "pitch, degrees"),
+    Reading("Tilted_Right", "pose", "roll, degrees"),
 )
 
 
@@ -75,19 +77,11 @@ class Readers:
 
     def __init__(self, wanted: Sequence[str] | None = None) -> None:
         self.attributes = AttributeReader.open()
-        self._landmarks = _Landmarks() if dlib_models.installed() else None
-        readings = [_of_the_reader(name) for name in self.attributes.names]
-        readings += [*LIGHT, *(POSE if self._landmarks else ())]
+        readings = [*map(_of_the_reader, self.attributes.names), *LIGHT, *POSE]
         known = {each.name: each for each in readings}
-        if wanted is not None:
-            for name in wanted:
-                if name not in known:
-                    missing = any(name == each.name for each in POSE)
-                    raise FaceganError(
-                        f"There is no reading {name!r}"
-                        + (" without landmarks." if missing else "."),
-                        "Run: pip install 'facegan[faces]'" if missing else nearest(name, known),
-                    )
+        for name in wanted or ():
+            if name not in known:
+                raise FaceganError(f"There is no reading {name!r}.", nearest(name, known))
         self.readings: tuple[Reading, ...] = tuple(
             known[name] for name in (known if wanted is None else wanted)
         )
@@ -98,16 +92,21 @@ class Readers:
         return tuple(each.name for each in self.readings)
 
     def read(
-        self, images: Pictures, features: npt.NDArray[np.float32] | None = None
+        self,
+        images: Pictures,
+        features: npt.NDArray[np.float32] | None = None,
+        posed: bool = True,
     ) -> npt.NDArray[np.float64]:
         """Read pictures.
 
         Args:
             images: uint8 [N, H, W, C], 32 pixels a side or more.
             features: of `attributes.places`, where they are known already.
+            posed: whether poses are read, which takes longer than all the rest together.
 
         Returns:
-            float64 [N, R]: logits of attributes, the age in years, and as `Reading.what` says.
+            float64 [N, R]: logits of attributes, the age in years, and as `Reading.what` says; NaN
+            for poses that were not read.
         """
         reader = self.attributes
         if features is None:
@@ -118,8 +117,9 @@ class Readers:
         wanted = set(self.names)
         if wanted & {each.name for each in LIGHT}:
             columns |= _light(images)
-        if self._landmarks is not None and wanted & {each.name for each in POSE}:
-            columns |= self._landmarks.pose(images)
+        if wanted & {each.name for each in POSE}:
+            unread = dict.fromkeys((each.name for each in POSE), np.full(len(images), np.nan))
+            columns |= _pose(images) if posed else unread
         return np.stack([columns[name] for name in self.names], 1).astype(np.float64)
 
 
@@ -136,45 +136,28 @@ def _light(images: Pictures) -> dict[str, npt.NDArray[np.float64]]:
     face, middle = luma[:, top:bottom, left:right], (right - left) // 2
     colour = pixels[:, top:bottom, left:right].mean((1, 2))
     edge = round(_BESIDE * _SIDE)
-    beside = np.concatenate([luma[:, :bottom, :edge], luma[:, :bottom, -edge:]], 2)
+    beside = np.concatenate([pixels[:, :bottom, :edge], pixels[:, :bottom, -edge:]], 2)
+    around = beside.mean((1, 2))
     return {
         "Light": face.mean((1, 2)),
         "Light_From_Right": face[:, :, middle:].mean((1, 2)) - face[:, :, :middle].mean((1, 2)),
         "Contrast": face.std((1, 2)),
         "Warm_Light": colour[:, 0] - colour[:, 2],
-        "Light_Background": beside.mean((1, 2)),
+        "Light_Background": around @ _LUMA,
+        "Warm_Background": around[:, 0] - around[:, 2],
     }
 
 
-class _Landmarks:
-    """Pose by five landmarks: two corners of each eye, and the base of the nose."""
-
-    def __init__(self) -> None:
-        self._dlib = dlib_models.import_dlib()
-        self._predictor: Callable[[Pictures, Any], Any] = dlib_models.landmark_predictor()
-        width, *centre = _SQUARE
-        left, top = (round(_LANDMARK_BORDER + _LANDMARK_SIDE * (at - width / 2)) for at in centre)
-        last = round(_LANDMARK_SIDE * width) - 1
-        self._square = self._dlib.rectangle(left, top, left + last, top + last)
-
-    def pose(self, images: Pictures) -> dict[str, npt.NDArray[np.float64]]:
-        points = self.points(images)
-        eyes = np.stack([points[:, 2:4].mean(1), points[:, 0:2].mean(1)], 1)
-        line = eyes[:, 1] - eyes[:, 0]
-        distance = np.maximum(np.linalg.norm(line, axis=1), 1e-6)
-        along = line / distance[:, None]
-        nose = points[:, 4] - eyes.mean(1)
-        return {
-            "Turned_Right": (nose * along).sum(1) / distance,
-            "Turned_Down": (nose[:, 1] * along[:, 0] - nose[:, 0] * along[:, 1]) / distance,
-            "Tilted_Right": np.degrees(np.arctan2(line[:, 1], line[:, 0])),
-        }
-
-    def points(self, images: Pictures) -> npt.NDArray[np.float64]:
-        """Float64 [N, 5, 2], x and y: the picture's right eye, its left one, the nose."""
-        found = np.empty((len(images), 5, 2))
-        framed = dlib_models.framed(images, _LANDMARK_SIDE, _LANDMARK_BORDER)
-        for row, picture in zip(found, framed, strict=True):
-            parts = self._predictor(picture, self._square).parts()
-            row[:] = [(part.x, part.y) for part in parts]
-        return found
+def _pose(images: Pictures) -> dict[str, npt.NDArray[np.float64]]:
+    width, *centre = _SQUARE
+    left, top = (_MESH_SIDE * (at - width / 2) for at in centre)
+    side = _MESH_SIDE * width
+    eyes = np.array([[left + 0.3 * side, top], [left + 0.7 * side, top]], np.float32)
+    face = Face((left, top, side, side), 1.0, eyes)
+    large = resize(images, _MESH_SIDE).permute(0, 2, 3, 1).numpy()
+    found = [pose(mesh(picture, face, looks=1)) for picture in large]
+    return {
+        "Turned_Right": np.array([each.yaw for each in found]),
+        "Turned_Down": np.array([each.pitch for each in found]),
+        "Tilted_Right": np.array([each.roll for each in found]),
+    }

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from facegan.config import Config
 from facegan.documents import render
+from facegan.evaluation.reader_calibration import Calibration
 
 # Attributes that fewer of the training pictures show are too rare to be averaged over.
 PREVALENT = 0.02
@@ -68,6 +69,7 @@ class AttributeCard(Config):
         positives: by attribute, how many held-out pictures have a label above 0.5.
         measured: under several conditions, the first ones the pictures as they are.
         limits: what it must not be used for, and where it fails.
+        calibration: of its readings; None in files of older versions.
     """
 
     names: tuple[str, ...]
@@ -86,6 +88,7 @@ class AttributeCard(Config):
     positives: dict[str, int]
     measured: tuple[Measured, ...]
     limits: tuple[str, ...]
+    calibration: Calibration | None = None
 
     @model_validator(mode="after")
     def _has_an_age(self) -> AttributeCard:

@@ -9,6 +9,7 @@ keep where things are, and one linear map from them is all that was trained, on 
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib import resources
 from pathlib import Path
 
@@ -88,28 +89,51 @@ class AttributeReader(NetworkExtractor):
         bias: float [L].
         scale: float [`DIMENSION`], of the features.
         about: what is known of it.
+        calibrated: whether readings are calibrated, where `about` says how.
     """
 
     def __init__(
-        self, places: Places, weight: Tensor, bias: Tensor, scale: Tensor, about: AttributeCard
+        self,
+        places: Places,
+        weight: Tensor,
+        bias: Tensor,
+        scale: Tensor,
+        about: AttributeCard,
+        calibrated: bool = True,
     ) -> None:
         digest = hashlib.sha256()
         for tensor in (weight, bias, scale):
             digest.update(np.ascontiguousarray(tensor.numpy()).data)
-        identity = fingerprint(places=places.fingerprint, head=digest.hexdigest())
+        parts = {"places": places.fingerprint, "head": digest.hexdigest()}
+        self._calibration = about.calibration if calibrated else None
+        if self._calibration is not None:
+            map_ = self._calibration.model_dump(include={"slopes", "offsets", "ages_read", "ages"})
+            parts["calibration"] = json.dumps(map_, sort_keys=True)
+        identity = fingerprint(**parts)
         super().__init__("attributes", len(about.names), places.resizer, identity, _CHUNK)
         self.about = about
         self.places = places
         self.weight = (weight.float() / scale.float()).T.contiguous().numpy()
         self.bias = bias.float().numpy()
+        if self._calibration is not None:
+            slopes, offsets = self._calibration.slopes, self._calibration.offsets
+            slope = np.array([slopes.get(name, 1.0) for name in about.names], np.float32)
+            offset = np.array([offsets.get(name, 0.0) for name in about.names], np.float32)
+            self.weight, self.bias = self.weight * slope, self.bias * slope + offset
 
     @classmethod
-    def open(cls, device: torch.device | str = "cpu", path: Path | None = None) -> AttributeReader:
+    def open(
+        cls,
+        device: torch.device | str = "cpu",
+        path: Path | None = None,
+        calibrated: bool = True,
+    ) -> AttributeReader:
         """Read the weights.
 
         Args:
             device: where EfficientNet-Lite0 runs; the little behind it runs on the CPU.
             path: a file that scripts/train_attribute_reader.py wrote; by default the shipped one.
+            calibrated: see the class.
 
         Raises:
             FaceganError: the file is no such file, or the weights of EfficientNet-Lite0 are not
@@ -126,7 +150,8 @@ class AttributeReader(NetworkExtractor):
             raise _damaged(path, f"its tensors are {found}")
         if about.network != backbone.SHA256:
             raise _damaged(path, "it was trained on another EfficientNet-Lite0")
-        return cls(Places(device), tensors["weight"], tensors["bias"], tensors["scale"], about)
+        parts = (tensors[name] for name in ("weight", "bias", "scale"))
+        return cls(Places(device), *parts, about, calibrated)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -145,8 +170,8 @@ class AttributeReader(NetworkExtractor):
 
         Returns:
             float32 [N, L]: for each attribute the probability that it is there, and the age in
-            years, never outside of the ages it was trained on. The same for a picture whatever
-            the others beside it, up to rounding.
+            years, distributed as the labels' ages are, never outside of the ages it was trained
+            on. The same for a picture whatever the others beside it, up to rounding.
 
         Raises:
             DataError: for other arrays, or smaller pictures.
@@ -178,7 +203,10 @@ class AttributeReader(NetworkExtractor):
         values = self.logits(images)
         read = 1 / (1 + np.exp(-values.clip(-80, 80)))
         age = self.names.index(AGE)
-        read[:, age] = values[:, age].clip(*self.about.ages)
+        years = values[:, age]
+        if self._calibration is not None:
+            years = self._calibration.age(years)
+        read[:, age] = years.clip(*self.about.ages)
         return read.astype(np.float32, copy=False)
 
 

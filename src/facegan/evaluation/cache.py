@@ -9,6 +9,8 @@ and is computed again, so that a crash costs time and never truth.
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +28,8 @@ Progress = Callable[[int, int], None]
 
 # Pictures between two calls of `progress`: a second or so.
 _CHUNK = 64
+# Bytes of the checksum before an array's own.
+_SUM = 16
 
 
 def silent(done: int, total: int) -> None:
@@ -115,6 +119,38 @@ class FeatureCache:
                 stacklevel=2,
             )
             return extract(extractor, dataset.images, indices, mirrored, progress)
+
+    def array(self, name: str, make: Callable[[], Features]) -> Features:
+        """An array that is made once: float32, two-dimensional.
+
+        Args:
+            name: all that decides its content.
+            make: makes it, where it is not there or was damaged.
+        """
+        digest = hashlib.sha256(name.encode()).hexdigest()[:24]
+        path = self._folder / "arrays" / f"{digest}.npy"
+        try:
+            data = path.read_bytes()
+            found = np.load(io.BytesIO(data[_SUM:]), allow_pickle=False)
+            if data[:_SUM] == hashlib.blake2b(data[_SUM:], digest_size=_SUM).digest():
+                return np.asarray(found, np.float32)
+        except (OSError, ValueError, EOFError):
+            pass  # made below
+        found = np.ascontiguousarray(make(), np.float32)
+        buffer = io.BytesIO()
+        np.save(buffer, found, allow_pickle=False)
+        data = buffer.getvalue()
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(hashlib.blake2b(data, digest_size=_SUM).digest() + data)
+            beside.replace(path)
+        except OSError as error:
+            warnings.warn(
+                f"This is not kept for the next time: {path}: {error.strerror or error}.",
+                stacklevel=2,
+            )
+        return found
 
 
 class _Rows:

@@ -17,6 +17,9 @@ Three things to know when reading the numbers:
   towards the holdout, which cannot have been copied: only a pull towards the training set
   that the holdout does not have is evidence.
 - An embedding sees only what it encodes. Nothing here can prove that nothing was copied.
+
+So embeddings show a pull; whether there are copies is decided by a search for them (`copy_search`,
+`copy_found`), which has real pictures of other people as its yardstick.
 """
 
 from __future__ import annotations
@@ -29,16 +32,27 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.dataset import Dataset
+from facegan.data.people import people_known
 from facegan.errors import FaceganError
 from facegan.evaluation import calibration
-from facegan.evaluation.cache import Progress, silent
+from facegan.evaluation.cache import FeatureCache, Progress, silent
 from facegan.evaluation.calibration import Distances
+from facegan.evaluation.copy_found import Yardstick, searched
+from facegan.evaluation.copy_search import VERSION, CopySearch, Matches
 from facegan.evaluation.copying_words import Evidence, in_words
 from facegan.evaluation.neighbours import Features, Numbers, neighbours, neighbours_within
-from facegan.evaluation.results import Copying, EmbeddingCopying, Neighbour, Pair
+from facegan.evaluation.results import Copying, EmbeddingCopying, Neighbour, Pair, Searched
+from facegan.seeding import REAL_CHOICE, random
 
 # Of a held-out picture's median distance: less is rounding, not difference.
 _IDENTICAL = 1e-3
+# Real pictures that are looked up among those of others: so many make the yardstick.
+_YARDSTICK = 4_000
+# Of the most unusual generated pictures, those whose closest pairs are worked out.
+_PAIRS_FROM = 4
+
+
+Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -71,19 +85,37 @@ class RealFaces:
         holdout: int64 [H].
         names: of every picture of the dataset.
         identities: who is shown, of every picture of the dataset.
+        known: whether that is known; otherwise each counts as a person of its own.
     """
 
     train: Numbers
     holdout: Numbers
     names: Sequence[str]
     identities: Sequence[str]
+    known: bool = True
 
     @classmethod
     def of(cls, dataset: Dataset) -> RealFaces:
         """Both splits of `dataset`, whole."""
         return cls(
-            dataset.indices("train"), dataset.indices("holdout"), dataset.names, dataset.identities
+            dataset.indices("train"),
+            dataset.indices("holdout"),
+            dataset.names,
+            dataset.identities,
+            people_known(dataset),
         )
+
+
+class Looked(NamedTuple):
+    """What a search for copies gave.
+
+    Attributes:
+        searched: in numbers.
+        pairs: the closest ones, closest first.
+    """
+
+    searched: Searched
+    pairs: tuple[Pair, ...]
 
 
 def find_copies(
@@ -94,6 +126,7 @@ def find_copies(
     pairs: int = 16,
     seed: int = 0,
     progress: Progress = silent,
+    looked: Looked | None = None,
 ) -> Copying:
     """Compare how close generated and held-out pictures come to the training split.
 
@@ -105,6 +138,7 @@ def find_copies(
             picture is in two of them.
         seed: of the bootstrap and of the null's draws.
         progress: called with (embeddings done, embeddings in all).
+        looked: what `look_for_copies` found, which then decides; its pairs are those named.
 
     Raises:
         FaceganError: no holdout or next to none, or features that do not fit the pictures.
@@ -121,9 +155,109 @@ def find_copies(
         n_train=len(real.train),
         n_holdout=len(real.holdout),
         embeddings=tuple(view.evidence.found for view in seen),
-        pairs=_closest_pairs(seen, real, seeds, pairs),
-        said=in_words([view.evidence for view in seen], len(seeds), pictures),
+        pairs=_closest_pairs(seen, real, seeds, pairs) if looked is None else looked.pairs,
+        said=in_words(
+            [view.evidence for view in seen],
+            len(seeds),
+            pictures,
+            None if looked is None else looked.searched,
+            real.known,
+        ),
+        searched=None if looked is None else looked.searched,
+        people=real.known,
     )
+
+
+def look_for_copies(
+    generated: Images,
+    dataset: Dataset,
+    real: RealFaces,
+    seeds: Sequence[int],
+    cache: FeatureCache,
+    *,
+    pairs: int = 16,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Looked:
+    """Search the training pictures and the holdout for what generated pictures might copy.
+
+    Args:
+        generated: uint8 [n, H, W, C], n ≥ 1.
+        dataset: the real pictures, of the same shape.
+        real: its two splits.
+        seeds: [n], of the generated pictures.
+        cache: keeps what depends on the real pictures alone.
+        pairs: see `find_copies`.
+        seed: of the choice of real pictures for the yardstick.
+        progress: called with (pictures looked up, pictures in all).
+    """
+    rows = np.sort(np.concatenate((real.train, real.holdout)))
+    held_out = np.isin(rows, real.holdout)
+    _, people = np.unique([real.identities[row] for row in rows], return_inverse=True)
+    search = CopySearch(dataset.images, rows, ~held_out)
+    asked = np.sort(random(seed, REAL_CHOICE, 4).permutation(len(rows))[:_YARDSTICK])
+    total = len(asked) + len(generated)
+
+    def look_up_real() -> npt.NDArray[np.float32]:
+        who = people[asked], people
+        step: Progress = lambda done, _: progress(done, total)  # noqa: E731
+        return search.look_up(dataset.images, rows[asked], who, step).score
+
+    name = f"copies {VERSION} {dataset.fingerprint} {seed} {len(rows)} {len(asked)} {real.known}"
+    yardstick = Yardstick.of(cache.array(name, look_up_real))
+    matches = search.look_up(generated, progress=lambda done, _: progress(len(asked) + done, total))
+    found = searched(yardstick, matches, search.parts, held_out)
+    most = np.argsort(-yardstick.best(matches).score, kind="stable")[: _PAIRS_FROM * pairs]
+    sides = [
+        # With the other split barred.
+        search.look_up(
+            generated, most, (np.zeros(len(most), np.int64), barred.astype(np.int64) - 1)
+        )
+        for barred in (held_out, ~held_out)
+    ]
+    named = _searched_pairs(search, yardstick, sides, rows, real.names, [seeds[i] for i in most])
+    return Looked(found, named[:pairs])
+
+
+def _searched_pairs(
+    search: CopySearch,
+    yardstick: Yardstick,
+    sides: Sequence[Matches],
+    rows: Numbers,
+    names: Sequence[str],
+    seeds: Sequence[int],
+) -> tuple[Pair, ...]:
+    """The closest training and held-out picture of each, most unusual training match first."""
+    train, holdout = (yardstick.best(matches) for matches in sides)
+    closeness = yardstick.as_unusual(train.score)
+    pairs: list[Pair] = []
+    used: set[int] = set()
+    for i in np.argsort(-train.score, kind="stable"):
+        near = []
+        for matches, best in zip(sides, (train, holdout), strict=True):
+            part = best.part[i]
+            view = search.parts[part].close[matches.view[i, part]]
+            index = int(rows[matches.row[i, part]])
+            distance = float(matches.distance[i, part])
+            near.append(
+                Neighbour(index=index, name=names[index], distance=distance, mirrored=view.mirrored)
+            )
+        if near[0].index in used:
+            continue
+        used.add(near[0].index)
+        part = train.part[i]
+        pairs.append(
+            Pair(
+                seed=int(seeds[i]),
+                embedding="search",
+                closeness=float(closeness[i]),
+                train=near[0],
+                holdout=near[1],
+                part=search.parts[part].name,
+                moved=search.parts[part].close[sides[0].view[i, part]].moved,
+            )
+        )
+    return tuple(pairs)
 
 
 class _Nearest(NamedTuple):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
-from facegan.evaluation.results import EmbeddingCopying
+from facegan.evaluation.results import EmbeddingCopying, Searched
 from facegan.evaluation.wording import listed
 
 # Held-out people, counted as if all were photographed equally often, below which the yardstick
 # itself is uncertain.
 _FEW_PEOPLE = 50
-# New photographs of people who are in training, too, come near it 2.3 to 2.9 times as often as
-# those of strangers (LFW, three embeddings). Up to this many times may be such likenesses.
-_LIKENESSES = 4
+# So unlikely is an even split between training set and holdout where it is called uneven.
+_UNEVEN = 0.05
 # Standard deviations of the null beyond which `closer` is worth a sentence.
 _FAR = 3.0
 
@@ -51,15 +51,13 @@ class Evidence:
     def copied(self) -> bool:
         """Whether it takes copies to explain the numbers.
 
-        More pictures are near than in any draw of chance, than twice as many as are towards the
-        holdout, and than likenesses of the people in training would be; or more are closer than
-        every held-out one than in any draw, and than twice as many as towards the holdout; or
-        some are identical.
+        More pictures are closer than every held-out one than in any draw of chance, and the
+        holdout has not as many; or some are identical. Many that are near are no proof: new
+        photographs of people who are in training, too, come near it 2.3 to 2.9 times as often
+        as those of strangers (LFW, three embeddings).
         """
-        found = self.found
-        near = max(self.near_highest, 2 * found.near_holdout, _LIKENESSES * found.near_expected)
-        first = max(self.first_highest, 2 * self.first_holdout)
-        return found.near > near or self.first > first or self.identical > 0
+        uneven = _uneven(self.first, self.first_holdout)
+        return (self.first > self.first_highest and uneven) or self.identical > 0
 
     @property
     def many(self) -> bool:
@@ -68,22 +66,39 @@ class Evidence:
 
     @property
     def drawn_to_holdout(self) -> bool:
-        """Whether at least half of what there is too much shows towards the holdout as well."""
-        near = self.found.near <= max(self.near_limit, 2 * self.found.near_holdout)
+        """Whether what there is too much shows towards the holdout as well."""
+        near = self.found.near <= self.near_limit or not _uneven(
+            self.found.near, self.found.near_holdout
+        )
         closer = self.found.z <= _FAR or self.found.closer - 0.5 <= 2 * (
             self.found.closer_holdout - 0.5
         )
         return near and closer
 
 
-def in_words(seen: Sequence[Evidence], n: int, pictures: npt.NDArray[np.int64]) -> str:
+def _uneven(here: int, there: int) -> bool:
+    """Whether an even chance for either side hardly gives so many here (a sign test)."""
+    return float(stats.binom.sf(here - 1, here + there, 0.5)) < _UNEVEN if here else False
+
+
+def in_words(
+    seen: Sequence[Evidence],
+    n: int,
+    pictures: npt.NDArray[np.int64],
+    searched: Searched | None = None,
+    known: bool = True,
+) -> str:
     """A few sentences.
 
     Args:
         seen: of each embedding.
         n: how many generated pictures there are.
         pictures: int64 [people], how many held-out pictures there are of each person.
+        searched: what a search for copies found.
+        known: whether it is known who is shown.
     """
+    if searched is not None:
+        return " ".join([*_searched(searched), *_pulls(seen), *_yardstick(pictures, known)])
     copied = [one for one in seen if one.copied]
     others = [one for one in seen if not one.copied]
     counts = listed(f"{one.found.near:,} (in {one.found.embedding})" for one in seen)
@@ -102,13 +117,78 @@ def in_words(seen: Sequence[Evidence], n: int, pictures: npt.NDArray[np.int64]) 
             "This does not prove that nothing was copied: an embedding can miss a changed copy, "
             "and the counts a rare one."
         )
-    if pictures.sum() ** 2 / np.square(pictures).sum() < _FEW_PEOPLE:
+    return " ".join([*sentences, *_yardstick(pictures, known)])
+
+
+def _yardstick(pictures: npt.NDArray[np.int64], known: bool) -> Iterator[str]:
+    """What weakens the comparison with held-out pictures."""
+    if not known:
+        yield (
+            "Who is shown is not known: the same person, or nearly the same photograph, may be on "
+            "both sides of the holdout, so that real copies look more like chance than they are."
+        )
+    elif pictures.sum() ** 2 / np.square(pictures).sum() < _FEW_PEOPLE:
         people = f"{len(pictures):,} {'people' if len(pictures) > 1 else 'person'}"
-        sentences.append(
+        yield (
             f"Only {pictures.sum():,} held-out pictures, of {people}, stand for chance here: the "
             "calibration is weak."
         )
-    return " ".join(sentences)
+
+
+def _searched(found: Searched) -> Iterator[str]:
+    """What the search says: the numbers, the two tests, what follows."""
+    both = found.to_train + found.to_holdout
+    yield (
+        f"{both:,} of {found.n:,} generated faces match a real one as closely as one real face in "
+        f"{found.one_in} matches somebody else's, wherever it lies in the picture; about "
+        f"{_about(found.expected)} would by chance."
+    )
+    wanted = _about(both * found.holdout_share)
+    if found.verdict == "chance":
+        yield (
+            f"Chance explains that (p = {found.chance:.2g}). It does not prove that nothing was "
+            "copied: a search misses what is changed too much, and counts miss a rare one. The "
+            "closest pairs are worth a look."
+        )
+        return
+    if found.verdict == "typical":
+        yield (
+            f"That is more than chance gives ({_probability(found.chance)}), but "
+            f"{found.to_holdout:,} match held-out faces, which cannot have been copied; {wanted} "
+            "would if nothing is: such faces resemble everything, and that is no sign of copying."
+        )
+        return
+    yield (
+        f"{found.to_train:,} match training pictures and {found.to_holdout:,} held-out ones, where "
+        f"{wanted} would be held out if nothing were copied. Chance hardly gives so many "
+        f"({_probability(found.chance)})."
+    )
+    if found.verdict == "unclear":
+        yield (
+            "Those are too few for the holdout to tell copies from faces that resemble everything. "
+            "Look at the closest pairs, or measure more pictures."
+        )
+        return
+    how = [f"{count:,} by the {part}" for part, count in found.parts.items()]
+    how += [f"{found.mirrored:,} mirrored"] * (found.mirrored > 0)
+    how += [f"{found.moved:,} shifted, turned or enlarged"] * (found.moved > 0)
+    yield (
+        "This is what copies of training pictures look like, exact, altered, in part or blended: "
+        f"{listed(how)}. Look at the closest pairs."
+    )
+
+
+def _pulls(seen: Sequence[Evidence]) -> Iterator[str]:
+    """What embeddings add to the search."""
+    if identical := max((one.identical for one in seen), default=0):
+        yield f"{identical:,} cannot be told from a training picture at all."
+    for one in seen:
+        if one.many or one.found.z < -_FAR:
+            yield _pull(one)
+
+
+def _probability(value: float) -> str:
+    return f"p = {value:.2g}" if value >= 1e-4 else "p < 0.0001"
 
 
 def _copied(seen: Sequence[Evidence]) -> list[str]:

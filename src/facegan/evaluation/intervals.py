@@ -5,6 +5,10 @@ floor) and keeps the reference fixed. Scores that are a mean over generated pict
 (precision, density) have the plain bootstrap; FD, FD∞, KID and coverage the bootstrap of what
 each picture does to them; recall the spread between halves.
 
+Pictures of one person resemble each other. Where it is known who is shown, and other people might
+have been, people are drawn with all their pictures (`People`): the interval is then over the draw
+of people.
+
 An interval says nothing of what did not occur once: a precision of 0 has the interval [0, 0].
 """
 
@@ -14,9 +18,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from facegan.evaluation.matrices import Floats
 from facegan.evaluation.results import Estimate
+
+Numbers = npt.NDArray[np.int64]
 
 # Resampled numbers held at a time: 32 MB.
 _AT_ONCE = 4_000_000
@@ -58,7 +65,11 @@ class Halved(NamedTuple):
 
 
 def bootstrap_mean(
-    contributions: Floats, random: np.random.Generator, draws: int = 1000, confidence: float = 0.95
+    contributions: Floats,
+    random: np.random.Generator,
+    draws: int = 1000,
+    confidence: float = 0.95,
+    people: Numbers | None = None,
 ) -> tuple[float, float]:
     """Percentile interval for a mean (Efron 1979).
 
@@ -67,31 +78,44 @@ def bootstrap_mean(
         random: draws the resamples.
         draws: number of resamples.
         confidence: probability that the interval is to have, in (0, 1).
+        people: int64 [n], who is shown, numbers from 0: whole people are drawn, with all their
+            pictures. By default single pictures are.
 
     Returns:
         Its lower and its upper end.
     """
-    n = len(contributions)
+    sums = pictures = contributions
+    if people is not None:
+        sums, pictures = np.bincount(people, contributions), np.bincount(people).astype(np.float64)
+    n = len(sums)
     means: list[Floats] = []
     left = draws
     while left:
         now = min(left, max(_AT_ONCE // n, 1))
-        means.append(contributions[random.integers(n, size=(now, n))].mean(axis=1))
+        some = random.integers(n, size=(now, n))
+        if people is None:
+            means.append(contributions[some].mean(axis=1))
+        else:
+            means.append(sums[some].sum(axis=1) / pictures[some].sum(axis=1))
         left -= now
     tail = 50 * (1 - confidence)
     low, high = np.percentile(np.concatenate(means), [tail, 100 - tail])
     return float(low), float(high)
 
 
-def averaged(contributions: Floats, random: np.random.Generator) -> Estimate:
+def averaged(
+    contributions: Floats, random: np.random.Generator, people: Numbers | None = None
+) -> Estimate:
     """The mean of [n] contributions with its interval."""
-    return _estimate(float(contributions.mean()), *bootstrap_mean(contributions, random))
+    between = bootstrap_mean(contributions, random, people=people)
+    return _estimate(float(contributions.mean()), *between)
 
 
 def linearised(
     measured: Measured,
     random: np.random.Generator,
     within: tuple[float, float] = (-math.inf, math.inf),
+    people: Numbers | None = None,
 ) -> Estimate:
     """A score with its interval, from bootstrap means of the influence of single pictures.
 
@@ -104,11 +128,12 @@ def linearised(
         measured: the score.
         random: draws the resamples.
         within: the least and the greatest value that the score can have.
+        people: see `bootstrap_mean`.
     """
     value, influence, second = measured
     jackknife = influence.var(ddof=1) / len(influence)
     twice = min(second / jackknife, 0.5) if jackknife > 0 else 0.0
-    low, high = bootstrap_mean(influence * np.sqrt(1 - twice), random)
+    low, high = bootstrap_mean(influence * np.sqrt(1 - twice), random, people=people)
     return _estimate(value, max(value + low, within[0]), min(value + high, within[1]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,24 +14,36 @@ from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation import modes as known_modes
 from facegan.evaluation.cache import FeatureCache, Progress, extract, silent
-from facegan.evaluation.copying import RealFaces, Space, find_copies
+from facegan.evaluation.copying import RealFaces, Space, find_copies, look_for_copies
 from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.gallery import gallery
 from facegan.evaluation.pixel_embedding import PixelEmbedding
-from facegan.evaluation.real import RealChoice, Reference
+from facegan.evaluation.real import Indices, RealChoice, Reference
 from facegan.evaluation.results import (
     Copying,
     Evaluation,
     Faces,
     FeatureScores,
+    Kinds,
     Modes,
     ScoreName,
+    Spectrum,
 )
-from facegan.evaluation.scores import Scorer
+from facegan.evaluation.scores import OtherPeople, Scorer
+from facegan.evaluation.spectrum import spectrum
+
+if TYPE_CHECKING:
+    import torch
 
 Images = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
 # Opens something that shows the progress of a named piece of work.
 Watch = Callable[[str], AbstractContextManager[Progress]]
+
+# With fewer held-out pictures, the floor's show what kinds of people there are.
+_ENOUGH_HELD_OUT = 500
+# Pictures whose spectra are taken: more change nothing that can be seen.
+_SPECTRA = 1_000
 
 ALL_SCORES: tuple[ScoreName, ...] = (
     *("fd", "fd_infinity", "kid"),
@@ -71,6 +84,7 @@ class Judge:
         wanted: the scores to compute.
         cache: of the real pictures' features.
         watch: shows the progress of what is done here.
+        device: where the attribute reader runs.
     """
 
     def __init__(
@@ -83,17 +97,27 @@ class Judge:
         wanted: Collection[ScoreName],
         cache: FeatureCache,
         watch: Watch = unwatched,
+        device: torch.device | str = "cpu",
     ) -> None:
+        self._device = device
         self._dataset, self._choice, self._reference, self._seed = dataset, choice, reference, seed
         self._cache = cache
         self._extractors = tuple(extractors)
         self._scorers = []
         for extractor in extractors:
             with watch(f"real pictures, {extractor.name}") as progress:
-                both = np.concatenate((choice.reference, choice.floor))
-                found = cache.features(extractor, dataset, both, progress=progress)
-            real, floor = np.split(found, [len(choice.reference)])
-            self._scorers.append(Scorer(real, floor, wanted, seed))
+                rows = choice.all
+                found = cache.features(extractor, dataset, rows, progress=progress)
+
+            def of(chosen: Indices, rows: Indices = rows, found: Features = found) -> Features:
+                return found[np.searchsorted(rows, chosen)]
+
+            others = None
+            if choice.others is not None:
+                apart = choice.others
+                others = OtherPeople(of(apart.reference), of(apart.floor), apart.people)
+            real, floor = of(choice.reference), of(choice.floor)
+            self._scorers.append(Scorer(real, floor, wanted, seed, others))
 
     @property
     def n(self) -> int:
@@ -153,10 +177,14 @@ class Judge:
             n_fake=len(images),
             seed=self._seed,
             resolution=images.shape[1],
+            floors=self._choice.floors,
             training=training,
             features=spaces,
             faces=self._faces(images, watch) if faces else None,
+            clear_faces=self._clear_faces(images, watch) if not training else None,
             modes=self._modes(images, watch) if not training else None,
+            kinds=self._kinds(images, watch) if not training else None,
+            spectrum=self._spectrum(images) if not training else None,
             copying=copies,
         )
         return Judgement(evaluation, closest, closest_generated)
@@ -177,11 +205,40 @@ class Judge:
         with watch("finding faces") as progress:
             return faces(images, self._floor_images(), self._seed, progress)
 
+    def _clear_faces(self, images: Images, watch: Watch) -> Faces:
+        from facegan.evaluation.clear_faces import MOST, clear_faces
+
+        with watch("finding clear faces") as progress:
+            return clear_faces(
+                images[:MOST], self._floor_images()[: min(MOST, len(images))], self._seed, progress
+            )
+
     def _modes(self, images: Images, watch: Watch) -> Modes | None:
         if not known_modes.applies_to(self._dataset.card):
             return None
         with watch("reading attributes") as progress:
             return known_modes.modes(images, self._floor_images(), self._seed, progress)
+
+    def _kinds(self, images: Images, watch: Watch) -> Kinds | None:
+        """Beside held-out faces where there are enough: the reader may have learned from others."""
+        if known_modes.applies_to(self._dataset.card):
+            return None
+        from facegan.evaluation import attributes, kinds
+
+        if images.shape[1] < attributes.FEWEST:
+            return None
+        dataset, some = self._dataset, images[: kinds.MOST]
+        rows = dataset.indices("holdout")
+        rows = (rows if len(rows) >= _ENOUGH_HELD_OUT else self._choice.floor)[: kinds.MOST]
+        reader = attributes.AttributeReader.open(self._device)
+        with watch("reading attributes") as progress:
+            real = self._cache.features(reader, dataset, rows, progress=progress)
+            read = reader.read(some, progress)
+        _, people = np.unique([dataset.identities[row] for row in rows], return_inverse=True)
+        return kinds.kinds(reader, read, real, people, self._seed)
+
+    def _spectrum(self, images: Images) -> Spectrum:
+        return spectrum(images[:_SPECTRA], self._floor_images()[:_SPECTRA])
 
     def _copying(
         self,
@@ -193,11 +250,11 @@ class Judge:
         dataset, real = self._dataset, RealFaces.of(self._dataset)
         seeds = range(len(images)) if seeds is None else seeds
         pixels = PixelEmbedding()
-        found = [(pixels, extract(pixels, images)), *zip(self._extractors, features, strict=True)]
+        known = zip(self._extractors, features, strict=True)
+        found: list[tuple[Extractor, Features]] = [(pixels, extract(pixels, images))]
+        found += [(each, seen) for each, seen in known if not each.costly]
 
-        def of_split(
-            extractor: Extractor, indices: npt.NDArray[np.int64], mirrored: bool = False
-        ) -> npt.NDArray[np.float32]:
+        def of_split(extractor: Extractor, indices: Indices, mirrored: bool = False) -> Features:
             kind = "mirrored real pictures" if mirrored else "real pictures"
             with watch(f"{kind}, {extractor.name}") as progress:
                 return self._cache.features(extractor, dataset, indices, mirrored, progress)
@@ -216,8 +273,14 @@ class Judge:
                     generated_mirrored=turned,
                 )
             )
+        with watch("searching for copies") as progress:
+            looked = look_for_copies(
+                images, dataset, real, seeds, self._cache, seed=self._seed, progress=progress
+            )
         with watch("nearest neighbours") as progress:
-            copies = find_copies(spaces, real, seeds, seed=self._seed, progress=progress)
+            copies = find_copies(
+                spaces, real, seeds, seed=self._seed, progress=progress, looked=looked
+            )
         # The generated picture of each pair: its place among those that were judged.
         places = {seed: place for place, seed in enumerate(seeds)}
         made = images[[places[pair.seed] for pair in copies.pairs]]

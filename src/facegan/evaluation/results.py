@@ -11,10 +11,10 @@ from typing import Any, Literal
 from facegan.config import Config
 
 ScoreName = Literal["fd", "fd_infinity", "kid", "precision", "recall", "density", "coverage"]
-# How each is called in tables, and whether less of it is better.
+# How each is called in tables, in their order: first what depends least on the number of pictures.
 SCORE_TITLES: dict[ScoreName, str] = {
-    "fd": "FD",
     "fd_infinity": "FD∞",
+    "fd": "FD",
     "kid": "KID",
     "precision": "precision",
     "recall": "recall",
@@ -43,13 +43,25 @@ class Score(Config):
 
     Attributes:
         generated: of the generated pictures.
-        real: the floor: of as many real pictures, which are not in the reference.
+        real: the floor: of as many real pictures, which are not in the reference. Some show
+            people who are in it (see `Evaluation.floors`).
         ratio: generated over real; None where the floor cannot be told from zero.
+        others: the floor of other people: of as many real pictures of people none of whom is in
+            their reference, which is as large. None where it is not known who is shown, and in
+            evaluations of older versions.
+        ratio_others: generated over `others`; None as above.
     """
 
     generated: Estimate
     real: Estimate
     ratio: float | None = None
+    others: Estimate | None = None
+    ratio_others: float | None = None
+
+    @property
+    def best_ratio(self) -> float | None:
+        """Over the floor of other people where there is one: what a generator can reach."""
+        return self.ratio if self.others is None else self.ratio_others
 
 
 class FeatureScores(Config):
@@ -127,6 +139,70 @@ class Modes(Config):
     attributes: tuple[Attribute, ...]
 
 
+class Kind(Config):
+    """How often faces of one kind are made, as the attribute reader sees them.
+
+    Attributes:
+        name: of the kind, such as `Bald` or `not Male, age above 60`.
+        generated: share among the generated pictures, in [0, 1].
+        real: share among real ones; its interval is over people.
+        z: the difference in standard errors; negative where the generator makes too few.
+        differs: whether that is more than chance, over all kinds together.
+    """
+
+    name: str
+    generated: Estimate
+    real: Estimate
+    z: float
+    differs: bool
+
+
+class Kinds(Config):
+    """Which kinds of people the generator makes too seldom, or too often.
+
+    Attributes:
+        reader: fingerprint of the reader, SHA-256 (hex).
+        n: generated pictures read.
+        n_real: real ones.
+        kinds: those that at least one picture in 200 shows.
+    """
+
+    reader: str
+    n: int
+    n_real: int
+    kinds: tuple[Kind, ...]
+
+    @property
+    def left_out(self) -> tuple[Kind, ...]:
+        """Those that are made too seldom, the most neglected first."""
+        few = [kind for kind in self.kinds if kind.differs and kind.z < 0]
+        return tuple(sorted(few, key=lambda kind: kind.generated.value / kind.real.value))
+
+    @property
+    def overdone(self) -> tuple[Kind, ...]:
+        """Those that are made too often, the most overdone first."""
+        many = [kind for kind in self.kinds if kind.differs and kind.z > 0]
+        return tuple(sorted(many, key=lambda kind: kind.real.value / kind.generated.value))
+
+
+class Spectrum(Config):
+    """The power of generated pictures over that of real ones, by spatial frequency.
+
+    Attributes:
+        n: generated pictures.
+        n_real: real ones.
+        frequencies: in cycles a side, ascending.
+        ratios: 1 where there is as much detail of this size; at each frequency.
+        checkered: the same where both directions alternate from pixel to pixel.
+    """
+
+    n: int
+    n_real: int
+    frequencies: tuple[int, ...]
+    ratios: tuple[Estimate, ...]
+    checkered: Estimate
+
+
 class Neighbour(Config):
     """The closest real picture of a split.
 
@@ -153,6 +229,8 @@ class Pair(Config):
             closer, in [0, 1]: 0 means that no held-out picture does.
         train: closest in the training split.
         holdout: closest in the holdout.
+        part: by which part of the picture, where it was searched by parts.
+        moved: whether it was shifted, turned or enlarged to come so close.
     """
 
     seed: int
@@ -160,6 +238,8 @@ class Pair(Config):
     closeness: float
     train: Neighbour
     holdout: Neighbour
+    part: str | None = None
+    moved: bool = False
 
 
 class EmbeddingCopying(Config):
@@ -200,6 +280,45 @@ class EmbeddingCopying(Config):
     near_holdout: int
 
 
+CopyVerdict = Literal["chance", "copied", "typical", "unclear"]
+
+
+class Searched(Config):
+    """What a search for copies found, wherever and however moved they may lie.
+
+    Attributes:
+        n: generated pictures looked up.
+        real: real pictures looked up among those of other people: the yardstick.
+        one_in: one of so many of these reaches the level.
+        expected: how many generated pictures would, by chance.
+        to_train: how many do by a match with a training picture.
+        to_holdout: how many by a match with a held-out picture, which cannot have been copied.
+        holdout_share: of the pictures that were searched, the share that is held out.
+        chance: probability of so many or more where nothing is copied.
+        sides: probability of so few matches with the holdout where nothing is copied.
+        mirrored: how many of `to_train` match mirrored.
+        moved: how many of them match shifted, turned or enlarged.
+        parts: how many of them match by which part of the picture.
+        verdict: `chance` explains what was found; training pictures were `copied`; faces are so
+            `typical` that they match the holdout as much; `unclear`: too many for chance, and too
+            few for the holdout to tell.
+    """
+
+    n: int
+    real: int
+    one_in: int
+    expected: float
+    to_train: int
+    to_holdout: int
+    holdout_share: float
+    chance: float
+    sides: float
+    mirrored: int
+    moved: int
+    parts: dict[str, int]
+    verdict: CopyVerdict
+
+
 class Copying(Config):
     """What was seen of copying. Never a pass mark.
 
@@ -210,6 +329,9 @@ class Copying(Config):
         embeddings: what each embedding saw.
         pairs: the closest pairs over all embeddings, closest first.
         said: what was seen, in a few sentences.
+        searched: what the search for moved, mirrored, mixed and partial copies found; None in
+            evaluations of older versions.
+        people: whether it is known who is shown; None in evaluations of older versions.
     """
 
     n: int
@@ -218,6 +340,8 @@ class Copying(Config):
     embeddings: tuple[EmbeddingCopying, ...]
     pairs: tuple[Pair, ...]
     said: str
+    searched: Searched | None = None
+    people: bool | None = None
 
 
 class LabelAgreement(Config):
@@ -271,12 +395,18 @@ class Evaluation(Config):
         reference: the split that the reference comes from.
         n_real: real pictures in the reference.
         n_fake: generated pictures, and real ones in the floor.
+        floors: who is shown in the floor `Score.real`: `shared`, some people of the reference
+            (then `Score.others` is the other floor); `apart`, nobody of the reference; `unknown`.
+            None in evaluations of older versions.
         seed: of the choice of real pictures, and the first seed of the generated ones.
         resolution: side of the pictures that were compared, in pixels.
         training: whether it was taken while training.
         features: scores for each extractor.
         faces: how many pictures show a face.
+        clear_faces: how many show a face that a sharper detector is sure of.
         modes: what of the known truth was covered.
+        kinds: which kinds of people are made too seldom.
+        spectrum: how much detail of each size there is.
         copying: how close to the training set.
         agreement: of generated pictures with the labels that were asked for.
         caveat: what to know before any of the scores is read, where there is something.
@@ -290,10 +420,14 @@ class Evaluation(Config):
     n_fake: int
     seed: int
     resolution: int
+    floors: Literal["shared", "apart", "unknown"] | None = None
     training: bool = False
     features: tuple[FeatureScores, ...] = ()
     faces: Faces | None = None
+    clear_faces: Faces | None = None
     modes: Modes | None = None
+    kinds: Kinds | None = None
+    spectrum: Spectrum | None = None
     copying: Copying | None = None
     agreement: Agreement | None = None
     caveat: str | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from facegan.errors import FaceganError, nearest
 from facegan.evaluation.frechet import FrechetReference, fd_infinity
-from facegan.evaluation.intervals import averaged, halved, linearised
+from facegan.evaluation.intervals import Numbers, averaged, halved, linearised
 from facegan.evaluation.kernel import KernelReference
 from facegan.evaluation.manifold import ManifoldReference
 from facegan.evaluation.matrices import Features, checked, same_dimension
@@ -19,6 +19,20 @@ from facegan.seeding import BOOTSTRAP, random
 _NAMES: tuple[ScoreName, ...] = get_args(ScoreName)
 # Halves of fewer have no five nearest neighbours, and their scores mean nothing.
 _LEAST = 12
+
+
+class OtherPeople(NamedTuple):
+    """Features of real pictures, divided by who is shown.
+
+    Attributes:
+        reference: [R, D].
+        real: [n, D], of people none of whom is in the reference.
+        people: int64 [n], who is shown in `real`, numbers from 0.
+    """
+
+    reference: Features
+    real: Features
+    people: Numbers
 
 
 class Scorer:
@@ -33,6 +47,8 @@ class Scorer:
             reference: the floor.
         wanted: scores to compute. What the others would cost is not spent.
         seed: of the bootstrap.
+        others: where it is known who is shown: a second floor, of people none of whom is in its
+            reference.
 
     Raises:
         FaceganError: features cannot be used (see `matrices.checked`), are fewer than 12, or
@@ -40,28 +56,29 @@ class Scorer:
     """
 
     def __init__(
-        self, reference: Features, real: Features, wanted: Collection[ScoreName], seed: int
+        self,
+        reference: Features,
+        real: Features,
+        wanted: Collection[ScoreName],
+        seed: int,
+        others: OtherPeople | None = None,
     ) -> None:
         for name in wanted:
             if name not in _NAMES:
                 raise FaceganError(f"There is no score {name!r}.", nearest(name, _NAMES))
-        reference = checked(reference, "reference", _LEAST)
         self._wanted, self._seed = frozenset(wanted), seed
+        self._reference = _Reference(reference, self._wanted)
         self._n, self._dimension = checked(real, "real", _LEAST).shape
-        same_dimension(self._dimension, reference.shape[1])
-        self._frechet = self._kernel = self._manifold = None
-        if self._wanted & {"fd", "fd_infinity"}:
-            self._frechet = FrechetReference(Moments.of(reference))
-        if "kid" in self._wanted:
-            self._kernel = KernelReference(reference)
-        if self._wanted & {"precision", "recall", "density", "coverage"}:
-            self._manifold = ManifoldReference(reference)
-        self._floor = self._estimates(real)
+        self._floor = self._reference.estimates(real, seed)
+        self._others: dict[ScoreName, Estimate] = {}
+        if others is not None:
+            apart = _Reference(others.reference, self._wanted)
+            self._others = apart.estimates(others.real, seed, others.people)
 
     def scores(self, generated: Features) -> dict[ScoreName, Score]:
-        """Every wanted score of generated features [n, D] beside its floor.
+        """Every wanted score of generated features [n, D] beside its floors.
 
-        The ratio is generated over real. It is None where the floor cannot be told from
+        A ratio is generated over real. It is None where the floor cannot be told from
         zero: where the lower end of its interval is zero or less.
 
         Raises:
@@ -75,37 +92,65 @@ class Scorer:
                 f"There are {len(generated)} generated pictures and {self._n} real ones.",
                 "Scores depend on how many pictures there are: take as many of both.",
             )
-        found = self._estimates(generated)
+        found = self._reference.estimates(generated, self._seed)
         return {
-            name: Score(generated=found[name], real=floor, ratio=_ratio(found[name], floor))
+            name: Score(
+                generated=found[name],
+                real=floor,
+                ratio=_ratio(found[name], floor),
+                others=self._others.get(name),
+                ratio_others=_ratio(found[name], self._others.get(name)),
+            )
             for name, floor in self._floor.items()
         }
 
-    def _estimates(self, features: Features) -> dict[ScoreName, Estimate]:
-        # The same draws for both rows: equal features have equal scores and intervals.
-        drawn = {name: random(self._seed, BOOTSTRAP, number) for number, name in enumerate(_NAMES)}
+
+class _Reference:
+    """What the wanted scores keep of a reference [R, D]."""
+
+    def __init__(self, features: Features, wanted: frozenset[ScoreName]) -> None:
+        features = checked(features, "reference", _LEAST)
+        self._wanted, self._dimension = wanted, features.shape[1]
+        self._frechet = self._kernel = self._manifold = None
+        if wanted & {"fd", "fd_infinity"}:
+            self._frechet = FrechetReference(Moments.of(features))
+        if "kid" in wanted:
+            self._kernel = KernelReference(features)
+        if wanted & {"precision", "recall", "density", "coverage"}:
+            self._manifold = ManifoldReference(features)
+
+    def estimates(
+        self, features: Features, seed: int, people: Numbers | None = None
+    ) -> dict[ScoreName, Estimate]:
+        """Every wanted score of features [n, D]; intervals over `people`, where they are given."""
+        same_dimension(features.shape[1], self._dimension)
+        # The same draws for every row: equal features have equal scores and intervals.
+        drawn = {name: random(seed, BOOTSTRAP, number) for number, name in enumerate(_NAMES)}
         found: dict[ScoreName, Estimate] = {}
         if self._frechet is not None:
             whole = self._frechet.measure(features, drawn["fd"])
             if "fd" in self._wanted:
-                found["fd"] = linearised(whole, drawn["fd"])
+                found["fd"] = linearised(whole, drawn["fd"], people=people)
             if "fd_infinity" in self._wanted:
                 limit = fd_infinity(self._frechet, features, drawn["fd_infinity"], whole)
-                found["fd_infinity"] = linearised(limit, drawn["fd_infinity"])
+                found["fd_infinity"] = linearised(limit, drawn["fd_infinity"], people=people)
         if self._kernel is not None:
-            found["kid"] = linearised(self._kernel.measure(features), drawn["kid"])
+            measured = self._kernel.measure(features)
+            found["kid"] = linearised(measured, drawn["kid"], people=people)
         if self._manifold is not None:
             placed = self._manifold.measure(features, drawn["recall"], "recall" in self._wanted)
             if "precision" in self._wanted:
-                found["precision"] = averaged(placed.precision, drawn["precision"])
+                found["precision"] = averaged(placed.precision, drawn["precision"], people)
             if placed.recall is not None:
                 found["recall"] = halved(placed.recall)
             if "density" in self._wanted:
-                found["density"] = averaged(placed.density, drawn["density"])
+                found["density"] = averaged(placed.density, drawn["density"], people)
             if "coverage" in self._wanted:
-                found["coverage"] = linearised(placed.coverage, drawn["coverage"], (0.0, 1.0))
+                found["coverage"] = linearised(
+                    placed.coverage, drawn["coverage"], (0.0, 1.0), people
+                )
         return {name: found[name] for name in _NAMES if name in found}
 
 
-def _ratio(generated: Estimate, floor: Estimate) -> float | None:
-    return generated.value / floor.value if floor.low > 0 else None
+def _ratio(generated: Estimate, floor: Estimate | None) -> float | None:
+    return generated.value / floor.value if floor is not None and floor.low > 0 else None

@@ -14,7 +14,10 @@ from facegan.evaluation.results import (
     Estimate,
     Evaluation,
     Faces,
+    Kind,
+    Kinds,
     ScoreName,
+    Spectrum,
 )
 
 _MOST_DECIMALS = 6
@@ -115,6 +118,45 @@ def faces_found(faces: Faces) -> str:
     )
 
 
+def kinds_said(found: Kinds, most: int = 8) -> str:
+    """Which kinds of people are made too seldom, or too often, in a few sentences."""
+    parts = []
+    for words, some in (("too seldom", found.left_out), ("too often", found.overdone)):
+        shown = [f"{kind.name} {_shares(kind)}" for kind in some[:most]]
+        if len(some) > most:
+            shown.append(f"{len(some) - most} more")
+        if shown:
+            parts.append(f"Made {words}: {listed(shown)}.")
+    said = " ".join(parts) or "No kind is made more seldom or more often than chance gives."
+    return (
+        f"Kinds of people, as an attribute reader sees them in {found.n:,} generated and "
+        f"{found.n_real:,} real pictures. {said}"
+    )
+
+
+def _shares(kind: Kind) -> str:
+    """`2.4 % of 9.8 %`."""
+    return f"{percent(kind.generated.value)} of {percent(kind.real.value)}"
+
+
+def percent(share: float) -> str:
+    """`0.3 %`, `9.8 %`, `24 %`."""
+    return f"{fixed(100 * share, 0 if share >= 0.2 else 1)} %"
+
+
+def spectrum_said(found: Spectrum) -> str:
+    """How much detail there is, from coarse to fine, in one sentence."""
+    count = len(found.ratios)
+    thirds = [found.ratios[i * count // 3 : (i + 1) * count // 3] for i in range(3)]
+    coarse, middle, fine = (
+        math.exp(sum(math.log(one.value) for one in part) / len(part)) for part in thirds
+    )
+    return (
+        f"Detail, as power over that of real pictures: coarse {coarse:.2f}, middle {middle:.2f}, "
+        f"fine {fine:.2f}, checkered {brief(found.checkered.value)}."
+    )
+
+
 def compared(found: Agreement, when: str = "") -> str:
     """Which labels stand beside which, in words; `when` follows the number of pictures."""
     return (
@@ -153,6 +195,20 @@ def ratio(value: float | None) -> str:
     if value is None:
         return NO_RATIO
     return f"{fixed(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)} ×"
+
+
+def at_n(name: ScoreName, n: int) -> str:
+    """`n 5,000`; `n → ∞` of what is extrapolated: no ratio stands without it."""
+    return "n → ∞" if name == "fd_infinity" else f"n {n:,}"
+
+
+def floor_title(floors: str | None) -> str:
+    """What the first floor is, as a column's title; of older evaluations it is not known."""
+    shown = {"shared": "real, same people", "apart": "real, other people"}
+    return shown.get(floors or "", "real (floor)")
+
+
+OTHERS = "real, other people"
 
 
 def kimg(images: int) -> str:

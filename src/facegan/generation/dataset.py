@@ -23,7 +23,7 @@ def write_dataset(
     out: str | Path,
     seeds: range,
     truncation: float = 1.0,
-    labels: Mapping[str, float] | None = None,
+    labels: Mapping[str, float | str] | None = None,
     holdout: float = 0.0,
     overwrite: bool = False,
 ) -> Path:

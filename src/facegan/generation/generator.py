@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from facegan.data.conditions import fixed, unscaled
+from facegan.data.conditions import asked, fixed, unscaled
 from facegan.data.spec import Label
 from facegan.device import Execution, Precision, choose_device, slow_bf16
 from facegan.errors import FaceganError, printable
@@ -48,20 +48,20 @@ class OpenGenerator:
         """Those that it was trained with; none for a generator without conditions."""
         return self.loaded.generator.spec.labels
 
-    def named(self, labels: Mapping[str, float]) -> dict[str, float]:
+    def named(self, labels: Mapping[str, float | str]) -> dict[str, float]:
         """Wanted labels, names in any case, by the names that the generator knows them by.
 
         Raises:
             FaceganError: it knows no such label, or the value is impossible.
         """
-        columns = fixed(labels, self.labels)
-        return dict(zip((self.labels[c].name for c in columns), labels.values(), strict=True))
+        fixed(labels, self.labels)
+        return {self.labels[c].name: value for c, value in asked(labels, self.labels).items()}
 
     def pictures(
         self,
         seeds: Sequence[int],
         truncation: float = 1.0,
-        labels: Mapping[str, float] | None = None,
+        labels: Mapping[str, float | str] | None = None,
     ) -> Iterator[npt.NDArray[np.uint8]]:
         """The picture of each seed, uint8 [n, H, W, C], a few at a time.
 
@@ -80,7 +80,7 @@ class OpenGenerator:
         self,
         seeds: Sequence[int],
         truncation: float = 1.0,
-        labels: Mapping[str, float] | None = None,
+        labels: Mapping[str, float | str] | None = None,
     ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32] | None]]:
         """The same as `pictures`, each group with its labels as the dataset has them.
 
@@ -102,7 +102,7 @@ class OpenGenerator:
         seed: int = 0,
         *,
         truncation: float = 1.0,
-        labels: Mapping[str, float] | None = None,
+        labels: Mapping[str, float | str] | None = None,
     ) -> Pictures:
         """Pictures of the seeds seed, seed + 1, …, in memory; a notebook shows them as a grid.
 

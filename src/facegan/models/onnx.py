@@ -140,7 +140,7 @@ def plain(generator: Generator) -> Generator:
             elif isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None:
                 setattr(parent, name, _ScaleAndShift(layer))
     # As the weights lie in memory decides which form facegan's own operators take.
-    return network.to(memory_format=torch.contiguous_format).requires_grad_(False)  # type: ignore[call-overload,no-any-return]
+    return network.to(memory_format=torch.contiguous_format).requires_grad_(False)  # type: ignore[call-overload]
 
 
 def largest_difference(data: bytes, loaded: GeneratorFile, n: int = 3) -> float | None:
@@ -177,7 +177,7 @@ def run(data: bytes, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndar
     given = {"z": z} if labels is None else {"z": z, "labels": labels}
     (images,) = session.run(["images"], given)
     assert images.dtype == "float32"
-    return images  # type: ignore[no-any-return]
+    return images
 
 
 def _convolution(layer: nn.ConvTranspose2d | nn.Conv2d) -> nn.Module:

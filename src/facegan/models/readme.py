@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from facegan.data.spec import Label
+from facegan.data.spec import Label, class_groups
 from facegan.documents import render
 from facegan.evaluation.results import Evaluation, FeatureScores, ScoreName
 from facegan.evaluation.wording import (
     COMPARABLE,
+    OTHERS,
     arrow,
+    at_n,
     compared,
     conditions,
     duration,
     faces_found,
+    floor_title,
     formatted,
     in_unit,
+    kinds_said,
+    percent,
     ratio,
     score_title,
+    spectrum_said,
 )
 from facegan.models.about import About
 from facegan.models.card import Card, TrainingData
@@ -34,13 +40,17 @@ from facegan.models.store import BUNDLED, SUFFIX
 _KNOWN_LICENCES = frozenset(
     ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0")
 )
-_SHOWN: tuple[ScoreName, ...] = ("fd", "kid", "precision", "recall", "coverage")
+_SHOWN: tuple[ScoreName, ...] = (
+    *("fd_infinity", "fd", "kid"),
+    *("precision", "recall", "coverage"),
+)
 
 
 def readme(about: About, card: Card, evaluation: Evaluation) -> str:
     """The whole README.md. `samples.png` and `model.safetensors` are expected beside it."""
     licence = card.licence.lower()
     agreement = evaluation.agreement
+    found = [f for f in (evaluation.clear_faces, evaluation.faces) if f is not None]
     return render(
         "facegan.models",
         "readme.md",
@@ -52,18 +62,21 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
         commands=_commands(card.name),
         # Whoever wrote the card wrote this: what is no call of facegan alone is shown as text.
         trained_by="sh" if card.training and _only_facegan(card.training.command) else "text",
-        options=[(option(label), taken(label)) for label in about.spec.labels],
+        options=options_of(about.spec.labels),
         conditions=conditions(evaluation),
         comparable=COMPARABLE,
         scores=[
-            {"extractor": space.extractor, "rows": list(_rows(space))}
+            {"extractor": space.extractor, "rows": list(_rows(space, evaluation.n_fake))}
             for space in evaluation.features
         ],
-        faces=(
-            "In how many pictures a face is found was not measured."
-            if evaluation.faces is None
-            else faces_found(evaluation.faces)
-        ),
+        floor=floor_title(evaluation.floors),
+        others=OTHERS,
+        kinds="" if evaluation.kinds is None else kinds_said(evaluation.kinds),
+        left_out=[] if evaluation.kinds is None else evaluation.kinds.left_out,
+        percent=percent,
+        spectrum="" if evaluation.spectrum is None else spectrum_said(evaluation.spectrum),
+        faces=" ".join(faces_found(each) for each in found)
+        or "In how many pictures a face is found was not measured.",
         agreement=compared(agreement) if agreement else "",
         labels=[
             (label.name, label.measure, formatted(label.generated), formatted(label.real))
@@ -76,7 +89,12 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
 
 def option(label: Label) -> str:
     """`--wearing-hat`: how a label is asked for."""
-    return "--" + re.sub(r"[_\s]+", "-", label.name).lower()
+    return option_name(label.name)
+
+
+def option_name(name: str) -> str:
+    """The option for a label, or for a column of classes."""
+    return "--" + re.sub(r"[_\s]+", "-", name).lower()
 
 
 def taken(label: Label) -> str:
@@ -84,6 +102,19 @@ def taken(label: Label) -> str:
     if label.binary:
         return "0 (no) to 1 (yes)"
     return f"a number, usually {label.mean:.3g} ± {label.std:.3g}"
+
+
+def options_of(labels: Sequence[Label]) -> list[tuple[str, str]]:
+    """How each label is asked for, and what it takes; the classes of one column together."""
+    groups = class_groups([label.name for label in labels])
+    found = [
+        (option_name(column), f"one of {', '.join(words)}") for column, words in groups.items()
+    ]
+    return found + [
+        (option(label), taken(label))
+        for label in labels
+        if label.name.partition("=")[0] not in groups
+    ]
 
 
 def _metrics(evaluation: Evaluation) -> Iterator[tuple[str, str, float]]:
@@ -99,21 +130,27 @@ def _metrics(evaluation: Evaluation) -> Iterator[tuple[str, str, float]]:
             kind = "fid" if title == "FID" else f"{name}-{space.extractor}"
             said = f"{title} ({space.extractor}, {n}; real pictures: {real:.4g})"
             yield kind, said, generated
-    if (faces := evaluation.faces) is not None:
-        said = f"Faces found ({faces.detector}, {n}; real pictures: {faces.real.value:.4g})"
-        yield "face-detection-rate", said, faces.generated.value
+    for faces in (evaluation.faces, evaluation.clear_faces):
+        if faces is not None:
+            said = f"Faces found ({faces.detector}, n = {faces.n:,}; real: {faces.real.value:.4g})"
+            yield "face-detection-rate", said, faces.generated.value
 
 
 def _shown(space: FeatureScores) -> list[ScoreName]:
     return [name for name in _SHOWN if name in space.scores]
 
 
-def _rows(space: FeatureScores) -> Iterator[tuple[object, ...]]:
+def _rows(space: FeatureScores, n: int) -> Iterator[tuple[object, ...]]:
     for name in _shown(space):
         score = space.scores[name]
         title = f"{score_title(name, space.extractor)} {arrow(name)}"
-        generated, real = (formatted(in_unit(name, each)) for each in (score.generated, score.real))
-        yield title, generated, real, ratio(score.ratio)
+        generated, real, others = (
+            formatted(None if each is None else in_unit(name, each))
+            for each in (score.generated, score.real, score.others)
+        )
+        times = ratio(score.best_ratio)
+        at = "" if score.best_ratio is None else f" ({at_n(name, n)})"
+        yield title, generated, real, others, f"{times}{at}"
 
 
 def _commands(name: str) -> str:

@@ -1,8 +1,8 @@
 """IGNM's networks (the Improved GAN Model, section 4.2): DCGAN's, with what the paper adds.
 
-ReLU in the generator, fewer convolution channels, 1×1 convolutions as skips beside every
-strided one, self-attention (4.4), and on the discriminator's last maps a spatial pyramid of
-pools (He et al. 2014, arXiv:1406.4729) under a wide fully connected layer
+ReLU in the generator (or another `activation`), fewer convolution channels, 1×1 convolutions as
+skips beside every strided one, self-attention (4.4), and on the discriminator's last maps a
+spatial pyramid of pools (He et al. 2014, arXiv:1406.4729) under a wide fully connected layer
 (`heads.hidden`). The paper gives no figures: which of these a recipe switches on, and how wide
 they are, was decided by measurement (docs/results.md). Every one has its own switch, and so has
 what the paper does not name: maps at the image's own resolution (`refine`), self-modulation
@@ -34,6 +34,7 @@ from facegan.networks.interfaces import (
     output_activation,
 )
 from facegan.networks.kernels.strided import ConvTranspose4x4, StridedConv2d, StridedConvTranspose2d
+from facegan.networks.layers.activation import Activate, Activation
 from facegan.networks.layers.attention import SelfAttention
 from facegan.networks.layers.emphasis import Emphasis
 from facegan.networks.layers.heads import Heads, HeadsConfig
@@ -73,6 +74,8 @@ class IgnmGeneratorConfig(GeneratorConfig):
             4×4 and in the maps of `refine` too.
         mapping: fully connected layers between z and what modulates; 0 for z itself.
         noise: whether a map of noise is added at 8×8 and above, with a gain for each channel.
+        activation: after each layer but the last: `relu`, `leaky_relu`, `sigmoid`, `tanh` or
+            `swish`.
     """
 
     kind: Literal["ignm"]
@@ -85,6 +88,7 @@ class IgnmGeneratorConfig(GeneratorConfig):
     modulate: bool | Literal["all"] = False
     mapping: Annotated[int, Field(ge=0, le=8)] = 0
     noise: bool = False
+    activation: Activation = "relu"
 
     @model_validator(mode="after")
     def _mapping_has_a_use(self) -> IgnmGeneratorConfig:
@@ -108,7 +112,10 @@ class IgnmDiscriminatorConfig(DiscriminatorConfig):
             at the gain that keeps signals from fading, or `none`.
         skips: whether a 1×1 convolution stands beside each strided one.
         attention: the resolution of the maps with self-attention; 0 for none.
-        pyramid: whether pools of the last maps over 2×2 and 1×1 places stand beside the maps.
+        pyramid: whether pools of the last maps stand beside the maps.
+        pools: over how many places a side; a spatial pyramid has several.
+        pooling: the `average` of what falls into a place, or its `max`; in the skips too.
+        activation: after each layer: `relu`, `leaky_relu`, `sigmoid`, `tanh` or `swish`.
         deviation: whether a feature tells how much the images of a group differ (minibatch
             standard deviation; Karras et al. 2018, section 3).
         refine: channels of maps at the data's own resolution, which a 3×3 convolution makes
@@ -125,6 +132,9 @@ class IgnmDiscriminatorConfig(DiscriminatorConfig):
     skips: bool = True
     attention: Attention = 0
     pyramid: bool = True
+    pools: tuple[Annotated[int, Field(ge=1, le=_LOWEST)], ...] = (2, 1)
+    pooling: Literal["average", "max"] = "average"
+    activation: Activation = "leaky_relu"
     deviation: bool = False
     refine: Annotated[int, Field(ge=0, le=4096)] = 0
     highpass: Annotated[float, Field(ge=0, le=100)] = 0.0
@@ -162,7 +172,7 @@ def _sides(ups: int) -> list[int]:
 
 
 class _Up(nn.Module):
-    """Twice the resolution: a strided convolution, normalised; beside it a 1×1; ReLU.
+    """Twice the resolution: a strided convolution, normalised; beside it a 1×1; activated.
 
     Args:
         wide: input channels.
@@ -170,6 +180,7 @@ class _Up(nn.Module):
         skip: whether the 1×1 convolution is there.
         modulation: of the maps, if any.
         noise: added to them, if any.
+        activation: which.
     """
 
     normalised = (("strided", "norm"),)  # for facegan.generation.inference
@@ -181,6 +192,7 @@ class _Up(nn.Module):
         skip: bool,
         modulation: SelfModulation | None,
         noise: NoiseMap | None,
+        activation: Activation,
     ) -> None:
         super().__init__()
         self.strided = StridedConvTranspose2d(wide, narrow, bias=False)
@@ -188,6 +200,7 @@ class _Up(nn.Module):
         self.modulation = modulation
         self.noise = noise
         self.skip = nn.Conv2d(wide, narrow, 1, bias=False) if skip else None
+        self.activate = Activate(activation)
 
     def forward(self, x: Tensor, code: Tensor, noise: Tensor | None) -> Tensor:
         y = self.norm(self.strided(x))
@@ -198,34 +211,39 @@ class _Up(nn.Module):
         if self.skip is not None:
             # A 1×1 convolution and copying values commute, and before costs a quarter.
             y = y + F.interpolate(self.skip(x), scale_factor=2.0)
-        return F.relu(y, inplace=True)
+        return self.activate(y)
 
 
 class _Down(nn.Module):
-    """Half the resolution: a strided convolution, normalised; beside it a 1×1; leaky ReLU."""
+    """Half the resolution: a strided convolution, normalised; beside it a 1×1; activated."""
 
-    def __init__(self, narrow: int, wide: int, norm: bool, skip: bool) -> None:
+    def __init__(
+        self, narrow: int, wide: int, norm: bool, skip: bool, config: IgnmDiscriminatorConfig
+    ) -> None:
         super().__init__()
         self.strided = StridedConv2d(narrow, wide, bias=not norm)
         self.norm = BatchNorm2d(wide) if norm else nn.Identity()
         self.skip = nn.Conv2d(narrow, wide, 1, bias=False) if skip else None
+        self.pool = F.max_pool2d if config.pooling == "max" else F.avg_pool2d
+        self.activate = Activate(config.activation, _SLOPE)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.strided(x))
         if self.skip is not None:
-            y = y + self.skip(F.avg_pool2d(x, 2))
-        return F.leaky_relu(y, _SLOPE, inplace=True)
+            y = y + self.skip(self.pool(x, 2))
+        return self.activate(y)
 
 
 class _Fine(nn.Module):
-    """The resolution stays: a 3×3 convolution; leaky ReLU."""
+    """The resolution stays: a 3×3 convolution; activated."""
 
-    def __init__(self, narrow: int, wide: int) -> None:
+    def __init__(self, narrow: int, wide: int, activation: Activation) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(narrow, wide, 3, padding=1)
+        self.activate = Activate(activation, _SLOPE)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(self.convolution(x), _SLOPE, inplace=True)
+        return self.activate(self.convolution(x))
 
 
 class IgnmGenerator(Generator):
@@ -243,7 +261,8 @@ class IgnmGenerator(Generator):
 
         def up(wide: int, narrow: int, side: int, skip: bool, modulated: bool) -> _Up:
             noise = NoiseMap(narrow, side) if config.noise else None
-            return _Up(wide, narrow, skip, modulation(narrow, modulated), noise)
+            shaped = modulation(narrow, modulated)
+            return _Up(wide, narrow, skip, shaped, noise, config.activation)
 
         # Beside the layers, whose names stay what they are without.
         everywhere = config.modulate == "all"
@@ -254,7 +273,7 @@ class IgnmGenerator(Generator):
         layers: list[nn.Module] = [
             ConvTranspose4x4(self.inputs, widths[0]),
             BatchNorm2d(widths[0]),
-            nn.ReLU(inplace=True),
+            Activate(config.activation),
         ]
         if config.attention == _LOWEST:
             layers.append(SelfAttention(widths[0]))
@@ -280,7 +299,7 @@ class IgnmGenerator(Generator):
                 taken = 0 if layer.noise is None else layer.noise.numbers
                 x = layer(x, modulating, noise[:, :taken])
                 noise = noise[:, taken:]
-            elif isinstance(layer, nn.ReLU) and self.first is not None:
+            elif isinstance(layer, Activate) and self.first is not None:
                 x = layer(self.first(x, modulating))
             else:
                 x = layer(x)
@@ -298,20 +317,22 @@ class IgnmDiscriminator(Discriminator):
         seen = spec.channels
         layers: list[nn.Module] = []
         if config.refine:
-            layers.append(_Fine(seen, config.refine))
+            layers.append(_Fine(seen, config.refine, config.activation))
             seen = config.refine
         # Neither normalisation nor a skip at the image, as in DCGAN.
-        layers.append(_Down(seen, widths[0], norm=False, skip=False))
+        layers.append(_Down(seen, widths[0], False, False, config))
         resolution = spec.resolution // 2
         for narrow, wide in pairwise(widths):
             if resolution == config.attention:
                 layers.append(SelfAttention(narrow))
-            layers.append(_Down(narrow, wide, norm, config.skips))
+            layers.append(_Down(narrow, wide, norm, config.skips, config))
             resolution //= 2
         self.layers = nn.Sequential(*layers).apply(dcgan_weights)
         self.deviation = MinibatchDeviation() if config.deviation else None
-        self._pools = (_LOWEST, 2, 1) if config.pyramid else (_LOWEST,)
-        features = widths[-1] * sum(side**2 for side in self._pools) + config.deviation
+        self._pools = config.pools if config.pyramid else ()
+        self._pool = F.adaptive_max_pool2d if config.pooling == "max" else F.adaptive_avg_pool2d
+        places = _LOWEST**2 + sum(side**2 for side in self._pools)
+        features = widths[-1] * places + config.deviation
         self.heads = Heads(config.heads, spec, features)
         if config.norm == "spectral":
             spectral_norm(self)
@@ -322,7 +343,7 @@ class IgnmDiscriminator(Discriminator):
     def features(self, images: Tensor) -> Tensor:
         """See `Discriminator.features`."""
         maps = self.layers(images if self.highpass is None else self.highpass(images))
-        found = [F.adaptive_avg_pool2d(maps, side).flatten(1) for side in self._pools[1:]]
+        found = [self._pool(maps, side).flatten(1) for side in self._pools]
         found.insert(0, flattened(maps))
         if self.deviation is not None:
             found.append(self.deviation(maps))

@@ -25,6 +25,7 @@ from facegan.networks.interfaces import (
     Width,
     output_activation,
 )
+from facegan.networks.layers.activation import Activate, Activation
 from facegan.networks.layers.heads import Heads, HeadsConfig
 
 
@@ -33,12 +34,14 @@ class MlpGeneratorConfig(GeneratorConfig):
     """Options of the fully connected generator.
 
     Attributes:
-        hidden: widths of the hidden layers, each followed by ReLU.
+        hidden: widths of the hidden layers.
+        activation: after each of them: `relu`, `leaky_relu`, `sigmoid`, `tanh` or `swish`.
         latent: distribution of z.
     """
 
     kind: Literal["mlp"]
     hidden: tuple[Width, ...] = (256, 128, 64)
+    activation: Activation = "relu"
     latent: Latent = Latent()
 
     def build(self, spec: ImageSpec, range: Range) -> MlpGenerator:
@@ -51,13 +54,15 @@ class MlpDiscriminatorConfig(DiscriminatorConfig):
     """Options of the fully connected discriminator.
 
     Attributes:
-        hidden: widths of the hidden layers, each followed by LeakyReLU.
-        slope: LeakyReLU's slope below zero.
+        hidden: widths of the hidden layers.
+        activation: after each of them: `relu`, `leaky_relu`, `sigmoid`, `tanh` or `swish`.
+        slope: of the leaky ReLU below zero.
         heads: what it says of its features, besides a logit.
     """
 
     kind: Literal["mlp"]
     hidden: tuple[Width, ...] = (256, 64, 16)
+    activation: Activation = "leaky_relu"
     slope: float = 0.2
     heads: HeadsConfig = HeadsConfig()
 
@@ -67,7 +72,7 @@ class MlpDiscriminatorConfig(DiscriminatorConfig):
 
 
 class MlpGenerator(Generator):
-    """z → Linear+ReLU … → Linear → sigmoid or tanh → image."""
+    """z → Linear, activated … → Linear → sigmoid or tanh → image."""
 
     def __init__(self, config: MlpGeneratorConfig, spec: ImageSpec, range: Range) -> None:
         super().__init__(config.latent, spec)
@@ -75,7 +80,7 @@ class MlpGenerator(Generator):
         hidden = [
             layer
             for wide, narrow in pairwise(widths)
-            for layer in (nn.Linear(wide, narrow), nn.ReLU())
+            for layer in (nn.Linear(wide, narrow), Activate(config.activation, inplace=False))
         ]
         self.layers = nn.Sequential(
             *hidden, nn.Linear(widths[-1], spec.pixels), output_activation(range)
@@ -88,7 +93,7 @@ class MlpGenerator(Generator):
 
 
 class MlpDiscriminator(Discriminator):
-    """Image → Linear+LeakyReLU … → Linear → logit."""
+    """Image → Linear, activated … → Linear → logit."""
 
     def __init__(self, config: MlpDiscriminatorConfig, spec: ImageSpec) -> None:
         super().__init__(spec)
@@ -96,7 +101,10 @@ class MlpDiscriminator(Discriminator):
         hidden = [
             layer
             for wide, narrow in pairwise(widths)
-            for layer in (nn.Linear(wide, narrow), nn.LeakyReLU(config.slope))
+            for layer in (
+                nn.Linear(wide, narrow),
+                Activate(config.activation, config.slope, inplace=False),
+            )
         ]
         self.layers = nn.Sequential(*hidden)
         self.heads = Heads(config.heads, spec, widths[-1])

@@ -80,6 +80,8 @@ class Training(Config):
         batch: images in one update, over all processes.
         budget: how long to train: `200kimg` (thousands of images shown to the
             discriminator) or `10min`, `2h`, `90s`, turned into kimg once.
+        at_least: kimg that a time is never turned into less than, so that a slow machine trains
+            longer instead of ending too early. Whoever gives a budget of their own gets that.
         ema_half_life: of the averaged generator, in kimg, or a schedule of it over the run.
         ema_rampup: the half-life is at most this fraction of the images seen so far, so
             that the early average follows quickly (Karras et al. 2020, ADA).
@@ -94,6 +96,7 @@ class Training(Config):
 
     batch: Annotated[int, Field(ge=2, le=65536)] = 64
     budget: str = "10min"
+    at_least: Annotated[float, Field(ge=0, lt=1e9)] = 0.0
     ema_half_life: PositiveSchedule = 5.0
     ema_rampup: Positive = 0.05
     ticks: Count = 200
@@ -246,9 +249,9 @@ class Recipe(Config):
         return type(self).from_values(values, "the recipe with its overrides")
 
     def with_budget(self, budget: str) -> Recipe:
-        """A copy with another budget: `200kimg`, `10min`, `2h`."""
+        """A copy with another budget: `200kimg`, `10min`, `2h`; as long as it says, not more."""
         values = self.values()
-        values["training"]["budget"] = budget
+        values["training"] |= {"budget": budget, "at_least": 0.0}
         return type(self).from_values(values)
 
 

@@ -136,7 +136,9 @@ def _cell(measure: Measure | None, lead: tuple[float, float] | None) -> Cell | N
     if lead is not None and measure.estimates is not None:
         low, high = lead
         leads = measure.estimates[0].low <= high and measure.estimates[0].high >= low
-    return Cell(measure.generated, ratio_below(measure.ratio), leads)
+    below = ratio_below(measure.ratio)
+    at = f" at {measure.at}" if below and measure.at else ""
+    return Cell(measure.generated, f"{below}{at}", leads)
 
 
 def groups(readings: Sequence[Reading], labels: Sequence[str], kind: Kind) -> list[Group]:

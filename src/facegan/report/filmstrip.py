@@ -90,6 +90,20 @@ def filmstrip(
     ]
 
 
+def kept(path: Path, kimg: float, room: int) -> Frame | None:
+    """A picture that was made small before, as a frame; None where it is not there.
+
+    Args:
+        path: of a PNG file.
+        kimg: images shown to the discriminator until then, in thousands.
+        room: bytes for it.
+    """
+    image = read_png(path) if path.exists() else None
+    if image is None:
+        return None
+    return Frame(kimg, data_uri(_large(image, room)), image.width, image.height)
+
+
 def shown_width(natural: int) -> int:
     """CSS pixels: whole screen pixels for each of the picture's, where it is small enough."""
     return natural * max(1, _WIDEST // natural)

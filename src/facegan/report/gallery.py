@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from facegan.data.pictures import read_png
 from facegan.evaluation.gallery import COLUMNS, GAP
 from facegan.evaluation.results import Neighbour, Pair
-from facegan.evaluation.wording import fixed
+from facegan.evaluation.wording import fixed, listed
 from facegan.report.filmstrip import data_uri, webp
 from facegan.runs.checkpoint import folder_name
 from facegan.runs.reading import Measured, Reading
@@ -104,13 +104,19 @@ def _shown(pair: Pair, pictures: list[Image], real: bool) -> Shown:
 
 
 def _closeness(pair: Pair) -> str:
-    mirrored = ", mirrored" if pair.train.mirrored else ""
-    if pair.closeness > 0:
-        share = f"{fixed(100 * pair.closeness, 2 if pair.closeness < 0.01 else 1)} %"
-        compared = f"{share} of held-out pictures come as close to the training set"
+    how = ["mirrored"] if pair.train.mirrored else []
+    if pair.part is None:
+        where = ", ".join([f"in {pair.embedding}", *how])
+        many = "held-out pictures come as close to the training set"
+        none = "no held-out picture comes as close to the training set"
     else:
-        compared = "no held-out picture comes as close to the training set"
-    return f"in {pair.embedding}{mirrored}: {compared}."
+        found = "as a whole" if pair.part == "whole" else f"by the {pair.part}"
+        where = listed([f"found {found}", *how, *(["moved"] if pair.moved else [])])
+        many = "real pictures match somebody else's as closely"
+        none = "no real picture matches somebody else's as closely"
+    if pair.closeness <= 0:
+        return f"{where}: {none}."
+    return f"{where}: {fixed(100 * pair.closeness, 2 if pair.closeness < 0.01 else 1)} % of {many}."
 
 
 def _named(split: str, neighbour: Neighbour) -> str:

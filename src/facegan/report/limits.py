@@ -21,6 +21,15 @@ _FAIRNESS = (
     "Whether all kinds of people are made equally often and equally well: shares of age, skin or "
     "sex were not measured."
 )
+_FAIRNESS_READ = (
+    "Whether all kinds of people are made equally well, and kinds that the attribute reader has "
+    "no name for, such as ethnicity: only shares of what it reads were compared."
+)
+_UNKNOWN = (
+    "Who is shown in the real pictures. Where two show one person, one may have been held out and "
+    "the other trained on: then the holdout is closer to the training set than strangers are, and "
+    "copies stand out less."
+)
 
 
 def not_told(
@@ -38,8 +47,11 @@ def not_told(
     if any(measured.evaluation.copying for measured in evaluations) and not real:
         text = "What the nearest real pictures look like: they were left out of this page."
         said.append(("left-out", text))
+    if any(m.evaluation.floors == "unknown" for m in evaluations) and not drawn:
+        said.append(("people-unknown", _UNKNOWN))
     if not drawn:
-        said.append(("fairness", _FAIRNESS))
+        read = any(m.evaluation.kinds is not None for m in evaluations)
+        said.append(("fairness", _FAIRNESS_READ if read else _FAIRNESS))
     return [*said, ("seeds", _ANOTHER_SEED if runs == 1 else _OTHER_SEEDS)]
 
 
@@ -67,7 +79,8 @@ def _quality(evaluations: Sequence[Measured]) -> Iterator[Limit]:
             f"How the trained generator stands with many pictures: {most:,} were measured at a "
             "time while training, enough to see the way, too few for a figure to quote.",
         )
-    if all(measured.evaluation.faces is None for measured in evaluations):
+    looked = (m.evaluation.faces or m.evaluation.clear_faces for m in evaluations)
+    if not any(looked):
         yield "no-faces", "In how many of the pictures there is a face: none was looked for."
 
 
@@ -104,10 +117,17 @@ def not_told_by_study(results: StudyResults) -> Iterator[Limit]:
         f"How the methods compare under another budget: every trial had {plan.budget}. One that "
         "learns slowly and ends better loses here.",
     )
+    search = plan.tuning
     yield (
         "settings",
-        "How they compare with other settings. Each was taken as the plan has it, and tuning can "
-        "outweigh the choice of a method (Lucic et al. 2018, arXiv:1711.10337).",
+        "How they compare with other settings. "
+        + (
+            "Each was taken as the plan has it, and tuning can outweigh the choice of a method "
+            "(Lucic et al. 2018, arXiv:1711.10337)."
+            if search is None
+            else f"Each was searched by {search.trials} trials of {search.budget} over "
+            f"{listed(search.ranges)}, and a longer search may favour another."
+        ),
     )
     yield (
         "people",

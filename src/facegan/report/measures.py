@@ -23,6 +23,7 @@ from facegan.evaluation.results import (
 )
 from facegan.evaluation.wording import (
     Formatted,
+    at_n,
     conditions,
     fixed,
     formatted,
@@ -67,7 +68,10 @@ class Measure:
         wanted: whether less is better, more is better, or the same as of real ones.
         generated: of the generated pictures.
         real: of real ones: the floor.
-        ratio: generated over real, or an empty string where that says nothing.
+        others: of real ones of other people; None where there is no such floor.
+        ratio: generated over the floor of other people, where there is one, otherwise over real;
+            or an empty string where that says nothing.
+        at: the number of pictures that the ratio is for.
         estimates: both as numbers in the title's unit; None where they are no estimates.
         floor: what `real` is.
     """
@@ -80,6 +84,8 @@ class Measure:
     ratio: str = ""
     estimates: tuple[Estimate, Estimate] | None = None
     floor: str = "real"
+    others: Formatted | None = None
+    at: str = ""
 
     @property
     def bar(self) -> Bar | None:
@@ -202,9 +208,11 @@ def _looks(evaluation: Evaluation) -> Iterator[tuple[Instrument, Iterable[Measur
     for space in evaluation.features:
         instrument = Instrument("scores", space.extractor, space.fingerprint, space.resizer)
         if space.scores:
-            yield instrument, _scores(space)
+            yield instrument, _scores(space, evaluation.n_fake)
     if (faces := evaluation.faces) is not None:
         yield Instrument("faces", faces.detector, str(faces.n)), [_faces(faces)]
+    if (clear := evaluation.clear_faces) is not None:
+        yield Instrument("faces", clear.detector, str(clear.n)), [_faces(clear)]
     if (modes := evaluation.modes) is not None:
         yield Instrument("modes", "known attributes", f"{modes.n} of {modes.modes}"), _modes(modes)
     if (copying := evaluation.copying) is not None:
@@ -213,7 +221,7 @@ def _looks(evaluation: Evaluation) -> Iterator[tuple[Instrument, Iterable[Measur
             yield Instrument("copying", embedding.embedding, against), _copying(embedding)
 
 
-def _scores(space: FeatureScores) -> Iterator[Measure]:
+def _scores(space: FeatureScores, n: int) -> Iterator[Measure]:
     name: ScoreName
     for name in (name for name in SCORE_TITLES if name in space.scores):
         score = space.scores[name]
@@ -224,8 +232,10 @@ def _scores(space: FeatureScores) -> Iterator[Measure]:
             wanted(name),
             formatted(generated),
             formatted(real),
-            ratio(score.ratio),
+            ratio(score.best_ratio),
             (generated, real),
+            others=None if score.others is None else formatted(in_unit(name, score.others)),
+            at=at_n(name, n),
         )
 
 

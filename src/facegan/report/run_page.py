@@ -8,11 +8,15 @@ from itertools import pairwise
 from typing import Any
 
 from facegan.documents import render
-from facegan.evaluation.results import Estimate
+from facegan.evaluation.results import Estimate, Searched
 from facegan.evaluation.wording import (
+    OTHERS,
     Formatted,
+    brief,
     compared,
     duration,
+    fixed,
+    floor_title,
     formatted,
     kimg,
     plain,
@@ -23,14 +27,17 @@ from facegan.recipe import Recipe, stage_starts
 from facegan.report.charts import journal_plots, score_plots
 from facegan.report.filmstrip import filmstrip, shown_width
 from facegan.report.gallery import gallery, newest_copying
+from facegan.report.kinds import kinds_shown, spectrum_shown
 from facegan.report.limits import not_told
 from facegan.report.measures import Measure, Track, explained, of_kind, shares, tracks
 from facegan.report.plots import Chart, drawn
-from facegan.report.table import Cell, Column, Row, Table
+from facegan.report.table import Cell, Column, Row, Table, ratio_below
 from facegan.runs.best import Best
 from facegan.runs.commands import Command, best_command, changes_from_shipped, commands, mixed_in
 from facegan.runs.provenance import dataset_identity
 from facegan.runs.reading import Measured, Reading, part, whole
+
+NBSP = "\N{NO-BREAK SPACE}"
 
 
 def run_page(reading: Reading, real: bool = True) -> str:
@@ -67,6 +74,8 @@ def run_page(reading: Reading, real: bool = True) -> str:
         ],
         best=_best(reading.best, reading.name) if reading.best else None,
         agreement=_agreement(reading.evaluations),
+        kinds=kinds_shown(reading.evaluations),
+        spectrum=spectrum_shown(reading.evaluations),
         copying=_copying(of_kind(found, "copying"), newest_copying(reading)),
         gallery=gallery(reading, real),
         curves=drawn(plots, "curve"),
@@ -108,20 +117,31 @@ def _facts(reading: Reading, found: list[Track]) -> list[tuple[str, str, str]]:
 
 
 def _first_scores(found: list[Track]) -> list[tuple[str, str, str]]:
-    """FD and recall in the first space, with what it takes to judge them."""
+    """FD and coverage in the first space, with what it takes to judge them.
+
+    FD∞ and its ratio, where they were measured: the ratio of FD is mostly one of n.
+    """
     for track in of_kind(found, "scores")[:1]:
-        space, n = track.instrument.name, track.last.evaluation.n_fake
+        space, measures = track.instrument.name, {m.name: m for m in track.last.measures}
+        distance = "fd_infinity" if "fd_infinity" in measures else "fd"
         return [
             (
                 measure.title[0].upper() + measure.title[1:],
                 measure.generated.value,
-                f"{measure.generated.between}; real pictures {measure.real.value} "
-                f"({space}, n\N{NO-BREAK SPACE}{n:,})",
+                f"{_times(measure)}{measure.generated.between}; real pictures "
+                f"{(measure.others or measure.real).value} "
+                f"({space}, {measure.at.replace(' ', NBSP)})",
             )
-            for measure in track.last.measures
-            if measure.name in ("fd", "coverage")
+            for name in (distance, "coverage")
+            if (measure := measures.get(name))
         ]
     return []
+
+
+def _times(measure: Measure) -> str:
+    """`13 × the floor; `, of distances."""
+    below = ratio_below(measure.ratio)
+    return f"{below} the floor; " if below and measure.wanted == "less" else ""
 
 
 @dataclass(frozen=True)
@@ -159,10 +179,13 @@ def _scores(found: Sequence[Track], total: int) -> list[_Scores]:
 
 
 def _score_table(track: Track) -> Table:
+    measures = track.last.measures
+    two = any(one.others is not None for one in measures)
     columns = [
         Column("generated", "generated"),
-        Column("real", "real (floor)"),
-        Column("ratio", "ratio"),
+        Column("real", floor_title(track.last.evaluation.floors)),
+        *([Column("others", OTHERS)] if two else []),
+        Column("ratio", "ratio to other people" if two else "ratio"),
         Column("bar", "", style="wide"),
     ]
     rows = [
@@ -171,13 +194,14 @@ def _score_table(track: Track) -> Table:
             [
                 Cell(one.generated),
                 Cell(one.real),
-                Cell(Formatted(one.ratio)),
+                *([None if one.others is None else Cell(one.others)] if two else []),
+                Cell(Formatted(one.ratio), one.at if ratio_below(one.ratio) else ""),
                 Cell(Formatted(""), bar=one.bar),
             ],
             note=f"{one.wanted} is better",
             code=one.name,
         )
-        for one in track.last.measures
+        for one in measures
     ]
     return Table(f"scores {track.instrument.name}", "", columns, rows, "numbers scores")
 
@@ -233,7 +257,36 @@ def _copying(found: Sequence[Track], newest: Measured | None) -> dict[str, Any] 
         "found": newest.evaluation.copying,
         "kimg": kimg(newest.images_seen),
         "table": Table("copying", "", columns, rows, "numbers"),
+        "searched": _searched(newest.evaluation.copying.searched),
     }
+
+
+def _searched(found: Searched | None) -> Table | None:
+    """What the search found, beside what chance gives."""
+    if found is None:
+        return None
+    both = found.to_train + found.to_holdout
+    held_out = both * found.holdout_share
+    by_chance = (found.expected, both - held_out, held_out)
+    counts = (
+        ("matched", f"match as closely as 1 real picture in {found.one_in}", both, found.chance),
+        ("train", "of these, training pictures", found.to_train, None),
+        ("holdout", "of these, held-out pictures", found.to_holdout, found.sides),
+    )
+    rows = [
+        Row(
+            title,
+            [
+                Cell(Formatted(f"{count:,}")),
+                Cell(Formatted(fixed(chance, 0 if chance >= 10 else 1))),
+                None if p is None else Cell(Formatted(brief(p) if p >= 1e-4 else "< 0.0001")),
+            ],
+            code=code,
+        )
+        for (code, title, count, p), chance in zip(counts, by_chance, strict=True)
+    ]
+    columns = [Column("found", "generated"), Column("chance", "by chance"), Column("p", "p")]
+    return Table("searched", "search for copies", columns, rows, "numbers")
 
 
 def _floor(measure: Measure) -> str:

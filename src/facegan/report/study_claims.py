@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facegan.evaluation.wording import brief, fixed, listed, score_title, unit
 from facegan.report.bars import Bar, Scale, bar
 from facegan.study.claims import FasterTo, Test
 from facegan.study.comparisons import questions
+from facegan.study.contrasts import Kind
 from facegan.study.plan import Plan
 from facegan.study.results import StudyResults, TrialResult
 from facegan.study.verdicts import Judged, Verdict
+from facegan.study.words import between, change, step
 
 # A sign beside each word, for those who skim; never a colour alone.
-_SIGNS: dict[Verdict, str] = {"holds": "✓", "does not hold": "✗", "not enough evidence": "?"}
-# Improvements beyond these are drawn as reaching past the end.
-_FURTHEST = 1.0
-# Setbacks beyond ten times the size are not told apart.
-_FAR = 10.0
+_SIGNS: dict[Verdict, str] = {
+    "holds": "✓",
+    "evidence against": "✗",
+    "does not hold": "○",
+    "not enough evidence": "?",
+}
+# Differences beyond these are drawn as reaching past the end.
+_FURTHEST = {"log": math.log(8.0), "share": 1.0, "plain": 1.0}
 # In percent of the drawing's length: labels closer than this would run into one another.
 _APART = 20.0
 
@@ -35,8 +40,8 @@ class Line:
         kind: the verdict as a CSS class.
         compared: what is compared with what.
         improvement: with its interval, in words; an empty string where there is none.
-        drawing: the same, beside zero and the margin.
-        paired: (seed, of the method, of the other) of each pair.
+        drawing: the same, beside zero and the margins.
+        paired: (seed, of the method, of the other) of each seed.
         evidence: probabilities, in words.
     """
 
@@ -58,18 +63,21 @@ class Sentence:
         says: the sentence.
         sources: who claims it.
         tests: the comparisons that would support it.
+        family: of claims that are corrected together; empty where the plan names none.
         lines: verdicts, each on one dataset.
     """
 
     says: str
     sources: str
     tests: list[str]
+    family: str
     lines: list[Line]
 
 
 def sentences(results: StudyResults, judged: Sequence[Judged]) -> list[Sentence]:
     """The claims in the plan's order, those of one sentence together."""
-    ends = {relative: _ends(judged, relative) for relative in (True, False)}
+    kinds = {one.scale.kind for one in judged if one.scale is not None}
+    ends: dict[str, Scale] = {kind: _ends(judged, kind) for kind in kinds}
     grouped: dict[str, list[Judged]] = {}
     for one in judged:
         grouped.setdefault(one.claim.says, []).append(one)
@@ -78,7 +86,8 @@ def sentences(results: StudyResults, judged: Sequence[Judged]) -> list[Sentence]
             says,
             listed(dict.fromkeys(one.claim.source for one in found if one.claim.source)),
             list(dict.fromkeys(one.claim.test for one in found)),
-            [_line(results, one, ends[one.relative]) for one in found],
+            listed(dict.fromkeys(one.claim.family for one in found if one.claim.family)),
+            [_line(results, one, ends) for one in found],
         )
         for says, found in grouped.items()
     ]
@@ -101,23 +110,19 @@ def compared(plan: Plan, test: Test) -> str:
     return score_title(test.metric, plan.measure.extractors[0])
 
 
-def _line(results: StudyResults, one: Judged, ends: Scale) -> Line:
+def _line(results: StudyResults, one: Judged, ends: Mapping[str, Scale]) -> Line:
     test = one.claim.parsed
     timed = isinstance(test, FasterTo)
     factor = 1 if isinstance(test, FasterTo) else unit(test.metric)
     methods = results.of(one.dataset, test.method)
     others = results.of(one.dataset, test.other)
-    improvement = ""
-    if one.improvement is not None:
-        value, low, high = (signed(x, one.relative) for x in one.improvement)
-        improvement = f"{value} ({low} to {high})"
     return Line(
         judged=one,
         sign=_SIGNS[one.verdict],
         kind=one.verdict.replace(" ", "-"),
         compared=compared(results.plan, test),
-        improvement=improvement,
-        drawing=_drawing(one, questions(test)[1], ends),
+        improvement=improvement(one),
+        drawing=_drawing(one, ends),
         paired=[
             (
                 pair.seed,
@@ -130,10 +135,26 @@ def _line(results: StudyResults, one: Judged, ends: Scale) -> Line:
     )
 
 
+def improvement(one: Judged) -> str:
+    """`108 → 60, 1.80 × better (1.40 to 2.31 × better)`; empty where nothing can be computed."""
+    if one.difference is None or one.scale is None or None in one.means:
+        return ""
+    test, (method, other) = one.claim.parsed, one.means
+    assert method is not None
+    assert other is not None
+    value, low, high = one.difference
+    return (
+        f"{step(test, other, method)}, {change(test, one.scale, value)} "
+        f"({between(test, one.scale, low, high)})"
+    )
+
+
 def _reached(value: float | None, factor: int, trial: TrialResult | None, timed: bool) -> str:
     if value is not None and math.isfinite(value):
         return brief(factor * value)
-    if trial is not None and trial.status == "failed":
+    if trial is None:
+        return "–"
+    if trial.status == "failed":
         return "failed"
     return "never" if timed else "not measured"
 
@@ -144,13 +165,16 @@ def _evidence(one: Judged) -> str:
     if one.probability is not None:
         said.append(f"Probability of improvement {fixed(one.probability, 2)}.")
     # 1 is no result of a test: the side that fails more often is not asked.
-    tested = [
-        f"{probability(p)} {side}"
-        for p, side in ((one.p_holds, "for it"), (one.p_against, "against"))
-        if p is not None and p < 1
-    ]
+    asked = (
+        (one.p_holds, "for it"),
+        (one.p_against, "for less than the margin"),
+        (one.p_worse, "for worse"),
+    )
+    tested = [f"{probability(p)} {side}" for p, side in asked if p is not None and p < 1]
     if tested:
         said.append(f"Uncorrected: {listed(tested)}.")
+    if one.test is not None and one.degrees is not None:
+        said.append(f"{_TESTS[one.test]}, {fixed(one.degrees, 1)} degrees of freedom.")
     return " ".join(said)
 
 
@@ -159,40 +183,43 @@ def probability(p: float) -> str:
     return "p < 0.0001" if p < 1e-4 else f"p = {fixed(p, 4 if p < 0.01 else 3 if p < 0.1 else 2)}"
 
 
-def signed(value: float, relative: bool) -> str:
-    """`+12 %` or `−0.031`: an improvement, with its sign."""
-    if not math.isfinite(value):
-        return brief(value)
-    if relative:
-        if value < -_FAR:
-            return f"below {signed(-_FAR, relative)}"
-        percent = 100 * value
-        text = f"{fixed(percent, 1 if abs(percent) < 9.95 else 0)}\N{NO-BREAK SPACE}%"
-    else:
-        text = fixed(value, 3)
-    return text if text.startswith("−") else f"+{text}"
+_TESTS: dict[Kind, str] = {
+    "welch": "Welch's test",
+    "moderated": "Moderated t",
+    "paired": "Paired t",
+}
 
 
-def _ends(judged: Sequence[Judged], relative: bool) -> Scale:
+def _ends(judged: Sequence[Judged], kind: str) -> Scale:
     """One scale for all improvements of a kind, so that they can be compared by eye."""
     places = [0.0]
     for one in judged:
-        if one.relative == relative and one.improvement is not None:
-            places += [*one.improvement, questions(one.claim.parsed)[1]]
-    places = [min(max(x, -_FURTHEST), _FURTHEST) for x in places if not math.isnan(x)]
+        if one.scale is not None and one.scale.kind == kind and one.difference is not None:
+            places += [*one.difference, *_margins(one)]
+    most = _FURTHEST[kind]
+    places = [min(max(x, -most), most) for x in places if not math.isnan(x)]
     low, high = min(places), max(places)
     room = 0.06 * (high - low) or 0.05
     return Scale(low - room, high + room)
 
 
-def _drawing(one: Judged, margin: float, ends: Scale) -> Bar | None:
-    if one.improvement is None or any(map(math.isnan, one.improvement)):
+def _margins(one: Judged) -> tuple[float, float]:
+    """Where an improvement is worth the name, and where a setback is."""
+    assert one.scale is not None
+    test = one.claim.parsed
+    return one.scale.difference(-test.margin), one.scale.difference(questions(test)[1])
+
+
+def _drawing(one: Judged, all_ends: Mapping[str, Scale]) -> Bar | None:
+    if one.difference is None or one.scale is None or any(map(math.isnan, one.difference)):
         return None
-    value, low, high = one.improvement
+    value, low, high = one.difference
+    ends, test = all_ends[one.scale.kind], one.claim.parsed
     zero = ends.place(0.0)
     labels = (
-        ("low", None, signed(ends.begin, one.relative) if zero >= _APART else ""),
-        ("at-zero", zero, "0"),
-        ("high", None, signed(ends.end, one.relative) if zero <= 100 - _APART else ""),
+        ("low", None, change(test, one.scale, ends.begin) if zero >= _APART else ""),
+        ("at-zero", zero, "as good"),
+        ("high", None, change(test, one.scale, ends.end) if zero <= 100 - _APART else ""),
     )
-    return bar(ends, [value], (low, high), labels, margin=margin, zero=0.0)
+    worse, margin = _margins(one)
+    return bar(ends, [value], (low, high), labels, margin=margin, worse=worse, zero=0.0)

@@ -12,7 +12,7 @@ from typing import Any
 from facegan.documents import render
 from facegan.evaluation.wording import Formatted, brief, duration, fixed, kimg
 from facegan.report.differences import flat
-from facegan.report.filmstrip import COLUMNS, Frame, filmstrip
+from facegan.report.filmstrip import COLUMNS, Frame, filmstrip, kept
 from facegan.report.limits import not_told_by_study
 from facegan.report.plots import Chart
 from facegan.report.study_claims import sentences, verdict_count
@@ -27,9 +27,10 @@ from facegan.report.study_scores import (
 from facegan.report.table import Cell, Column, Row, Table, texts
 from facegan.runs.commands import Command
 from facegan.study.folder import StudyFolder
+from facegan.study.plan import Plan
 from facegan.study.results import Speed, StudyResults, TrialResult
 from facegan.study.summaries import summarise
-from facegan.study.verdicts import Judged
+from facegan.study.verdicts import Judged, decided
 
 # Rows of pictures of each grid.
 _ROWS = 3
@@ -108,6 +109,7 @@ def study_page(folder: Path, results: StudyResults, judged: Sequence[Judged]) ->
         facts=_facts(results),
         sentences=sentences(results, judged),
         verdicts=verdict_count(judged),
+        decided=decided(plan, judged),
         datasets=datasets,
         pictures=_ROWS * COLUMNS,
         failures=_failures(results),
@@ -132,7 +134,7 @@ def _facts(results: StudyResults) -> list[tuple[str, str, str]]:
             "ablations included" if len(methods) > len(plan.methods) else "",
         ),
         ("Datasets", f"{len(plan.datasets):,}", ", ".join(plan.datasets)),
-        ("Seeds", f"{len(seeds):,}", ", ".join(map(str, seeds)) if len(seeds) <= 12 else ""),
+        ("Seeds", f"{len(seeds):,}", _seeds(plan)),
         ("Budget", plan.budget, "a trial, the same for all"),
         (
             "Machine time",
@@ -140,6 +142,17 @@ def _facts(results: StudyResults) -> list[tuple[str, str, str]]:
             "in all" if results.complete else "so far",
         ),
     ]
+
+
+def _seeds(plan: Plan) -> str:
+    """Which seeds, and which methods have others."""
+    more = [
+        f"{name}: {len(plan.seeds_of(name))}"
+        for name in plan.methods
+        if plan.seeds_of(name) != plan.seeds
+    ]
+    listed = ", ".join(map(str, plan.seeds)) if len(plan.seeds) <= 12 else ""
+    return "; ".join(filter(None, [listed, *more]))
 
 
 def _grids(
@@ -158,9 +171,10 @@ def _grids(
         trial = finished[0]
         samples = folder.trial(trial.key).run / "samples"
         frames = filmstrip(samples, at_most=2, room=room, rows=_ROWS, widest=_WIDEST)
+        last = frames[-1] if frames else kept(folder.grid(trial.key), trial.images / 1000, room)
         fd = trial.score("fd")
         said = "" if fd is None else brief(fd)
-        found.append(_Grid(shown, trial.key.seed, said, frames[-1] if frames else None))
+        found.append(_Grid(shown, trial.key.seed, said, last))
     return found
 
 
@@ -174,13 +188,34 @@ def _costs(results: StudyResults, dataset: str, methods: dict[str, Shown]) -> Ta
         Column("generator", "generator"),
         Column("discriminator", "discriminator"),
         Column("speed", "images a second"),
+        *([Column("search", "search before")] if results.tuned else []),
     ]
     rows = []
     for name, shown in methods.items():
         trials = list(results.of(dataset, name).values())
         speed = results.speeds.get(f"{dataset}/{name}")
-        rows.append(Row(name, [*texts(_cost(trials)), _speed(speed)], shown.key))
+        cells = [*texts(_cost(trials)), _speed(speed)]
+        if results.tuned:
+            cells.append(_searched(results, dataset, name))
+        rows.append(Row(name, cells, shown.key))
     return Table(f"costs {dataset}", "method", columns, rows, "cards numbers study")
+
+
+def _searched(results: StudyResults, dataset: str, method: str) -> Cell:
+    """What the search for a method cost in all, and what it chose."""
+    own = results.plan.searched(method)
+    found = results.tuned[f"{dataset}/{own}"]
+    fds = [brief(trial.fd) for trial in found.trials if trial.fd is not None]
+    if not fds:
+        return Cell(Formatted("–"))
+    chosen = ", ".join(found.settings) or "as it is"
+    before = found.trials[0].fd
+    best = found.trials[found.chosen].fd
+    said = f"FD {'–' if before is None else brief(before)} → {brief(best or 0.0)}: {chosen}"
+    if own != method:
+        return Cell(Formatted(f"that of {own}", chosen))
+    cost = duration(sum(trial.seconds for trial in found.trials))
+    return Cell(Formatted(cost, f"{found.ended} of {len(found.trials)} trials; {said}"))
 
 
 def _cost(trials: Sequence[TrialResult]) -> list[str]:
@@ -214,14 +249,23 @@ def _speed(speed: Speed | None) -> Cell:
 
 
 def _total(results: StudyResults) -> str:
-    """All trials together, failed ones included, in one sentence."""
+    """All trials together, failed ones included, in one sentence or two."""
     trials = results.results
-    return (
+    said = (
         f"All {len(trials):,} trials that ended, failed ones included: "
         f"{duration(sum(trial.seconds for trial in trials))} of machine time, "
         f"{duration(sum(trial.wall_seconds for trial in trials))} in fact, "
         f"{fixed(sum(trial.images for trial in trials) / 1000, 0)} kimg."
     )
+    search = [trial for found in results.tuned.values() for trial in found.trials]
+    if search:
+        said += (
+            f" The search before them, {sum(t.status != 'waiting' for t in search):,} trials: "
+            f"{duration(sum(trial.seconds for trial in search))} of machine time, "
+            f"{duration(sum(trial.wall_seconds for trial in search))} in fact, "
+            f"{fixed(sum(trial.images for trial in search) / 1000, 0)} kimg."
+        )
+    return said
 
 
 def _failures(results: StudyResults) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facegan.errors import FaceganError
 from facegan.evaluation.results import (
@@ -117,7 +118,9 @@ def _scores(
     found = {(one.method, one.metric): one for one in summaries if one.dataset == dataset}
     metrics = [m for m in SCORE_TITLES if any(trial.score(m) is not None for trial in trials)]
     floors = {metric: _floor(trials, metric) for metric in metrics}
-    leading = {metric: _leading(found, metric) for metric in metrics}
+    troubles = {name: _trouble(results, dataset, name) for name in methods}
+    sound = {key: one for key, one in found.items() if not troubles[key[0]].disqualifies}
+    leading = {metric: _leading(sound, metric) for metric in metrics}
     fds = {name: found.get((name, "fd")) for name in methods}
     floor = floors.get("fd") if _has_ratio(trials) else None
     line = Scale.over([*(x for fd in fds.values() for x in known(fd)), *([floor] if floor else [])])
@@ -141,11 +144,18 @@ def _scores(
             else bar(line, known(fd), fd.interval, floor=floor, median=fd.median),
             parts=tuple(_seeds(results, dataset, shown.name)),
         )
+        trouble = troubles[shown.name]
+        notes = {"fd": [beside, *([trouble.recall] if trouble.recall else [])]}
         cells = [
-            _cell(found.get((shown.name, m)), m, leading[m], beside if m == "fd" else "")
+            _cell(
+                found.get((shown.name, m)),
+                m,
+                (math.inf, -math.inf) if trouble.disqualifies else leading[m],
+                ", ".join(filter(None, notes.get(m, []))),
+            )
             for m in metrics
         ]
-        last = _ended(results, dataset, shown.name)
+        last = replace(_ended(results, dataset, shown.name), beside=trouble.said)
         rows.append(Row(shown.name, [first, *cells, last], shown.key, shown.title))
     title = score_title("fd", space)
     logarithmic = "logarithmic" if line.log else ""
@@ -163,6 +173,46 @@ def _scores(
         title,
         conditions(evaluations[0], " of each trial") if evaluations else "",
         sorted({name for each in evaluations for name in _differing(evaluations[0], each)}),
+    )
+
+
+# What the diagnosis of a run can find that makes a low FD worth nothing: all pictures alike, or
+# none that shows a face.
+_WORTHLESS = {"collapse", "faceless", "no face", "noise", "checkered", "grey"}
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """What is wrong with the trials of a method.
+
+    Attributes:
+        said: what the diagnosis found, in how many trials.
+        recall: what to say beside the FD, where recall is zero.
+        disqualifies: whether it may not lead, whatever its scores.
+    """
+
+    said: str
+    recall: str
+    disqualifies: bool
+
+
+def _trouble(results: StudyResults, dataset: str, method: str) -> _Trouble:
+    trials = [t for t in results.of(dataset, method).values() if t.status == "finished"]
+    looked = [trial.found for trial in trials if trial.found is not None]
+    count = Counter(kind for found in looked for kind in {each.kind for each in found})
+    of = f" of {len(looked)}"
+    said = ", ".join(
+        kind + ("" if n == len(looked) else f" ({n}{of})") for kind, n in count.most_common()
+    )
+    worthless = sum(any(each.kind in _WORTHLESS for each in found) for found in looked)
+    none = [trial.score("recall") == 0 for trial in trials if trial.score("recall") is not None]
+    recall = ""
+    if any(none):
+        recall = "recall 0" if all(none) else f"recall 0 in {sum(none)} of {len(none)}"
+    return _Trouble(
+        said or ("no trouble seen" if looked else ""),
+        recall,
+        2 * worthless > len(looked) if looked else False,
     )
 
 
@@ -203,7 +253,10 @@ def _cell(
         if summary.interval is None
         else formatted(in_unit(metric, Estimate(value=summary.median, low=low, high=high)))
     )
-    return Cell(text, ratio_below(beside), low <= lead[1] and high >= lead[0])
+    # Nothing covered is nothing to be first in.
+    nothing = metric not in LESS_IS_BETTER and summary.median == 0
+    leads = not nothing and low <= lead[1] and high >= lead[0]
+    return Cell(text, ratio_below(beside), leads)
 
 
 def _leading(found: dict[tuple[str, ScoreName], Summary], metric: ScoreName) -> tuple[float, float]:
@@ -221,7 +274,7 @@ def _leading(found: dict[tuple[str, ScoreName], Summary], metric: ScoreName) -> 
 def _seeds(results: StudyResults, dataset: str, method: str) -> Iterator[tuple[str, str]]:
     """(seed, FD) of every trial of the plan, also of those without one."""
     ended = results.of(dataset, method)
-    for seed in results.plan.seeds:
+    for seed in results.plan.seeds_of(method):
         said = "waiting"
         if (result := ended.get(seed)) is not None:
             fd = result.score("fd")
@@ -233,7 +286,7 @@ def _ended(results: StudyResults, dataset: str, method: str) -> Cell:
     """`2 of 3`, and how many failed."""
     ended = results.of(dataset, method).values()
     failed = sum(result.status == "failed" for result in ended)
-    finished = f"{len(ended) - failed} of {len(results.plan.seeds)}"
+    finished = f"{len(ended) - failed} of {len(results.plan.seeds_of(method))}"
     return Cell(Formatted(finished, f"{failed} failed" if failed else ""))
 
 

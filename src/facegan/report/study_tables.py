@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,8 +13,11 @@ from facegan.documents import render
 from facegan.evaluation.results import SCORE_TITLES, ScoreName
 from facegan.evaluation.wording import arrow
 from facegan.files import write_text
-from facegan.report.study_claims import compared, signed
+from facegan.report.study_claims import compared, improvement
 from facegan.report.study_scores import known, score_tables, shown_methods, spaces_of
+from facegan.study.claims import FasterTo
+from facegan.study.folder import StudyFolder
+from facegan.study.published import CURVES, RESULTS, SEARCH
 from facegan.study.results import Key, StudyResults, TrialResult
 from facegan.study.summaries import Summary, summarise
 from facegan.study.verdicts import Judged
@@ -20,10 +25,14 @@ from facegan.study.verdicts import Judged
 CsvRow = dict[str, object]
 
 _CLAIM_COLUMNS = (
-    *("claim", "source", "test", "dataset", "verdict", "why", "waiting"),
-    *("seeds", "method_values", "other_values", "relative"),
-    *("improvement", "improvement_low", "improvement_high", "probability_of_improvement"),
-    *("p_holds", "p_holds_adjusted", "p_against", "p_against_adjusted"),
+    *("claim", "source", "family", "test", "dataset", "verdict", "marks", "why", "waiting"),
+    *("method", "other", "metric", "in_words"),
+    *("method_seeds", "other_seeds", "method_values", "other_values"),
+    *("method_mean", "other_mean", "method_kimg", "other_kimg", "method_recipe", "other_recipe"),
+    *("relative", "improvement", "improvement_low", "improvement_high"),
+    *("ratio", "ratio_low", "ratio_high", "probability_of_improvement"),
+    *("statistics", "degrees_of_freedom", "p_holds", "p_holds_adjusted"),
+    *("p_against", "p_against_adjusted", "p_worse", "p_worse_adjusted"),
 )
 _CURVE_COLUMNS = (
     *("dataset", "method", "seed", "status"),
@@ -32,7 +41,7 @@ _CURVE_COLUMNS = (
 
 
 def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) -> list[Path]:
-    """Write results.csv, summary.csv, claims.csv, curves.csv and tables.tex.
+    """Write results.csv, summary.csv, claims.csv, curves.csv, tuning.csv and tables.tex.
 
     CSV is UTF-8 with a header, numbers in full and an empty field for what is not known. The
     same results give the same files, byte by byte.
@@ -52,25 +61,34 @@ def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) 
     written = {
         "results.csv": _csv(_trials(results)),
         "summary.csv": _csv(_summary(results, found)),
-        "claims.csv": _csv(_claims(judged), _CLAIM_COLUMNS),
+        "claims.csv": claims_csv(results, judged),
         "curves.csv": _csv(_curves(results), _CURVE_COLUMNS),
         "tables.tex": latex(results, found, judged),
     }
+    if results.tuned:
+        written[SEARCH] = _csv(_search(results))
+    if StudyFolder(folder).published:
+        # What all of it was read from stays as it was published.
+        for name in (RESULTS, CURVES, SEARCH):
+            written.pop(name, None)
     for name, text in written.items():
         write_text(folder / name, text)
     return [folder / name for name in written]
+
+
+def claims_csv(results: StudyResults, judged: Sequence[Judged]) -> str:
+    """The verdicts as `claims.csv` has them."""
+    return _csv(_claims(results, judged), _CLAIM_COLUMNS)
 
 
 def latex(results: StudyResults, found: Sequence[Summary], judged: Sequence[Judged]) -> str:
     """The page's tables for a paper, in LaTeX that needs no package but booktabs."""
     claims = []
     for one in judged:
-        test, improvement = one.claim.parsed, "–"
-        if one.improvement is not None:
-            value, low, high = (signed(x, one.relative) for x in one.improvement)
-            improvement = f"{value} [{low}, {high}]"
+        test = one.claim.parsed
         what = f"{test.method} / {test.other}, {compared(results.plan, test)}"
-        claims.append((one.claim.says, one.dataset, what, improvement, one.verdict))
+        verdict = one.verdict + (f" (after results: {'; '.join(one.marks)})" if one.marks else "")
+        claims.append((one.claim.says, one.dataset, what, improvement(one) or "–", verdict))
     tables = score_tables(results, found, shown_methods(results.plan))
     return render(
         "facegan.report", "study.tex", plan=results.plan, tables=tables, claims=claims, arrow=arrow
@@ -114,6 +132,9 @@ def _trial(trial: Key, result: TrialResult | None) -> CsvRow:
         "wall_seconds": result.wall_seconds,
         "generator_parameters": result.generator,
         "discriminator_parameters": result.discriminator,
+        "diagnosis": None
+        if result.found is None
+        else " ".join(found.kind for found in result.found) or "nothing",
     }
 
 
@@ -154,7 +175,7 @@ def _summary(results: StudyResults, found: Sequence[Summary]) -> Iterator[CsvRow
                 "method": method,
                 "finished": len(trials) - failed,
                 "failed": failed,
-                "waiting": len(results.plan.seeds) - len(trials),
+                "waiting": len(results.plan.seeds_of(method)) - len(trials),
             }
             for name in metrics:
                 one = by_place.get((dataset, method, name))
@@ -165,30 +186,90 @@ def _summary(results: StudyResults, found: Sequence[Summary]) -> Iterator[CsvRow
             yield row
 
 
-def _claims(judged: Sequence[Judged]) -> Iterator[CsvRow]:
+def _claims(results: StudyResults, judged: Sequence[Judged]) -> Iterator[CsvRow]:
     for one in judged:
+        test = one.claim.parsed
         value, low, high = one.improvement or (None, None, None)
+        log = one.difference if one.scale is not None and one.scale.kind == "log" else None
+        # Of the method's over the other's: below 1 is better.
+        ratio, most, least = (math.exp(-x) for x in log) if log else (None, None, None)
+        seeds = [
+            [pair.seed for pair in one.pairs if pair.seed in results.of(one.dataset, name)]
+            for name in (test.method, test.other)
+        ]
         yield {
             "claim": one.claim.says,
             "source": one.claim.source,
+            "family": one.claim.family,
             "test": one.claim.test,
             "dataset": one.dataset,
             "verdict": one.verdict,
+            "marks": "; ".join(one.marks),
             "why": one.why,
             "waiting": one.waiting,
-            "seeds": " ".join(str(pair.seed) for pair in one.pairs),
-            "method_values": " ".join(_reached(pair.method) for pair in one.pairs),
-            "other_values": " ".join(_reached(pair.other) for pair in one.pairs),
+            "method": test.method,
+            "other": test.other,
+            "metric": f"time to FD {test.fd:g}" if isinstance(test, FasterTo) else test.metric,
+            "in_words": improvement(one),
+            "method_seeds": " ".join(map(str, seeds[0])),
+            "other_seeds": " ".join(map(str, seeds[1])),
+            "method_values": _values(one, 0, seeds[0]),
+            "other_values": _values(one, 1, seeds[1]),
+            "method_mean": one.means[0],
+            "other_mean": one.means[1],
+            "method_kimg": _kimg(results, one.dataset, test.method),
+            "other_kimg": _kimg(results, one.dataset, test.other),
+            "method_recipe": results.recipes.get(f"{one.dataset}/{test.method}"),
+            "other_recipe": results.recipes.get(f"{one.dataset}/{test.other}"),
             "relative": str(one.relative).lower(),
             "improvement": value,
             "improvement_low": low,
             "improvement_high": high,
+            "ratio": ratio,
+            "ratio_low": least,
+            "ratio_high": most,
             "probability_of_improvement": one.probability,
+            "statistics": one.test,
+            "degrees_of_freedom": one.degrees,
             "p_holds": one.p_holds,
             "p_holds_adjusted": one.p_holds_adjusted,
             "p_against": one.p_against,
             "p_against_adjusted": one.p_against_adjusted,
+            "p_worse": one.p_worse,
+            "p_worse_adjusted": one.p_worse_adjusted,
         }
+
+
+def _values(one: Judged, side: int, seeds: Sequence[int]) -> str:
+    values = {pair.seed: (pair.method, pair.other)[side] for pair in one.pairs}
+    return " ".join(_reached(values[seed]) for seed in seeds)
+
+
+def _kimg(results: StudyResults, dataset: str, method: str) -> float | None:
+    """Thousands of images of a trial that finished, the median of all."""
+    images = [
+        trial.images for trial in results.of(dataset, method).values() if trial.status == "finished"
+    ]
+    return statistics.median(images) / 1000 if images else None
+
+
+def _search(results: StudyResults) -> Iterator[CsvRow]:
+    """The search before the comparison, trial by trial."""
+    for name, found in results.tuned.items():
+        dataset, method = name.split("/")
+        for number, trial in enumerate(found.trials):
+            yield {
+                "dataset": dataset,
+                "method": method,
+                "seed": trial.seed,
+                "status": trial.status,
+                "settings": " ".join(trial.settings),
+                "chosen": str(number == found.chosen).lower(),
+                "fd": trial.fd,
+                "kimg": trial.images / 1000,
+                "machine_seconds": trial.seconds,
+                "wall_seconds": trial.wall_seconds,
+            }
 
 
 def _reached(value: float | None) -> str:

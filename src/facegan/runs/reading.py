@@ -21,7 +21,7 @@ from facegan.runs.extension import Extension, Length, extensions
 from facegan.runs.journal import Journal
 
 if TYPE_CHECKING:
-    from facegan.runs.diagnosis import Finding
+    from facegan.runs.diagnosis import Finding, Standing
 
 Line = dict[str, Any]
 # No number of a run is farther from 0; a chart of such numbers has no axis.
@@ -70,6 +70,7 @@ class Reading:
         networks: of the last whole checkpoint.
         best: the best snapshot.
         findings: of the diagnosis, in the order of training.
+        standing: what may be said where nothing was found.
     """
 
     run: RunDirectory
@@ -86,6 +87,7 @@ class Reading:
     networks: Networks | None
     best: Best | None
     findings: list[Finding]
+    standing: Standing
 
     @property
     def dataset(self) -> dict[str, Any]:
@@ -152,7 +154,8 @@ def read(path: str | Path) -> Reading:
         total=total,
         networks=_networks(run, recipe),
         best=_best(run),
-        findings=_findings(metrics, total),
+        findings=_findings(metrics, total, recipe),
+        standing=_standing(metrics),
     )
 
 
@@ -231,7 +234,14 @@ def _best(run: RunDirectory) -> Best | None:
     return best if sound else None
 
 
-def _findings(metrics: list[Line], total: int) -> list[Finding]:
+def _standing(metrics: list[Line]) -> Standing:
+    from facegan.runs.diagnosis import standing
+
+    return standing(metrics)
+
+
+def _findings(metrics: list[Line], total: int, recipe: Recipe) -> list[Finding]:
     from facegan.runs.diagnosis import diagnose
 
-    return sorted(diagnose(metrics, total), key=lambda finding: finding.images_seen)
+    found = diagnose(metrics, total, recipe)
+    return sorted(found, key=lambda finding: finding.images_seen)

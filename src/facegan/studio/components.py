@@ -18,7 +18,7 @@ from torch import Tensor
 
 from facegan.files import cache_folder, sha256, write_bytes
 from facegan.generation.generator import OpenGenerator
-from facegan.seeding import random
+from facegan.seeding import COMPONENTS, random
 
 Array = npt.NDArray[np.float32]
 
@@ -29,8 +29,6 @@ _SIDE = 32
 _BATCH = 32
 # Three steps of a slider are then half of a usual latent's length.
 _SHARE = 1 / 6
-# Below all seeds of pictures, whose streams are others anyway.
-_STREAM = (0, 20)
 
 
 def components_of(opened: OpenGenerator, n: int = PICTURES) -> Array:
@@ -86,7 +84,7 @@ def moved(opened: OpenGenerator, z: Tensor, amounts: Mapping[int, float]) -> Ten
 def _computed(opened: OpenGenerator, n: int) -> Array:
     generator = opened.loaded.generator
     size = generator.latent.size
-    draws = random(*_STREAM, size)
+    draws = random(0, COMPONENTS, size)
     z = draws.standard_normal((n, size + generator.noise), np.float32)
     if generator.latent.distribution == "uniform":
         z[:, :size] = draws.random((n, size), np.float32) * 2 - 1

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from facegan.errors import RecipeError, RunError, UnknownKindError
+from facegan.errors import RecipeError, RunError, UnknownKindError, one_line
 from facegan.files import held, read_json, remove_parts, write_json, write_text
+from facegan.parsing import parse_toml
 from facegan.study.plan import Plan
+from facegan.study.published import RESULTS, published_search, published_trials
 from facegan.study.results import Key, Speed, StudyResults, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec, differences
+from facegan.study.tuning import Tuned, searched
 
 
 class StudyFolder:
     """Paths and files of a study.
 
         study.toml      the plan, resolved
+        study-first.toml   the plan as it was when the first result came
         study.json      settled once: threads, device, versions, datasets, speeds, recipes
+        tuning/DATASET/METHOD/seed-N/   trials of the search before the comparison, like those below
         trials/DATASET/METHOD/seed-N/   trial.json, run/, pretraining/, result.json, log.txt
         report.html, *.csv, tables.tex  made of the rest
 
@@ -31,8 +39,10 @@ class StudyFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.plan_file = self.path / "study.toml"
+        self.first_file = self.path / "study-first.toml"
         self.settled_file = self.path / "study.json"
         self.trials = self.path / "trials"
+        self.tuning = self.path / "tuning"
         self.report = self.path / "report.html"
 
     @property
@@ -43,6 +53,14 @@ class StudyFolder:
     def trial(self, key: Key) -> TrialFolder:
         """The folder of a trial."""
         return TrialFolder(self.trials / key.dataset / key.method / f"seed-{key.seed}")
+
+    def tuning_trial(self, key: Key) -> TrialFolder:
+        """The folder of a trial of the search."""
+        return TrialFolder(self.tuning / key.dataset / key.method / f"seed-{key.seed}")
+
+    def grid(self, key: Key) -> Path:
+        """Where a published study keeps the first rows of a trial's last grid."""
+        return self.path / "grids" / key.dataset / f"{key.method}.png"
 
     def plan(self) -> Plan:
         """The plan. Raises RunError where no study was begun, or it was changed by hand."""
@@ -71,9 +89,10 @@ class StudyFolder:
     @property
     def has_trials(self) -> bool:
         """Whether anything was spent on a trial yet."""
-        return any(TrialFolder(path).begun for path in self.trials.glob("*/*/*"))
+        folders = (self.trials, self.tuning)
+        return any(TrialFolder(path).begun for each in folders for path in each.glob("*/*/*"))
 
-    def begin(self, plan: Plan, specs: Mapping[Key, TrialSpec]) -> None:
+    def begin(self, plan: Plan, specs: Sequence[tuple[TrialFolder, TrialSpec]]) -> None:
         """Write the plan; refuse one that would make trials of two kinds into one study.
 
         Seeds, methods, datasets and claims may be added or left out; what a trial that was
@@ -81,11 +100,11 @@ class StudyFolder:
 
         Args:
             plan: the study's.
-            specs: all its trials.
+            specs: its trials, each with its folder.
         """
         changes: dict[str, None] = {}
-        for key, spec in specs.items():
-            trial = self.trial(key)
+        for trial, spec in specs:
+            key = spec.key
             if trial.begun and trial.spec_file.exists():
                 try:
                     before = trial.spec()
@@ -100,18 +119,48 @@ class StudyFolder:
                 "Give the same plan to go on, or another --out folder to begin. Seeds, methods "
                 "and claims may be added.",
             )
+        self.keep_first()
         write_text(self.plan_file, plan.to_toml())
 
+    def keep_first(self) -> None:
+        """Keep the plan as it is now, if the first result has come since it was written."""
+        if self.started and not self.first_file.exists() and any(self._ended()):
+            write_text(self.first_file, self.plan_file.read_text("utf-8"))
+
+    def first(self) -> Plan | None:
+        """The plan as it was when the first result came; None before that.
+
+        Raises:
+            RunError: it was changed by hand.
+        """
+        if not self.first_file.exists():
+            return None
+        try:
+            values = parse_toml(self.first_file.read_text("utf-8"))
+            # Earlier versions wrote nothing of it, and paired the seeds.
+            return Plan.from_values({"judging": {"test": "paired"}} | values, known_recipes=False)
+        except (RecipeError, ValueError) as error:
+            raise RunError(
+                f"{self.first_file} cannot be read: {one_line(str(error))}.",
+                "The study's folder was changed by hand.",
+            ) from error
+
+    def _ended(self) -> Iterator[Path]:
+        return self.trials.glob("*/*/*/result.json")
+
     def results(self) -> StudyResults:
-        """All that is known so far."""
+        """All that is known so far; of a study without its trials, from its tables."""
         plan = self.plan()
         keys = trial_keys(plan)
         found: list[TrialResult] = []
+        if self.published:
+            trials = {t.key: t for t in published_trials(self.path, plan, self.settled())}
+            found = [trials[key] for key in keys if key in trials]
         for key in keys:
             result = self.trial(key).result()
             if result is not None and result.key == key:
                 found.append(result)
-        ended = sum(1 for _ in self.trials.glob("*/*/*/result.json"))
+        ended = sum(1 for _ in self._ended())
         mine = sum(self.trial(key).result_file.exists() for key in keys)
         return StudyResults(
             plan=plan,
@@ -120,7 +169,51 @@ class StudyFolder:
             speeds=self.speeds(),
             outside=ended - mine,
             retried=sum(len(self.trial(key).failures()) for key in keys),
+            first=self.first(),
+            recipes=self._recipes(plan),
+            tuned=self.tuned(plan),
         )
+
+    @property
+    def published(self) -> bool:
+        """Whether the results of its trials are in its tables alone."""
+        return self.started and not self.trials.exists() and (self.path / RESULTS).exists()
+
+    def _recipes(self, plan: Plan) -> dict[str, str]:
+        """A short name for all that each method trains with, by the method's name."""
+        recipes = self.settled().get("recipes")
+        if not isinstance(recipes, Mapping):
+            return {}
+        found = {}
+        tuned = self.tuned(plan)
+        for name, method in plan.all_methods().items():
+            for dataset in plan.datasets if name in recipes else ():
+                beside = method.model_dump(mode="json", include={"mix", "pretraining"})
+                search = tuned.get(f"{dataset}/{plan.searched(name)}")
+                changed = search.settings if search is not None else ()
+                known = json.dumps([recipes[name], beside, *changed], sort_keys=True)
+                digits = hashlib.sha256(known.encode()).hexdigest()[:8]
+                found[f"{dataset}/{name}"] = digits
+        return found
+
+    def tuned(self, plan: Plan) -> dict[str, Tuned]:
+        """What the search found so far, under `dataset/method`."""
+        if plan.tuning is None:
+            return {}
+        found = {}
+        known = published_search(self.path) if self.published else {}
+        for dataset in plan.datasets:
+            for name in plan.all_methods():
+                if plan.searched(name) != name:
+                    continue
+                settings = zip(plan.tuning.seeds, plan.candidates(name), strict=True)
+                trials = (
+                    known.get(key) or searched(seed, changed, self.tuning_trial(key).result())
+                    for seed, changed in settings
+                    for key in [Key(dataset=dataset, method=name, seed=seed)]
+                )
+                found[f"{dataset}/{name}"] = Tuned(trials=tuple(trials))
+        return found
 
     def speeds(self) -> dict[str, Speed]:
         """What was measured before the trials, under `dataset/method`."""
@@ -156,11 +249,12 @@ def trial_keys(plan: Plan) -> tuple[Key, ...]:
     """All trials, in the order in which they are run.
 
     Seed by seed, so that a study that is stopped early has compared all methods, with fewer
-    seeds, and not some methods with all.
+    seeds, and not some methods with all. A method with more seeds than others has ended the
+    same share of them at any time.
     """
-    return tuple(
-        Key(dataset=dataset, method=method, seed=seed)
-        for seed in plan.seeds
-        for dataset in plan.datasets
-        for method in plan.all_methods()
-    )
+    keys = [
+        ((number + 1) / len(plan.seeds_of(method)), place, Key(dataset=d, method=method, seed=seed))
+        for place, (d, method) in enumerate(itertools.product(plan.datasets, plan.all_methods()))
+        for number, seed in enumerate(plan.seeds_of(method))
+    ]
+    return tuple(key for *_, key in sorted(keys, key=lambda each: each[:2]))

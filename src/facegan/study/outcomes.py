@@ -101,6 +101,14 @@ class Scale:
             return -number / self.unit
         return -math.log(number) if number > 0 else math.inf
 
+    def back(self, gain: float) -> float:
+        """The number that a gain stands for."""
+        if self.kind == "plain":
+            return gain
+        if self.kind == "share":
+            return -gain * self.unit
+        return math.exp(min(max(-gain, -700.0), 700.0))
+
     def improvement(self, difference: float) -> float:
         """A difference on the scale as what is shown: a share, or a difference."""
         if self.kind != "log":
@@ -142,8 +150,8 @@ class Scale:
         return 0.5 if not difference else float(difference > 0)
 
 
-def scale_for(test: Test, pairs: Iterable[tuple[Reached, Reached]]) -> Scale | None:
-    """The scale on which a test compares, from the pairs in which both trials have numbers.
+def scale_for(test: Test, methods: Iterable[Reached], others: Iterable[Reached]) -> Scale | None:
+    """The scale on which a test compares, from what the trials of both methods reached.
 
     Distances and times are compared by their logarithms. KID and FD∞ are estimates that can
     fall to 0 and below: if one of the values has, shares of the median size of the other
@@ -157,8 +165,8 @@ def scale_for(test: Test, pairs: Iterable[tuple[Reached, Reached]]) -> Scale | N
         return Scale("log")
     if test.metric not in LESS_IS_BETTER:
         return Scale("plain")
-    numbers = [(a.most, b.most) for a, b in pairs if not a.failed and not b.failed]
-    if all(value > 0 for both in numbers for value in both):
+    one, two = ([r.most for r in side if not r.failed] for side in (methods, others))
+    if all(value > 0 for value in (*one, *two)):
         return Scale("log")
-    unit = statistics.median(abs(b) for _, b in numbers)
+    unit = statistics.median(map(abs, two)) if two else 0.0
     return Scale("share", unit) if unit > 0 else None

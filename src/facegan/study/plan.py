@@ -6,11 +6,12 @@ part named there makes another method that differs in that part alone.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
@@ -22,11 +23,18 @@ from facegan.recipe import Recipe
 from facegan.recipe.explain import explain
 from facegan.shipped import Shipped
 from facegan.study.claims import Test, ablated, parse_test
+from facegan.study.tuning import Range, Tuning
 
 # Names become folders and stand in claims.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MOST_SEEDS = 1000
 _PLANS = Shipped("plan", "study/plans", "facegan study quick --show")
+
+
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],
+    Field(min_length=1, max_length=_MOST_SEEDS),
+]
 
 
 class Pretraining(Config):
@@ -69,6 +77,9 @@ class Method(Config):
         set: overrides, as `facegan train --set` has them.
         mix: datasets mixed in, as many as the recipe's `data.mix` has shares.
         pretraining: before the trial, within its budget.
+        seeds: of this method, in place of the plan's; as in the plan. A method that many claims
+            are about is worth more seeds than the others. Its ablations have the plan's.
+        ranges: of its own, searched beside those of the plan's `tuning`.
         without: parts to leave out, by name; each makes the method `NAME-without-PART`.
     """
 
@@ -77,6 +88,8 @@ class Method(Config):
     set: tuple[str, ...] = ()
     mix: tuple[str, ...] = ()
     pretraining: Pretraining | None = None
+    seeds: Seeds | None = None
+    ranges: dict[str, Range] = Field(default_factory=dict)
     without: dict[str, Without] = Field(default_factory=dict)
 
     def resolved(self) -> Recipe:
@@ -113,16 +126,38 @@ class Claim(Config):
         says: the sentence.
         test: the comparison that would support it; see `facegan.study.claims`.
         source: who claims it.
+        family: of claims that are decided together: a verdict is corrected for the number of
+            claims in its family. Claims that name none are one family.
     """
 
     says: str
     test: str
     source: str = ""
+    family: str = ""
 
     @property
     def parsed(self) -> Test:
         """The comparison."""
         return parse_test(self.test)
+
+
+class Judging(Config):
+    """How verdicts are reached; decided before the first result, like the claims.
+
+    Attributes:
+        test: `welch`: the trials of two methods are compared whatever their seeds, and each
+            method has its own spread. `moderated`: the same with spreads that are shrunk over
+            the methods (`facegan.study.shrinkage`), for distances. `paired`: differences
+            between trials of one seed. `auto`: moderated with 16 methods or more, otherwise
+            welch.
+        looks: after how many of the plan's seeds the study is judged, rising, below their
+            number; the end follows by itself. Verdicts are then given at these looks alone,
+            and the level is spent over them (`facegan.study.looks`). A study in which a look
+            decides every claim ends there.
+    """
+
+    test: Literal["auto", "welch", "moderated", "paired"] = "auto"
+    looks: tuple[Annotated[int, Field(ge=2)], ...] = ()
 
 
 class Plan(Config):
@@ -135,32 +170,51 @@ class Plan(Config):
         seeds: of the trials; a number n in TOML stands for 0 to n − 1.
         budget: of every trial: `60kimg`, or machine-seconds such as `90s` or `15min`, which
             become images by the speed that each method has alone.
-        alpha: the probability of one or more false *holds* among all claims, at most; and,
-            apart from that, of one or more false *does not hold*.
+        alpha: the probability of one or more false *holds* among the claims of a family, at
+            most; and, apart from that, of one or more false *does not hold*, and of one or
+            more false *evidence against*.
         datasets: by name: a dataset's folder, or `portraits[:COUNT][@RESOLUTION]`.
         methods: by name.
         measure: how all of them are measured.
+        tuning: a search for each method before they are compared.
+        judging: how verdicts are reached.
         claims: what is to be decided.
     """
 
     name: str
     title: str = ""
     about: str = ""
-    seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],
-        Field(min_length=1, max_length=_MOST_SEEDS),
-    ]
+    seeds: Seeds
     budget: str
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     datasets: Annotated[dict[str, str], Field(min_length=1)]
     methods: Annotated[dict[str, Method], Field(min_length=1)]
     measure: Measurement = Measurement()
+    tuning: Tuning | None = None
+    judging: Judging = Judging()
     claims: tuple[Claim, ...] = ()
 
     @model_validator(mode="after")
     def _sound(self) -> Plan:
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("a seed is named twice")
+        for seeds in (self.seeds, *(method.seeds or () for method in self.methods.values())):
+            if len(set(seeds)) < len(seeds):
+                raise ValueError("a seed is named twice")
+        used = {seed for name in self.all_methods() for seed in self.seeds_of(name)}
+        if self.tuning is not None and used & set(self.tuning.seeds):
+            raise ValueError(
+                f"tuning.seed: the search would use seeds {self.tuning.seeds[0]} to "
+                f"{self.tuning.seeds[-1]}, of which the comparison has some"
+            )
+        for name, method in self.methods.items():
+            if method.ranges and self.tuning is None:
+                raise ValueError(f"methods.{name} has ranges, and the plan has no tuning")
+        looks = self.judging.looks
+        if looks and not all(
+            one < two for one, two in itertools.pairwise((*looks, len(self.seeds)))
+        ):
+            raise ValueError(
+                f"judging.looks must rise and end below the number of seeds, {len(self.seeds)}"
+            )
         # Where capitals make no difference, such names would share a folder.
         for names in (list(self.datasets), [m.lower() for m in self.all_methods()]):
             if len({name.lower() for name in names}) < len(names):
@@ -186,23 +240,33 @@ class Plan(Config):
         return cls.parse(*_PLANS.find(name_or_path))
 
     @classmethod
-    def parse(cls, text: str, origin: str = "the plan") -> Plan:
-        """Read TOML text. `origin` names it in errors."""
-        return cls.from_values(_PLANS.values(text, origin), origin)
+    def parse(cls, text: str, origin: str = "the plan", known_recipes: bool = True) -> Plan:
+        """Read TOML text; see `from_values`. `origin` names it in errors."""
+        return cls.from_values(_PLANS.values(text, origin), origin, known_recipes)
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any], origin: str = "the plan") -> Plan:
-        """Build from nested dicts and lists, refusing what is unknown or impossible."""
+    def from_values(
+        cls, values: Mapping[str, Any], origin: str = "the plan", known_recipes: bool = True
+    ) -> Plan:
+        """Build from nested dicts and lists, refusing what is unknown or impossible.
+
+        Args:
+            values: of the plan.
+            origin: names it in errors.
+            known_recipes: whether its recipes must exist, as they must where it is to be run.
+        """
         values = _long_forms(values)
         try:
             plan = cls.model_validate_json(json.dumps(values, default=str))
         except ValidationError as error:
             raise explain(error, values, cls, origin) from error
         parse_budget(plan.budget)
+        if plan.tuning is not None:
+            parse_budget(plan.tuning.budget)
         known = plan.all_methods()
-        for name, method in known.items():
+        for name, method in known.items() if known_recipes else ():
             try:
-                method.resolved()
+                method.resolved().override(*plan.candidates(name)[-1])
             except RecipeError as error:
                 raise type(error)(f"methods.{name}: {error.message}", error.hint) from error
         for claim in plan.claims:
@@ -232,6 +296,26 @@ class Plan(Config):
         """A copy with other values at the top: seeds, budget, datasets."""
         return type(self).from_values(self.values() | changes, "the plan with its changes")
 
+    def seeds_of(self, method: str) -> tuple[int, ...]:
+        """The seeds of a method, in the order in which they are run."""
+        own = self.methods[method].seeds if method in self.methods else None
+        return self.seeds if own is None else own
+
+    def candidates(self, method: str) -> list[tuple[str, ...]]:
+        """The overrides among which a method is searched; one that is empty without tuning."""
+        if self.tuning is None or self.searched(method) != method:
+            return [()]
+        return self.tuning.candidates(self.all_methods()[method].ranges)
+
+    def searched(self, method: str) -> str:
+        """The method whose search decides the settings of a method: itself, or the whole one."""
+        if self.tuning is None or self.tuning.ablations:
+            return method
+        for name, whole in self.methods.items():
+            if any(ablated(name, part) == method for part in whole.without):
+                return name
+        return method
+
     def all_methods(self) -> dict[str, Method]:
         """Every method by name, each followed by itself without its parts."""
         found: dict[str, Method] = {}
@@ -241,6 +325,7 @@ class Plan(Config):
                 changes: dict[str, Any] = {
                     "set": (*method.set, *without.set),
                     "title": f"{method.title or name} without {part}",
+                    "seeds": None,
                     "without": {},
                 }
                 if not without.mix:
@@ -258,19 +343,27 @@ class Plan(Config):
 
 def _long_forms(values: Mapping[str, Any]) -> dict[str, Any]:
     """`seeds = 3` is short for [0, 1, 2]; a list in `without` for a table with `set`."""
-    found = dict(values)
-    seeds = found.get("seeds")
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        # More are refused below, by the length of the list.
-        found["seeds"] = list(range(min(seeds, _MOST_SEEDS + 1)))
+    found = _with_listed_seeds(values)
     methods = found.get("methods")
     if isinstance(methods, Mapping):
         found["methods"] = {name: _with_long_parts(method) for name, method in methods.items()}
     return found
 
 
+def _with_listed_seeds(values: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(values)
+    seeds = found.get("seeds")
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        # More are refused below, by the length of the list.
+        found["seeds"] = list(range(min(seeds, _MOST_SEEDS + 1)))
+    return found
+
+
 def _with_long_parts(method: Any) -> Any:
-    if not isinstance(method, Mapping) or not isinstance(method.get("without"), Mapping):
+    if not isinstance(method, Mapping):
+        return method
+    method = _with_listed_seeds(method)
+    if not isinstance(method.get("without"), Mapping):
         return method
     parts = method["without"].items()
     return {

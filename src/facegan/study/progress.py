@@ -49,7 +49,9 @@ class LineWatch:
         """Nothing."""
 
     def _name(self, folder: Path) -> str:
-        return folder.relative_to(self._folder.trials).as_posix()
+        """`faces/dcgan/seed-0`; of the search before the comparison, with `tuning/` before it."""
+        name = folder.relative_to(self._folder.path).as_posix()
+        return name.removeprefix(f"{self._folder.trials.name}/")
 
 
 def outcome(result: TrialResult) -> str:

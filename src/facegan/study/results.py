@@ -9,6 +9,7 @@ from pydantic import Field
 from facegan.config import Config
 from facegan.evaluation.results import Evaluation, ScoreName
 from facegan.study.plan import Plan
+from facegan.study.tuning import Tuned
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -71,6 +72,20 @@ class CurvePoint(Config):
     high: float
 
 
+class Found(Config):
+    """What the diagnosis of a trial's run found (see `facegan.runs.diagnosis`).
+
+    Attributes:
+        kind: of trouble, such as `collapse`.
+        images: shown to the discriminator when the evidence was enough.
+        said: a sentence with the evidence; empty where only the kind was kept.
+    """
+
+    kind: str
+    images: Count
+    said: str = ""
+
+
 class TrialResult(Config):
     """How one trial ended.
 
@@ -87,6 +102,7 @@ class TrialResult(Config):
         discriminator: numbers to learn in the discriminator.
         evaluation: what was measured at the end; None where the trial failed.
         curve: what was measured on the way, in the order of training.
+        found: by the diagnosis of its run; None where nobody looked.
     """
 
     key: Key
@@ -99,6 +115,7 @@ class TrialResult(Config):
     discriminator: Count = 0
     evaluation: Evaluation | None = None
     curve: tuple[CurvePoint, ...] = ()
+    found: tuple[Found, ...] | None = None
 
     def score(self, name: ScoreName) -> float | None:
         """A score in the space of the plan's first extractor; None where there is none."""
@@ -125,6 +142,12 @@ class StudyResults(Config):
         speeds: of each method on each dataset, under `dataset/method`.
         outside: trials in the folder that the plan no longer has.
         retried: failures that were tried again.
+        first: the plan as it was when the first result came; None where that is not known, or
+            no result has come.
+        recipes: the first eight digits of the SHA-256 of each method's recipe in full, with what
+            is mixed in and its pretraining, under `dataset/method`.
+        tuned: what the search before the comparison found, under `dataset/method`; empty where
+            the plan has none.
     """
 
     plan: Plan
@@ -133,6 +156,9 @@ class StudyResults(Config):
     speeds: dict[str, Speed]
     outside: Count = 0
     retried: Count = 0
+    first: Plan | None = None
+    recipes: dict[str, str] = Field(default_factory=dict)
+    tuned: dict[str, Tuned] = Field(default_factory=dict)
 
     def of(self, dataset: str, method: str) -> dict[int, TrialResult]:
         """The trials of a method on a dataset that have ended, by seed."""

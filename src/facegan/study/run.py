@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -9,17 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facegan.apps.datasets import open_dataset
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError
-from facegan.evaluation.wording import duration
+from facegan.evaluation.wording import duration, listed
+from facegan.study.comparisons import seeds_at
 from facegan.study.execution import Watch, local
+from facegan.study.fitting import fitted
 from facegan.study.folder import StudyFolder, trial_keys
-from facegan.study.plan import Plan
+from facegan.study.plan import Measurement, Method, Plan
+from facegan.study.power import PUBLISHED, Noise, foretold
 from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
-from facegan.study.settling import Settled, settle
+from facegan.study.settling import Settled, candidate, settle, with_settings
 from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
-from facegan.study.verdicts import Judged, judge
+from facegan.study.tuning import ranged
+from facegan.study.verdicts import Judged, decided, judge
 from facegan.values import Listing, Value
 
 MakeWatch = Callable[[StudyFolder, Plan], AbstractContextManager[Watch]]
@@ -32,7 +38,8 @@ class StudyOutcome(Value):
     Attributes:
         folder: of the study.
         results: all trials so far.
-        finished: whether every trial has ended; otherwise the same call goes on.
+        finished: whether every trial has ended, or a look decided every claim; otherwise the
+            same call goes on.
     """
 
     folder: Path
@@ -109,14 +116,30 @@ def study(
         on_slurm.load()
         on_slurm.settings("" if slurm == "local" else slurm)
     with local.terminated_as_interrupt(), folder.locked():
+        fit = fitted(plan, {name: open_dataset(place) for name, place in plan.datasets.items()})
+        plan = fit.plan
         with make_watch(folder, plan) as watch:
+            for line in fit.said:
+                watch.said(line)
             settled = settle(folder, plan, device, workers, watch.said)
-            specs = _specs(plan, settled)
-            folder.begin(plan, specs)
-            trials = _hand_out(folder, specs, retry_failed)
-            _perform(trials, settled, ray, storage, slurm, workers, watch)
+            try:
+                if plan.tuning is not None:
+                    search = _search(folder, plan, settled)
+                    folder.begin(plan, search)
+                    trials = _hand_out(search, retry_failed)
+                    _perform(trials, settled, ray, storage, slurm, workers, watch)
+                specs = _specs(folder, plan, settled)
+                folder.begin(plan, specs)
+                for part in _parts(plan, specs):
+                    trials = _hand_out(part, retry_failed)
+                    _perform(trials, settled, ray, storage, slurm, workers, watch)
+                    if decided(plan, judge(folder.results())):
+                        break
+            finally:
+                folder.keep_first()
         results = folder.results()
-    return StudyOutcome(folder.path, results, results.complete)
+    ended = results.complete or decided(plan, judge(results))
+    return StudyOutcome(folder.path, results, ended)
 
 
 def adapted(
@@ -154,18 +177,47 @@ def adapted(
     return plan.replaced(**changes) if changes else plan
 
 
-def forecast(plan: Plan, workers: int | None = None) -> list[str]:
-    """What a study would do, in lines."""
+def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -> list[str]:
+    """What a study would do, and what it could find, in lines.
+
+    Args:
+        plan: the study's.
+        workers: trials at once.
+        noise: from seed to seed.
+    """
+    # Nothing is drawn for a forecast: portraits have all labels.
+    there = {n: open_dataset(place) for n, place in plan.datasets.items() if Path(place).exists()}
+    fit = fitted(plan, there)
+    plan = fit.plan
     methods, seeds, datasets = plan.all_methods(), plan.seeds, plan.datasets
     trials = len(trial_keys(plan))
+    more = [
+        f"{name} with {len(plan.seeds_of(name))}"
+        for name in methods
+        if len(plan.seeds_of(name)) != len(seeds)
+    ]
     said = [
         f"{plan.name}: {plan.title}" if plan.title else plan.name,
-        f"{trials} trials: {len(methods)} methods × {len(seeds)} seeds × {len(datasets)} datasets, "
-        f"each with a budget of {plan.budget}.",
+        f"{trials} trials: {len(methods)} methods × {len(seeds)} seeds × {len(datasets)} datasets"
+        f"{f' ({listed(more)})' if more else ''}, each with a budget of {plan.budget}.",
         *(f"  {name}: {method.title or method.recipe}" for name, method in methods.items()),
         *(f"  on {name}: {place}" for name, place in datasets.items()),
         *(f"  claim: {claim.says}  {claim.test}" for claim in plan.claims),
+        *fit.said,
     ]
+    search = plan.tuning
+    if search is not None:
+        count = search.trials * sum(plan.searched(name) == name for name in methods) * len(datasets)
+        said += [
+            f"Before them, the same search for each method: {search.trials} trials with a budget "
+            f"of {search.budget}, {count} in all, over",
+            *(f"  {name}: {ranged(each)}" for name, each in search.ranges.items()),
+            *(
+                f"  {name}: {ranged(each)} ({method} alone)"
+                for method in plan.methods
+                for name, each in plan.methods[method].ranges.items()
+            ),
+        ]
     seconds = parse_budget(plan.budget).seconds
     at_once = workers or len(local.available_cores())
     if seconds is None:
@@ -175,49 +227,139 @@ def forecast(plan: Plan, workers: int | None = None) -> list[str]:
             f"Training takes about {duration(math.ceil(trials / at_once) * seconds)}, {at_once} "
             "at once; measuring is added."
         )
-    return said
+    return said + foretold(plan, noise)
+
+
+def known_noise(out: Path, told: str | None = None) -> Noise:
+    """The noise of FD from seed to seed.
+
+    Args:
+        out: folder of the study, whose own results are taken where it has some.
+        told: a share such as 0.1, or the folder of an earlier study.
+
+    Raises:
+        FaceganError: what was told is neither, or that study has too few results.
+    """
+    if told is None:
+        folder = StudyFolder(out)
+        found = Noise.of(folder.results(), str(out)) if folder.started else None
+        return found or PUBLISHED
+    try:
+        share = float(told)
+    except ValueError:
+        found = Noise.of(StudyFolder(told).results(), told)
+        if found is None:
+            raise FaceganError(
+                f"{told} has no two methods with two FDs each: its noise cannot be told.",
+                "Name another study, or a share such as 0.1.",
+            ) from None
+        return found
+    if not 0 < share < 1:
+        raise FaceganError(f"{told} is no noise.", "Give a share from 0 to 1, such as 0.1.")
+    return Noise(share**2, math.inf, "what was given")
 
 
 def formatted(outcome: StudyOutcome) -> list[str]:
     """How a study ended, in lines."""
     results = outcome.results
     failed = [result for result in results.results if result.status == "failed"]
+    judged = judge(results)
     said = [
-        f"{judged.verdict}: {judged.claim.says} [{judged.dataset}] {judged.why}"
-        for judged in judge(results)
+        f"{one.verdict}: {one.claim.says} [{one.dataset}] {one.why}{marked(one)}" for one in judged
     ]
     said += [f"failed: {result.key}: {result.error.splitlines()[0]}" for result in failed]
     ended = f"{len(results.results)} of {len(results.keys)} trials have ended"
+    if decided(results.plan, judged) and not results.complete:
+        ended += ", and a look decided every claim"
     return [*said, f"{ended}. The page: {StudyFolder(outcome.folder).report}"]
 
 
-def _specs(plan: Plan, settled: Settled) -> dict[Key, TrialSpec]:
-    """All trials of a plan, in their order."""
+def marked(judged: Judged) -> str:
+    """What was changed after the first result, in brackets; nothing where nothing was."""
+    return f" [after results: {'; '.join(judged.marks)}]" if judged.marks else ""
+
+
+Trials = list[tuple[TrialFolder, TrialSpec]]
+
+
+def _specs(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
+    """All trials of a plan, in their order, with the settings that a search chose."""
+    methods, found = plan.all_methods(), folder.tuned(plan)
+    trials: Trials = []
+    for key in trial_keys(plan):
+        method, speed = methods[key.method], f"{key.dataset}/{key.method}"
+        search = found.get(f"{key.dataset}/{plan.searched(key.method)}")
+        if search is not None:
+            method = with_settings(method, search.settings)
+            speed = candidate(speed, search.chosen)
+        spec = _spec(plan, settled, key, method, speed, plan.budget, settled.measures[key.dataset])
+        trials.append((folder.trial(key), spec))
+    return trials
+
+
+def _search(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
+    """The trials of the search, those of all methods with one setting after another."""
+    assert plan.tuning is not None
     methods = plan.all_methods()
-    return {
-        key: trial_spec(
-            plan,
-            key,
-            methods[key.method],
-            settled.speeds[f"{key.dataset}/{key.method}"],
-            settled.measures[key.dataset],
-            settled.resolutions[key.dataset],
-            settled.places,
-            settled.device,
-        )
-        for key in trial_keys(plan)
-    }
+    trials: Trials = []
+    for number, seed in enumerate(plan.tuning.seeds):
+        for dataset, name in itertools.product(plan.datasets, methods):
+            if plan.searched(name) != name:
+                continue
+            key = Key(dataset=dataset, method=name, seed=seed)
+            method = with_settings(methods[name], plan.candidates(name)[number])
+            measure = settled.measures[dataset]
+            # FD at the end decides; what is measured on the way would cost time for nothing.
+            measure = measure.model_copy(update={"curve": 0, "extractors": measure.extractors[:1]})
+            speed = candidate(f"{dataset}/{name}", number)
+            spec = _spec(plan, settled, key, method, speed, plan.tuning.budget, measure)
+            trials.append((folder.tuning_trial(key), spec))
+    return trials
 
 
-def _hand_out(
-    folder: StudyFolder, specs: Mapping[Key, TrialSpec], retry_failed: bool
-) -> list[Path]:
+def _spec(
+    plan: Plan,
+    settled: Settled,
+    key: Key,
+    method: Method,
+    speed: str,
+    budget: str,
+    measure: Measurement,
+) -> TrialSpec:
+    return trial_spec(
+        plan.model_copy(update={"budget": budget}),
+        key,
+        method,
+        settled.speeds[speed],
+        measure,
+        settled.resolutions[key.dataset],
+        settled.places,
+        settled.device,
+    )
+
+
+def _parts(plan: Plan, trials: Trials) -> list[Trials]:
+    """The trials up to each look of the plan, without those before; all where it has none."""
+    found: list[Trials] = []
+    left = list(trials)
+    for look in (*plan.judging.looks, len(plan.seeds)):
+        share = look / len(plan.seeds)
+
+        def belongs(spec: TrialSpec, share: float = share) -> bool:
+            seeds = plan.seeds_of(spec.key.method)
+            return spec.key.seed in seeds[: seeds_at(len(seeds), share)]
+
+        found.append([trial for trial in left if belongs(trial[1])])
+        left = [trial for trial in left if not belongs(trial[1])]
+    return found
+
+
+def _hand_out(trials: Trials, retry_failed: bool) -> list[Path]:
     """Write what there is to do for all trials without a result; their folders in order."""
     open_ones = []
-    for key, spec in specs.items():
-        trial = folder.trial(key)
+    for trial, spec in trials:
         result = trial.result()
-        if result is not None and result.key != key:
+        if result is not None and result.key != spec.key:
             trial.put_foreign_aside()
         elif result is not None and result.status == "failed" and retry_failed:
             trial.put_failure_aside()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from facegan.study.execution.local import available_cores, slots
 from facegan.study.folder import StudyFolder
 from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.results import Speed
-from facegan.study.speeds import Subject, measure_speeds
+from facegan.study.speeds import Subject, as_fast, measure_speeds
 from facegan.study.trial import beside
 from facegan.training.batch_source import BatchSource
 from facegan.version import __version__
@@ -109,9 +109,12 @@ def settle(folder: StudyFolder, plan: Plan, device: str, workers: int | None, sa
     }
     with processes(where.type, threads) as execution:
         subjects = {
-            f"{where}/{name}": _parts(name, method, dataset, opened, execution)
+            label: parts
             for where, dataset in datasets.items()
             for name, method in plan.all_methods().items()
+            for label, parts in _candidates(
+                plan, f"{where}/{name}", name, method, dataset, opened, execution
+            )
         }
         speeds = measure_speeds(
             subjects, execution, values["costs"], say, lambda: folder.settle(values)
@@ -159,6 +162,37 @@ def _parts(
     except FaceganError as error:
         raise FaceganError(f"The method {name}: {error.message}", error.hint) from error
     return found
+
+
+def candidate(label: str, number: int) -> str:
+    """What the speeds call a method with the settings of a trial of its search."""
+    return f"{label}#{number}" if number else label
+
+
+def with_settings(method: Method, settings: tuple[str, ...]) -> Method:
+    """A method with further overrides."""
+    return method.model_copy(update={"set": (*method.set, *settings)})
+
+
+def _candidates(
+    plan: Plan,
+    label: str,
+    name: str,
+    method: Method,
+    dataset: Dataset,
+    opened: dict[str, Dataset],
+    execution: Execution,
+) -> Iterator[tuple[str, list[Subject]]]:
+    """What a method trains, as it is and with all settings of the search that is its own."""
+    first = _parts(name, method, dataset, opened, execution)
+    yield label, first
+    for number, settings in enumerate(plan.candidates(plan.searched(name))[1:], 1):
+        parts = _parts(name, with_settings(method, settings), dataset, opened, execution)
+        # What differs in its rates alone trains as fast, and is not measured again.
+        yield (
+            candidate(label, number),
+            [as_fast(one, two) for one, two in zip(first, parts, strict=True)],
+        )
 
 
 def _fitting(

@@ -4,13 +4,12 @@ Everything here is about numbers alone; what they mean is said in `facegan.study
 All of it is deterministic.
 
 With few seeds nothing can be had without assuming something of the noise. The t-tests assume
-that differences between paired trials are normal. Then they are exact, however different the
-spreads of the two methods and however alike the two trials of a seed are; and they stay below
-their level where both methods have the same skewed noise, for then the differences are
-symmetric. They do not where one method alone is skewed: if it now and then collapses, and no
-trial so far did, it seems better and more certain than it is. (Exponential noise with three
-times the spread of the other's: with 5 seeds and 6 claims false verdicts in a fifth of studies
-instead of a twentieth.) No test of 3 to 5 numbers can see that; more seeds can.
+that it is normal. Welch's test is then nearly exact, however different the spreads of the two
+methods; and it stays below its level where both methods have the same skewed noise, for then
+differences are symmetric. It does not where one method alone is skewed: if it now and then
+collapses, and no trial so far did, it seems better and more certain than it is. (Exponential
+noise with three times the spread of the other's: with 5 seeds and 6 claims false verdicts in a
+fifth of studies instead of a twentieth.) No test of 3 to 5 numbers can see that; more seeds can.
 """
 
 from __future__ import annotations
@@ -65,38 +64,18 @@ def holm(p_values: Sequence[float | None]) -> tuple[float | None, ...]:
     return tuple(adjusted)
 
 
-def mean_against(numbers: Sequence[float], threshold: float) -> tuple[float, float] | None:
-    """Two one-sided t-tests of the mean of n numbers.
-
-    Returns:
-        p of the null "the mean is at most `threshold`" and p of "it is at least that"; None
-        for fewer than two numbers, or where all are equal: then their spread cannot be told.
-    """
-    error = standard_error(numbers)
-    if error is None:
-        return None
-    t = (float(np.mean(numbers)) - threshold) / error
-    return student_tail(t, len(numbers) - 1), student_tail(-t, len(numbers) - 1)
-
-
-def mean_interval(numbers: Sequence[float]) -> tuple[float, float, float] | None:
-    """The mean of n numbers with the two ends of its t interval, or None as above."""
-    error = standard_error(numbers)
-    if error is None:
-        return None
-    mean = float(np.mean(numbers))
-    reach = student_quantile((1 + CONFIDENCE) / 2, len(numbers) - 1) * error
-    return mean, mean - reach, mean + reach
-
-
 def standard_error(numbers: Sequence[float]) -> float | None:
     """Of the mean; None for fewer than two numbers or where they vary by rounding alone."""
+    if not varies(numbers):
+        return None
+    return float(np.std(numbers, ddof=1)) / math.sqrt(len(numbers))
+
+
+def varies(numbers: Sequence[float]) -> bool:
+    """Whether there are two numbers or more that differ by more than rounding."""
     if len(numbers) < 2:
-        return None
-    spread = float(np.std(numbers, ddof=1))
-    if spread <= _ROUNDING * max(abs(number) for number in numbers):
-        return None
-    return spread / math.sqrt(len(numbers))
+        return False
+    return float(np.std(numbers, ddof=1)) > _ROUNDING * max(abs(number) for number in numbers)
 
 
 def median_interval(values: Sequence[float], log: bool = False) -> tuple[float, float] | None:

@@ -61,7 +61,7 @@ def summarise(results: StudyResults) -> tuple[Summary, ...]:
 
 def _summary(results: StudyResults, dataset: str, method: str, metric: ScoreName) -> Summary:
     trials = results.of(dataset, method)
-    seeds = [seed for seed in results.plan.seeds if seed in trials]
+    seeds = [seed for seed in results.plan.seeds_of(method) if seed in trials]
     # A trial that failed has no score that counts, whatever it measured before.
     values = [
         (seed, trials[seed].score(metric) if trials[seed].status == "finished" else None)
@@ -76,7 +76,7 @@ def _summary(results: StudyResults, dataset: str, method: str, metric: ScoreName
         median=statistics.median(found) if found else None,
         interval=_interval(found, metric),
         failed=sum(trials[seed].status == "failed" for seed in seeds),
-        waiting=len(results.plan.seeds) - len(seeds),
+        waiting=len(results.plan.seeds_of(method)) - len(seeds),
     )
 
 

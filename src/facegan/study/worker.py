@@ -23,7 +23,7 @@ from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.startup import tune_process
 from facegan.study.execution import DATASETS, ENVIRONMENT, PARENT_WATCH
-from facegan.study.results import CurvePoint, TrialResult
+from facegan.study.results import CurvePoint, Found, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec
 from facegan.training.signals import end_with_parent
 
@@ -169,6 +169,9 @@ def _spent(trial: TrialFolder, spec: TrialSpec) -> TrialResult:
         generator=networks.generator if networks else 0,
         discriminator=networks.discriminator if networks else 0,
         curve=tuple(curve),
+        found=None
+        if run is None
+        else tuple(Found(kind=f.kind, images=f.images_seen, said=f.said) for f in run.findings),
     )
 
 

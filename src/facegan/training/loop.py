@@ -75,7 +75,7 @@ class Loop:
         # What it finds in these lines was said before.
         self.length = self.length or Length.plain(self.trainer.total)
         self._total = self.length.total
-        self._diagnosis = Diagnosis(self._total, self.run.metrics.lines())
+        self._diagnosis = Diagnosis(self._total, self.run.metrics.lines(), self.trainer.recipe)
 
     def go_on(self) -> bool:
         """Train to the end of the budget. Returns whether the end was reached."""

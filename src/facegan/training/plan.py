@@ -43,11 +43,13 @@ class Plan:
         images: images to show to the discriminator in all; a whole number of steps.
         speed: measured images a second, all stages together; None where nothing was measured.
         evaluations: how often the generator is measured on the way.
+        asked: images that the budget's time alone comes to, where the run takes more.
     """
 
     images: int
     speed: float | None
     evaluations: int = 0
+    asked: int | None = None
 
 
 def choose_precision(
@@ -104,7 +106,9 @@ def make_plan(
         return Plan(math.ceil(budget.images / step) * step, None)
     assert budget.seconds is not None
     speed = from_main(measure_speed(recipe, spec, batch_source, execution), execution)
-    return Plan(max(round(budget.seconds * speed / step), 1) * step, speed)
+    in_time = max(round(budget.seconds * speed / step), 1) * step
+    least = math.ceil(recipe.training.at_least * 1000 / step) * step
+    return Plan(max(in_time, least), speed, asked=in_time if least > in_time else None)
 
 
 def plan_evaluations(

@@ -13,7 +13,7 @@ gives the same numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -45,6 +45,8 @@ _GROUP = 64
 _CELLS = 8
 
 Values = npt.NDArray[np.float64]
+Images = npt.NDArray[np.uint8]
+Look = Callable[[Images], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,21 @@ class Probe:
         spec: the labels that the networks see.
         pixels: conversion to the recipe's range.
         execution: where and how the run computes.
+        look: what else to measure: takes real pictures once and gives what measures generated
+            ones, numbers by name; the training loop knows no metrics of its own.
     """
 
     def __init__(
-        self, dataset: Dataset, spec: ImageSpec, pixels: Pixels, execution: Execution
+        self,
+        dataset: Dataset,
+        spec: ImageSpec,
+        pixels: Pixels,
+        execution: Execution,
+        look: Callable[[Images], Look] | None = None,
     ) -> None:
         self._pixels, self._execution = pixels, execution
         self._train = _chosen(dataset, spec, "train")
+        self._look = look(self._train.images) if look is not None else None
         held_out = _chosen(dataset, spec, "holdout")
         self._holdout = held_out if len(held_out.images) >= FEWEST_HELD_OUT else None
 
@@ -95,9 +105,12 @@ class Probe:
               a held-out one; 0.5 is chance.
             - `probe/overfitting`: r_v of Karras et al. 2020 (ADA), equation 1: where held-out
               pictures lie between the training pictures (0) and the generated ones (1).
-            - `probe/diversity`: see `diversity`.
+            - `probe/diversity`: see `diversity`;
+            - `probe/…`: what `look` measured.
         """
         found = self._scores(state)
+        if self._look is not None:
+            found |= {f"probe/{name}": value for name, value in self._look(generated).items()}
         varied = diversity(generated, self._train.images)
         if varied is not None:
             found["probe/diversity"] = varied

@@ -11,7 +11,7 @@ from rich.text import Text
 from facegan.apps.models import Listed
 from facegan.data.spec import Label
 from facegan.evaluation.wording import ratio
-from facegan.models.readme import option, taken
+from facegan.models.readme import options_of
 from facegan.models.store import origin_of
 
 
@@ -63,7 +63,7 @@ def print_labels(labels: Sequence[Label], source: str) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("option", no_wrap=True)
-    table.add_column("takes", no_wrap=True)
-    for label in labels:
-        table.add_row(Text(option(label)), taken(label))
+    table.add_column("takes", overflow="fold")
+    for name, takes in options_of(labels):
+        table.add_row(Text(name), Text(takes))
     console.print(table)

@@ -16,13 +16,24 @@ from facegan.evaluation.results import (
 from facegan.evaluation.wording import (
     COMPARABLE,
     arrow,
+    at_n,
     conditions,
     faces_found,
+    floor_title,
     formatted,
     in_unit,
+    kinds_said,
     ratio,
     score_title,
+    spectrum_said,
 )
+
+# What the floors show, after "in the place of the generated ones".
+_FLOORS = {
+    "shared": ", of the same people as the reference and of others; ratios are to others",
+    "apart": ", of people who are not in the reference",
+    "unknown": "; who is shown is not known",
+}
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -32,12 +43,12 @@ def print_evaluation(evaluation: Evaluation) -> None:
     say(f"{evaluation.source}: {conditions(evaluation)}")
     for space in evaluation.features:
         say("")
-        console.print(_scores(space))
+        console.print(_scores(space, evaluation))
         say(f"{space.extractor}: {space.resizer}")
     say("")
     say(
-        "Beside each value its 95 % interval (resampling). Floor: as many real pictures in the "
-        f"place of the generated ones. {COMPARABLE}"
+        "Beside each value its 95 % interval (resampling). Real: as many real pictures in the "
+        f"place of the generated ones{_FLOORS.get(evaluation.floors or '', '')}. {COMPARABLE}"
     )
     if evaluation.caveat is not None:
         say("")
@@ -45,9 +56,18 @@ def print_evaluation(evaluation: Evaluation) -> None:
     if evaluation.faces is not None:
         say("")
         say(faces_found(evaluation.faces))
+    if evaluation.clear_faces is not None:
+        say("")
+        say(faces_found(evaluation.clear_faces))
     if evaluation.modes is not None:
         say("")
         say(_modes(evaluation.modes))
+    if evaluation.kinds is not None:
+        say("")
+        say(kinds_said(evaluation.kinds))
+    if evaluation.spectrum is not None:
+        say("")
+        say(spectrum_said(evaluation.spectrum))
     if evaluation.agreement is not None:
         say("")
         console.print(_agreement(evaluation.agreement))
@@ -61,23 +81,26 @@ def print_evaluation(evaluation: Evaluation) -> None:
         say(evaluation.copying.said)
 
 
-def _scores(space: FeatureScores) -> Table:
+def _scores(space: FeatureScores, evaluation: Evaluation) -> Table:
+    two = any(score.others is not None for score in space.scores.values())
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(space.extractor, no_wrap=True)
-    for column in ("generated", "", "floor", "", "ratio"):
+    floors = ["same people", "others"] if two else [floor_title(evaluation.floors)]
+    for column in ("generated", "", *floors, "ratio", "at"):
         table.add_column(column, justify="right", no_wrap=True)
     for name in SCORE_TITLES:
         if name not in space.scores:
             continue
         score = space.scores[name]
-        cells = [
-            cell
-            for each in (score.generated, score.real)
-            for found in (formatted(in_unit(name, each)),)
-            for cell in (found.value, found.between)
+        generated = formatted(in_unit(name, score.generated))
+        real = [
+            formatted(None if each is None else in_unit(name, each)).value
+            for each in (score.real, *([score.others] if two else []))
         ]
         title = f"{score_title(name, space.extractor)} {arrow(name)}"
-        table.add_row(title, *cells, ratio(score.ratio))
+        at = "" if score.best_ratio is None else at_n(name, evaluation.n_fake)
+        cells = (generated.value, generated.between, *real, ratio(score.best_ratio), at)
+        table.add_row(title, *cells)
     return table
 
 

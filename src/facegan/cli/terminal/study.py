@@ -78,11 +78,20 @@ class TableWatch:
         plan = self._plan
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("FD at the end", no_wrap=True)
-        for seed in plan.seeds:
-            table.add_column(f"seed {seed}", justify="right", no_wrap=True)
-        for name, cells in rows(self._folder, plan, self._running).items():
+        found = rows(self._folder, plan, self._running)
+        for title in _titles(plan):
+            table.add_column(title, justify="right", no_wrap=True)
+        for name, cells in found.items():
             table.add_row(name, *cells)
         return table
+
+
+def _titles(plan: Plan) -> list[str]:
+    """Of the columns: seeds where all methods begin with the same ones, else their places."""
+    every = [plan.seeds_of(name) for name in plan.all_methods()]
+    longest = max(every, key=len)
+    same = all(seeds == longest[: len(seeds)] for seeds in every)
+    return [f"seed {seed}" if same else f"{n}." for n, seed in enumerate(longest, 1)]
 
 
 def rows(folder: StudyFolder, plan: Plan, running: set[Path]) -> Mapping[str, list[str]]:

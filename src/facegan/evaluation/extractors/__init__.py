@@ -36,6 +36,15 @@ def _faces(option: str, device: torch.device | str) -> Extractor:
     return FaceIdentity()
 
 
+@EXTRACTORS.named("selfsup")
+def _selfsup(option: str, device: torch.device | str) -> Extractor:
+    from facegan.evaluation.extractors.selfsup import SelfSupervised
+
+    if option:
+        raise _unknown(f"selfsup@{option}")
+    return SelfSupervised(device)
+
+
 @EXTRACTORS.named("inception")
 def _inception(option: str, device: torch.device | str) -> Extractor:
     from facegan.evaluation.extractors.inception import Inception
@@ -56,6 +65,7 @@ def open_extractor(
             - `efflite0`: EfficientNet-Lite0 at 224 pixels, trained on ImageNet; works offline;
             - `efflite0@SIDE`: the same network at another side, a multiple of 32 from 32 to
               320. `efflite0@64` costs a tenth, for looking at while training;
+            - `selfsup`: a small network that learned from faces without labels; works offline;
             - `faces`: dlib's face identity, through the extra `faces`;
             - `inception`: the InceptionV3 of FID, where its weights are on this machine;
             - another name in `EXTRACTORS`, of a plug-in, with an option of its own after an @;

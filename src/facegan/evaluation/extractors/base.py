@@ -21,12 +21,15 @@ class Extractor(ABC):
         fingerprint: SHA-256 (hex) of all that decides the features: weights, preprocessing,
             size. The same picture has the same features wherever it is the same, up to
             rounding.
+        costly: whether a picture takes so long that it is looked at only where it must be; copies
+            are then not looked for in this space.
     """
 
     name: str
     dimension: int
     resizer: str
     fingerprint: str
+    costly: bool = False
 
     @abstractmethod
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

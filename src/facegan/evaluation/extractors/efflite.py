@@ -25,6 +25,8 @@ from facegan.networks.backbones.efficientnet_lite import (
 from facegan.networks.backbones.efficientnet_lite import weights as _weights
 
 _SIDES = range(32, 321, 32)
+# Up to this side a picture takes a few milliseconds.
+_QUICK = 96
 
 
 class EffLite(NetworkExtractor):
@@ -51,6 +53,7 @@ class EffLite(NetworkExtractor):
         name = "efflite0" if side == SIDE else f"efflite0@{side}"
         super().__init__(name, CHANNELS, resizer, identity, _chunk(side))
         self._side, self._device = side, torch.device(device)
+        self.costly = side > _QUICK
         self._network = network(_weights().values()).to(self._device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

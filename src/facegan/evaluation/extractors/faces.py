@@ -57,6 +57,7 @@ class FaceIdentity(NetworkExtractor):
             models=HASHES, resizer=_RESIZER, centre=(_CENTRE_X, _CENTRE_Y), rule=1
         )
         super().__init__("faces", DIMENSION, _RESIZER, identity, _CHUNK)
+        self.costly = True
         self._dlib = import_dlib()
         self._landmarks = landmark_predictor()
         self._network = FaceNetwork(identity_weights())

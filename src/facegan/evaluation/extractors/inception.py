@@ -49,6 +49,7 @@ class Inception(NetworkExtractor):
             scale="(x − 128) / 128",
         )
         super().__init__("inception", _DIMENSION, _RESIZER, identity, _CHUNK)
+        self.costly = True
         self._device = torch.device(device)
         # Without a file it would look for one on the network.
         weights = io.BytesIO(_weights())

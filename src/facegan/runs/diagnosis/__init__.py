@@ -14,5 +14,6 @@ by runs that were broken on purpose.
 """
 
 from facegan.runs.diagnosis.findings import Diagnosis, Finding, diagnose
+from facegan.runs.diagnosis.standing import Standing, standing
 
-__all__ = ["Diagnosis", "Finding", "diagnose"]
+__all__ = ["Diagnosis", "Finding", "Standing", "diagnose", "standing"]

@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facegan.optimizers import PLAYERS
+
+if TYPE_CHECKING:
+    from facegan.recipe import Recipe
 
 # Of an evaluation and of its feature space (evaluation/results.py): what must be equal before
 # two distances are compared.
@@ -78,17 +81,32 @@ class Past:
 
     Attributes:
         total: images in the whole run.
+        recipe: of the run, so that nobody is advised to do what he does; None where unknown.
         learning: the networks that learn at present.
         rates: the highest learning rate of each so far.
         penalised: whether the discriminator pays a penalty.
         found: kinds of trouble that were said.
+        falling: whether the newest FD is below all before it, by more than chance.
     """
 
     total: int
+    recipe: Recipe | None = None
     learning: frozenset[str] = frozenset(PLAYERS)
     rates: dict[str, float] = field(default_factory=dict)
     penalised: bool = False
     found: set[str] = field(default_factory=set)
+    falling: bool = False
+    _lowest: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> str:
+        """Of the adversarial game; empty where it is not known."""
+        return str(getattr(self.recipe.method, "loss", "")) if self.recipe is not None else ""
+
+    @property
+    def generator(self) -> str:
+        """The kind of the generator; empty where it is not known."""
+        return str(self.recipe.generator.kind) if self.recipe is not None else ""
 
     def follow(self, line: Line) -> None:
         """Take in a line."""
@@ -98,6 +116,12 @@ class Past:
         for player, rate in rates.items():
             self.rates[player] = max(rate, self.rates.get(player, 0.0))
         self.penalised |= "discriminator/penalty" in line.values
+        if self.recipe is not None:
+            self.penalised |= getattr(self.recipe.method, "penalty", None) is not None
+        if (distance := line.distance) is not None:
+            lowest = self._lowest.get(distance.conditions)
+            self.falling = lowest is not None and distance.high < lowest
+            self._lowest[distance.conditions] = min(distance.value, lowest or math.inf)
 
 
 def _number(value: object) -> float | None:

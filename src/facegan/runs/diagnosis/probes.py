@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from facegan.optimizers import PLAYERS
 from facegan.runs.diagnosis.evidence import Line, Past
 from facegan.runs.diagnosis.symptom import (
     HELPS,
@@ -11,7 +12,10 @@ from facegan.runs.diagnosis.symptom import (
     Kind,
     Symptom,
     Words,
+    convolutions,
     kimg,
+    lowered,
+    pairs,
     penalty,
     percent,
     rates,
@@ -61,30 +65,49 @@ class Saturation(Lasting):
     """D tells all generated pictures from real ones, and G gains nothing.
 
     Healthy runs are up to 8.5 standard deviations apart early on, with their variety rising;
-    a generator that stands still gets more than 9 with every loss.
+    a generator that stands still gets more than 9 with every loss. The minimax loss gives G no
+    slope where D is sure (Goodfellow et al. 2014, section 3), so that less is enough there.
     """
 
     kind: Kind = "saturation"
     # D leads in the first thousands of images of any run, however short it is.
     _IMAGES = 5_000
+    _FAR, _FAR_MINIMAX = 9.0, 5.0
 
     def shows(self, line: Line, past: Past) -> bool:
         """While G learns (a discriminator that learns alone is meant to win), and soundly."""
-        won = line.probe("told_apart") >= 0.999 and line.probe("separation") >= 9
-        return won and "generator" in past.learning and "divergence" not in past.found
+        minimax = past.loss == "minimax"
+        won = line.probe("told_apart") >= (0.99 if minimax else 0.999)
+        far = line.probe("separation") >= (self._FAR_MINIMAX if minimax else self._FAR)
+        return won and far and "generator" in past.learning and "divergence" not in past.found
 
     def words(self, since: float, first: Line, line: Line, past: Past) -> Words | None:
         """Silent while variety rises by 5 % of the real pictures'."""
         gained = line.probe("diversity") - first.probe("diversity")
         if line.at - since < self._IMAGES or not gained < 0.05:
             return None
+        share = percent(line.probe("told_apart"))
+        said = (
+            f"since {kimg(since)} it has scored {share} of real pictures above generated ones, the "
+            f"two are {line.probe('separation'):.3g} standard deviations apart, and the variety of "
+            f"the generated pictures stays at {percent(line.probe('diversity'))} of the real ones'."
+        )
+        balance = f"{rates(past, 'discriminator', 'generator')}, {penalty(past)}"
+        if past.loss == "minimax":
+            return Words(
+                "The minimax loss saturates: where the discriminator is sure, the generator's loss "
+                f"is flat and teaches it nothing, and {said}",
+                "What helps, in another --run folder: the loss made for this, --set "
+                f"method.loss=non_saturating; or {balance}.",
+            )
         return Words(
-            f"The discriminator wins too easily: since {kimg(since)} it has scored at least "
-            "99.9 % of real pictures above generated ones, the two are "
-            f"{line.probe('separation'):.3g} standard deviations apart, and the variety of the "
-            f"generated pictures stays at {percent(line.probe('diversity'))} of the real ones'.",
-            f"{HELPS}{rates(past, 'discriminator', 'generator')}, {penalty(past)}, or, if the "
-            "loss is minimax, --set method.loss=non_saturating.",
+            f"The discriminator wins too easily: {said}",
+            f"{HELPS}{balance}"
+            + (
+                "."
+                if past.loss
+                else ", or, if the loss is minimax, --set method.loss=non_saturating."
+            ),
         )
 
 
@@ -164,9 +187,8 @@ class Fall(Symptom):
             f"The generated pictures have become alike: their variety was "
             f"{percent(self._best)} of the real ones' at {kimg(self._best_at)} and is "
             f"{percent(variety)} now.",
-            f"{HELPS}{rates(past, 'generator', 'discriminator')}, {penalty(past)}, a larger "
-            "training.batch, or a loss that compares pairs (--set method.loss=relativistic). "
-            "The sample grids show when it began.",
+            f"{HELPS}{rates(past, 'generator', 'discriminator')}, {penalty(past)}{pairs(past)}, or "
+            "a larger training.batch. The sample grids show when it began.",
         )
 
 
@@ -174,21 +196,105 @@ class NeverVaried(Lasting):
     """In the second half of the run all pictures are still nearly the same."""
 
     kind: Kind = "collapse"
+    _ALIKE, _END, _AT_THE_END = 0.1, 0.97, 0.06
 
     def shows(self, line: Line, past: Past) -> bool:
         """Not where it is a consequence of what was already said."""
-        explained = past.found & {"saturation", "imbalance", "divergence"}
-        return line.at >= past.total / 2 and line.probe("diversity") < 0.1 and not explained
+        explained = past.found & {"saturation", "imbalance", "divergence", "idle"}
+        alike = line.probe("diversity") < self._ALIKE
+        return line.at >= past.total / 2 and alike and not explained
 
     def words(self, since: float, first: Line, line: Line, past: Past) -> Words | None:
-        """Silent while variety still rises."""
-        variety = line.probe("diversity")
-        if not variety < 1.1 * first.probe("diversity") + 0.005:
+        """Silent while variety is on its way, or FD falls; not at the end of a run."""
+        variety, before = line.probe("diversity"), first.probe("diversity")
+        # What it would have at the end if it went on as since the first of these probes.
+        rise = (variety - before) / max(line.at - first.at, 1)
+        hope = variety + rise * (past.total - line.at) >= self._ALIKE
+        if line.at < self._END * past.total:
+            if hope or past.falling or variety >= 1.1 * before + 0.005:
+                return None
+        elif variety >= self._AT_THE_END and rise > 0:
             return None
+        grows = "hardly grows" if rise > 0 else "does not grow"
         return Words(
             f"The generated pictures are nearly all the same: {kimg(line.at)} into a run of "
             f"{kimg(past.total)}, their variety is {percent(variety)} of the real ones', and "
-            "does not grow.",
+            f"{grows}.",
             f"{HELPS}a longer run (training.budget) while the sample grids still change; after "
-            f"that {penalty(past)}, or convolutions in the place of an MLP (facegan train dcgan).",
+            f"that {penalty(past)}{pairs(past)}{convolutions(past)}.",
+        )
+
+
+class Artefacts(Lasting):
+    """What alternates from pixel to pixel is many times stronger than in photographs.
+
+    In healthy runs the ratio comes down to a few in the first tenth.
+    """
+
+    kind: Kind = "artefacts"
+    _TIMES = 30.0
+
+    def shows(self, line: Line, past: Past) -> bool:
+        """Not in the first fifth, where any generator is noisy."""
+        return line.at >= past.total / 5 and line.probe("checkered") >= self._TIMES
+
+    def words(self, since: float, first: Line, line: Line, past: Past) -> Words | None:
+        """See `Lasting.words`."""
+        return Words(
+            f"The generated pictures have a checkered pattern or noise: since {kimg(since)} the "
+            f"finest detail has at least {self._TIMES:.0f} times the power that it has in real "
+            f"pictures, {line.probe('checkered'):.3g} times now.",
+            f"{HELPS}lower rates ({lowered(past, 'generator')}, "
+            f"{lowered(past, 'discriminator')}), or {penalty(past)}.",
+        )
+
+
+class Faceless(Lasting):
+    """Real pictures show faces, and generated ones do not."""
+
+    kind: Kind = "no face"
+    _NONE, _REAL = 0.02, 0.5
+
+    def shows(self, line: Line, past: Past) -> bool:
+        """After a third of the run, where real pictures show that faces can be found."""
+        late = line.at >= past.total / 3 and line.probe("faces_real") >= self._REAL
+        explained = past.found & {"collapse", "divergence", "idle"}
+        return late and line.probe("faces") <= self._NONE and not explained
+
+    def words(self, since: float, first: Line, line: Line, past: Past) -> Words | None:
+        """Silent while FD falls."""
+        if past.falling:
+            return None
+        return Words(
+            f"No face can be found in the generated pictures, {kimg(line.at)} into a run of "
+            f"{kimg(past.total)}; in real ones a detector finds one in "
+            f"{percent(line.probe('faces_real'))}.",
+            f"{HELPS}a longer run (training.budget) while FD falls and the sample grids still "
+            f"change; after that {rates(past, 'discriminator', 'generator')}, or "
+            f"{penalty(past)}.",
+        )
+
+
+class Idle(Symptom):
+    """One of the two networks has not learned at all: the other learns against a stone."""
+
+    kind: Kind = "idle"
+    _SHARE = 0.3
+
+    def __init__(self) -> None:
+        self._learned: set[str] = set()
+
+    def see(self, line: Line, past: Past) -> Words | None:
+        """Of the rates that stand in the journal; nothing where none stand there."""
+        self._learned |= {player for player, rate in past.rates.items() if rate > 0}
+        still = [player for player in PLAYERS if player not in self._learned]
+        if not past.rates or len(still) != 1 or line.at < self._SHARE * past.total:
+            return None
+        (player,) = still
+        other = next(each for each in PLAYERS if each != player)
+        return Words(
+            f"The {player} has not learned for {kimg(line.at)} of {kimg(past.total)}: its rate is "
+            f"0, or no stage trains it, so the {other} learns against what it was at the start.",
+            f"{HELPS}a rate for it (stages.*.{player}.lr), or a stage that trains both (train = "
+            '["discriminator", "generator"]).',
         )

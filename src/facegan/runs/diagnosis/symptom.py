@@ -8,7 +8,17 @@ from typing import Literal, NamedTuple
 from facegan.optimizers import Player
 from facegan.runs.diagnosis.evidence import Line, Past
 
-Kind = Literal["saturation", "imbalance", "overfitting", "collapse", "divergence", "plateau"]
+Kind = Literal[
+    "saturation",
+    "imbalance",
+    "overfitting",
+    "collapse",
+    "divergence",
+    "plateau",
+    "artefacts",
+    "no face",
+    "idle",
+]
 
 # What lasts for this share of a run is believed. (Four snapshots of the usual twenty, less the
 # rounding to whole steps.)
@@ -66,6 +76,20 @@ def penalty(past: Past) -> str:
     if past.penalised:
         return "a stronger penalty (method.penalty.gamma or method.penalty.weight)"
     return "a penalty on the discriminator (--set method.penalty.kind=r1)"
+
+
+def pairs(past: Past) -> str:
+    """A loss that compares pairs, unless it does; led by `, ` where there is something to say."""
+    if "relativistic" in past.loss:
+        return ""
+    return ", a loss that compares pairs (--set method.loss=relativistic)"
+
+
+def convolutions(past: Past) -> str:
+    """Convolutions, where the generator is known to have none."""
+    if past.generator != "mlp":
+        return ""
+    return ", or convolutions in the place of an MLP (facegan train dcgan)"
 
 
 def _setting(player: Player, rate: float) -> str:

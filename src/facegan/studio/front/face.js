@@ -181,27 +181,38 @@ export function labelValue(inputs, label, i) {
   return Number.isNaN(value) ? null : value * label.std + label.mean;
 }
 
-/** Between two inputs: along the sphere where latents are normal (Shoemake 1985), else straight. */
-export function between(a, b, t, model) {
-  const mix = (x, y) => Float32Array.from(x, (value, i) => value + t * (y[i] - value));
-  let z;
-  if (model.latent.distribution === "normal") {
-    let dot = 0, aa = 0, bb = 0;
-    for (let i = 0; i < a.z.length; i++) {
-      dot += a.z[i] * b.z[i];
-      aa += a.z[i] ** 2;
-      bb += b.z[i] ** 2;
-    }
-    const angle = Math.acos(Math.max(-1, Math.min(1, dot / Math.sqrt(aa * bb || 1))));
-    if (angle > 1e-4 && angle < Math.PI - 1e-4) {
-      const one = Math.sin((1 - t) * angle) / Math.sin(angle);
-      const two = Math.sin(t * angle) / Math.sin(angle);
-      z = Float32Array.from(a.z, (value, i) => one * value + two * b.z[i]);
-    }
-  }
-  const row = a.row && Float32Array.from(a.row, (value, i) =>
-    Number.isNaN(value) || Number.isNaN(b.row[i]) ? (t < 0.5 ? value : b.row[i]) : value + t * (b.row[i] - value));
-  return { z: z ?? mix(a.z, b.z), row };
+/** Between vectors, along the sphere (White 2016, arXiv:1609.04468), their lengths between, too. */
+function slerp(a, b, share) {
+  const length = (x) => Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
+  const [one, two] = [length(a), length(b)];
+  let dot = 0;
+  for (let i = 0; i < a.length; i++) dot += (a[i] / Math.max(one, 1e-12)) * (b[i] / Math.max(two, 1e-12));
+  const angle = Math.acos(Math.max(-1, Math.min(1, dot))), sine = Math.sin(angle);
+  // Where both point the same way, or in opposite ways, there is no one way along a sphere.
+  if (sine < 1e-4) return a.map((value, i) => (1 - share) * value + share * b[i]);
+  const size = (1 - share) * one + share * two;
+  const [from, to] = [Math.sin((1 - share) * angle) / sine / one, Math.sin(share * angle) / sine / two];
+  return a.map((value, i) => size * (from * value + to * b[i]));
+}
+
+/** Between two inputs, as facegan.generation.films walks: the noise on a sphere of its own. */
+export function between(a, b, share, { latent: { size, noise, distribution } }) {
+  const straight = (x, y) => x.map((value, i) => (1 - share) * value + share * y[i]);
+  const z = new Float32Array(a.z.length);
+  const heads = [a.z.subarray(0, size), b.z.subarray(0, size)];
+  z.set(distribution === "normal" ? slerp(...heads, share) : straight(...heads));
+  if (noise) z.set(slerp(a.z.subarray(size), b.z.subarray(size), share), size);
+  // A label that one of the two does not know stays what it is in the nearer one.
+  const row = a.row && a.row.map((value, i) => {
+    if (Number.isNaN(value) || Number.isNaN(b.row[i])) return share < 0.5 ? value : b.row[i];
+    return (1 - share) * value + share * b.row[i];
+  });
+  return { z, row };
+}
+
+/** Begins and ends slowly, in [0, 1]. */
+export function eased(share) {
+  return share * share * (3 - 2 * share);
 }
 
 /** What a face is called: `Seed 7`, or `Photograph`. */

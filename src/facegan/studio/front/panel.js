@@ -15,6 +15,8 @@ export function makePanel(app) {
   const title = h("h2", { id: "panel-title", tabindex: -1 }, "");
   const canvas = h("canvas", { class: "portrait", role: "img", width: model.resolution, height: model.resolution });
   const changes = h("p", { class: "changes" });
+  // One line that is always there, so that no slider moves away under a finger.
+  const along = h("p", { class: "along", "aria-hidden": "true" });
   const before = iconButton("compare", "Before", () => {}, {
     class: "quiet", "aria-pressed": "false", title: "Show the face without its edits",
   });
@@ -129,6 +131,10 @@ export function makePanel(app) {
     const asked = new Set(Object.keys(draft?.edits ?? {}));
     const worth = changed.filter(([name, by]) => asked.has(name) || Math.abs(by) >= WORTH_TELLING);
     worth.sort((a, b) => asked.has(b[0]) - asked.has(a[0]) || Math.abs(b[1]) - Math.abs(a[1]));
+    const came = worth.filter(([name]) => !asked.has(name)).slice(0, 3);
+    along.textContent = came.length
+      ? `With it: ${came.map(([name, by]) => `${spoken(name).toLowerCase()} ${signedText(by)}`).join(", ")}`
+      : "";
     readout.replaceChildren(
       worth.length
         ? h("ul", {}, worth.slice(0, TOLD).map(([name, by]) => {
@@ -139,7 +145,7 @@ export function makePanel(app) {
             return h("li", { class: asked.has(name) ? "asked" : "" },
               h("span", { class: "bar-name" }, spoken(name)),
               h("span", { class: "bar-track", "aria-hidden": "true" }, bar),
-              h("span", { class: "bar-value" }, `${by > 0 ? "+" : "−"}${Math.abs(by).toFixed(1)}`));
+              h("span", { class: "bar-value" }, signedText(by)));
           }))
         : h("p", { class: "note" }, "Nothing that is read from faces."),
       h("p", { class: "note" }, source),
@@ -150,7 +156,10 @@ export function makePanel(app) {
     if (!face) return;
     const edited = Object.keys(face.edits ?? {}).length || Object.keys(face.parts ?? {}).length || Object.keys(face.labels ?? {}).length;
     readoutBox.hidden = !edited || !(app.can.reader || (wanted.length && face.edits));
-    if (readoutBox.hidden) return;
+    if (readoutBox.hidden) {
+      along.textContent = "";
+      return;
+    }
     if (app.can.reader) {
       const encoded = [original(face), face].map((one) => app.encoded(one));
       const found = await app.post("/api/read", { faces: encoded }).catch(() => null);
@@ -181,7 +190,7 @@ export function makePanel(app) {
     { class: "actions" },
     iconButton("keep", "Keep", () => app.keep(draft), { id: "keep", class: "main" }),
     iconButton("save", "Save PNG", () => app.savePng(draft), { id: "save" }),
-    iconButton("link", "Copy link", app.copyLink, { id: "copy-link" }),
+    iconButton("link", "Link", app.copyLink, { id: "copy-link", title: "Copy a link that holds all that you see" }),
     iconButton("code", "Code", () => app.showCode(draft), { id: "show-code" }),
     iconButton("reset", "Reset", () => store.set({ open: original(draft) }), { id: "reset" }),
   );
@@ -191,7 +200,7 @@ export function makePanel(app) {
     h("div", { class: "panel-head" }, title,
       before,
       iconButton("close", "Close", () => close(), { class: "quiet bare", id: "close-panel" })),
-    h("div", { class: "panel-face" }, canvas, changes),
+    h("div", { class: "panel-face" }, canvas, changes, along),
     h("div", { class: "panel-body" }, actions, controls, readoutBox),
   );
   const close = () => {
@@ -228,6 +237,10 @@ export function makePanel(app) {
       if (matchMedia("(max-width: 860px)").matches) title.focus();
     },
   };
+}
+
+function signedText(by) {
+  return `${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(1)}`;
 }
 
 // Those that people ask for first; all others are one click away.

@@ -1,6 +1,6 @@
 // A walk between kept faces, as a loop or from the first to the last; and as a film.
 
-import { between, faceName, inputsOf } from "./face.js";
+import { between, eased, faceName, inputsOf } from "./face.js";
 import { apngBytes, saveFile } from "./files.js";
 import { h, icon, iconButton, paint, say } from "./dom.js";
 
@@ -34,9 +34,9 @@ export function makeWalk(app) {
   const parts = (count) => (store.state.loop ? count : count - 1);
   const at = (list, share) => {
     const all = parts(list.length);
-    const where = Math.min(share, 0.999999) * all;
+    const where = Math.max(0, Math.min(share, 0.999999)) * all;
     const from = Math.floor(where);
-    return between(list[from % list.length], list[(from + 1) % list.length], where - from, model);
+    return between(list[from % list.length], list[(from + 1) % list.length], eased(where - from), model);
   };
   const show = () => {
     const list = keys();
@@ -49,8 +49,9 @@ export function makeWalk(app) {
     if (list.length < 2) return;
     const length = parts(list.length) * store.state.seconds * 1000;
     let last = performance.now();
-    const frame = async (now) => {
+    const frame = async () => {
       if (!playing) return;
+      const now = performance.now();
       place += (now - last) / length;
       last = now;
       if (place >= 1) {

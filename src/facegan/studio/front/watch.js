@@ -10,7 +10,7 @@ export function makeWatch(app) {
   const chosen = [null, null];
   const columns = [makeColumn(app), makeColumn(app)];
   const list = h("div", { class: "runs", role: "group", "aria-label": "Runs" });
-  const note = h("p", { class: "note" }, "Choose a run, or two to see them side by side.");
+  const note = h("p", { class: "note" }, "The runs are being read…");
   let timer = null;
 
   const choose = (id) => {
@@ -65,8 +65,9 @@ function makeColumn(app) {
   const when = h("output", { for: id });
   const facts = h("p", { class: "note" });
   const findings = h("div", {}), curves = h("div", { class: "curves" }), scores = h("div", {});
-  const element = h("section", { class: "column", hidden: true }, title, bar, facts, image,
-    h("div", { class: "control" }, h("label", { for: id }, "Samples at"), slider, when), findings, scores, curves);
+  const over = h("div", { class: "control" }, h("label", { for: id }, "Samples at"), slider, when);
+  const element = h("section", { class: "column", hidden: true }, title, bar, facts,
+    h("div", { class: "column-parts" }, h("div", {}, image, over), h("div", {}, findings, scores, curves)));
   let shown = null, names = [], following = true;
 
   const sample = () => {

@@ -1,0 +1,232 @@
+"""`facegan directions`, `edit`, `film` and `invert`: what can be done with a generator's faces."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facegan.cli.paths import FILE_PATH
+from facegan.errors import FaceganError
+
+_best = click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
+_device = click.option("--device", default="auto", show_default=True)
+_truncation = click.option(
+    "--truncation",
+    default=1.0,
+    show_default=True,
+    metavar="PSI",
+    help="Less than 1: more typical, less varied.",
+)
+_set = click.option(
+    "--set",
+    "edits",
+    multiple=True,
+    metavar="NAME=AMOUNT",
+    help="Change something, in standard deviations of the generator's faces: smiling=+2.",
+)
+_label = click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of a generator trained with labels: what all faces have.",
+)
+_directions = click.option(
+    "--directions",
+    type=FILE_PATH,
+    metavar="FILE",
+    help="That 'facegan directions' wrote.  [default: beside the generator's file]",
+)
+
+
+@click.command()
+@click.argument("source", type=FILE_PATH, required=False, metavar="[MODEL|RUN]")
+@click.option(
+    "--out", type=FILE_PATH, help="The file.  [default: NAME.directions.safetensors beside MODEL]"
+)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    help="Look for this attribute of the reader; may be repeated.  [default: the usual ones]",
+)
+@click.option("-n", "n", default=8192, show_default=True, help="Faces that are read.")
+@click.option(
+    "--measured", default=128, show_default=True, help="Others that gain and leakage come from."
+)
+@click.option("--seed", default=0, show_default=True, help="Of the faces.")
+@click.option("--show", is_flag=True, help="Print the table of the file that is there.")
+@_best
+@_device
+def directions(
+    source: Path | None, out: Path | None, names: tuple[str, ...], show: bool, **options: Any
+) -> None:
+    """Find what can be changed about the faces of MODEL by meaning.
+
+    Smiling, glasses, age, hair, light, pose and more, as far as the faces vary in it. Networks
+    read the generator's own faces; nobody labels anything. The table says for each direction what
+    a step gains, and what else it changes. 'facegan edit' uses the file.
+
+    \b
+    Example: facegan directions runs/a
+    Example: facegan directions lfw-64 --show
+    """
+    from facegan.apps import edit as app
+    from facegan.cli.terminal.editing import print_directions
+
+    if show:
+        from facegan.generation.generator import open_generator
+
+        opened = open_generator(source, options["best"], options["device"])
+        print_directions(app.directions_of(opened, out))
+        return
+    print_directions(app.directions(source, out, names=names or None, **options))
+
+
+@click.command()
+@click.argument("source", type=FILE_PATH, required=False, metavar="[MODEL|RUN]")
+@_set
+@click.option("--seed", default=0, show_default=True, help="Of the first face.")
+@click.option("-n", "n", default=1, show_default=True, help="How many faces, side by side.")
+@click.option(
+    "--from",
+    "start",
+    type=FILE_PATH,
+    metavar="PNG",
+    help="Begin with the face of a PNG that facegan or its studio wrote.",
+)
+@click.option("--sheet", metavar="NAME", help="Show one direction in steps, a row for each face.")
+@click.option("--out", type=FILE_PATH, help="The PNG file.  [default: a telling name, here]")
+@_truncation
+@_label
+@_directions
+@click.option("--columns", type=int, help="Of several faces.")
+@_best
+@_device
+def edit(
+    source: Path | None, edits: tuple[str, ...], labels: tuple[str, ...], **options: Any
+) -> None:
+    """Change faces of MODEL by meaning. The PNG says how, so that it can be repeated.
+
+    'facegan directions MODEL' finds what can be changed; --show lists it.
+
+    \b
+    Example: facegan edit --seed 7 --set smiling=+2 --out smile.png
+    Example: facegan edit lfw-64 -n 8 --sheet eyeglasses --out sheet.png
+    Example: facegan edit --from smile.png --set age=1.5
+    """
+    from facegan.apps.edit import edit as run_edit
+
+    wanted, shared = _amounts(edits, "--set"), _amounts(labels, "--label")
+    (written,) = run_edit(source, edits=wanted, labels=shared, **options)
+    click.echo(f"Wrote {written}.")
+
+
+@click.command()
+@click.argument("source", type=FILE_PATH, required=False, metavar="[MODEL|RUN]")
+@click.option(
+    "--seeds", default="0-3", show_default=True, metavar="LIST", help="Of the faces: 1,5,9 or 0-7."
+)
+@click.option(
+    "--out",
+    type=FILE_PATH,
+    default=Path("walk.webp"),
+    show_default=True,
+    help="Ends in .mp4 (extra 'film'), .webp, .apng or .gif.",
+)
+@click.option(
+    "--sweep",
+    metavar="NAME=FROM:TO",
+    help="In the place of a walk: move all faces along a direction, side by side.",
+)
+@_set
+@click.option("--seconds", default=2.0, show_default=True, help="From one face to the next.")
+@click.option("--rate", default=24.0, show_default=True, help="Frames a second.")
+@click.option("--scale", default=1, show_default=True, help="So many times as large.")
+@click.option("--no-loop", is_flag=True, help="End at the last face, not back at the first.")
+@_truncation
+@_label
+@_directions
+@_best
+@_device
+def film(
+    source: Path | None,
+    seeds: str,
+    sweep: str | None,
+    edits: tuple[str, ...],
+    labels: tuple[str, ...],
+    no_loop: bool,
+    **options: Any,
+) -> None:
+    """Film a walk from face to face, or an attribute that comes and goes.
+
+    \b
+    Example: facegan film --seeds 1,5,9 --out walk.webp
+    Example: facegan film lfw-64 --seeds 0-7 --sweep smiling=-2:3 --scale 2 --out smile.webp
+    """
+    from facegan.apps.film import film as run_film
+
+    written = run_film(
+        source,
+        seeds=_seeds(seeds),
+        sweep=None if sweep is None else _range(sweep),
+        edits=_amounts(edits, "--set"),
+        labels=_amounts(labels, "--label"),
+        loop=not no_loop,
+        **options,
+    )
+    click.echo(f"Wrote {written}: {written.stat().st_size / 1e6:.2f} MB.")
+
+
+def _amounts(words: tuple[str, ...], option: str) -> dict[str, float]:
+    """`("smiling=+2",)` → `{"smiling": 2.0}`."""
+    found: dict[str, float] = {}
+    for word in words:
+        name, _, value = word.rpartition("=")
+        number = _number(value)
+        if not name or number is None:
+            raise FaceganError(
+                f"{option} {word} is not understood.",
+                f"Write NAME=AMOUNT, with a number: {option} smiling=1.",
+            )
+        if name in found:
+            raise FaceganError(f"{option} {name} is given twice.", "Give it once.")
+        found[name] = number
+    return found
+
+
+def _range(word: str) -> tuple[str, float, float]:
+    """`smiling=-2:3` → `("smiling", -2.0, 3.0)`."""
+    name, _, ends = word.partition("=")
+    low, _, high = ends.partition(":")
+    first, last = _number(low), _number(high)
+    if not name or first is None or last is None:
+        raise FaceganError(
+            f"--sweep {word} is not understood.", "Write NAME=FROM:TO: --sweep smiling=-2:3."
+        )
+    return name, first, last
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _seeds(text: str) -> list[int]:
+    """`1,5,9` or `0-7`."""
+    found: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"([0-9]{1,15})(?:-([0-9]{1,15}))?", part.strip(), re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last < first + 1000:
+            raise FaceganError(
+                f"--seeds {text[:80]} is not understood.",
+                "Write 1,5,9 or 0-7, up to 1,000 of them.",
+            )
+        found += range(first, last + 1)
+    return found

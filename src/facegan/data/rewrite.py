@@ -1,0 +1,82 @@
+"""Another dataset of the same pictures: some of them, in other splits, with more measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facegan.data.dataset import DROPPED, Dataset
+from facegan.data.writer import DatasetWriter
+from facegan.errors import storage
+
+_BATCH = 256
+# What the writer finds out itself.
+_WRITERS = {
+    *("format", "created_with", "resolution", "channels", "label_names", "fingerprint"),
+    *("mean", "std"),
+}
+# Counts of pictures, which the writer takes anew; files that were read and left out stay counted.
+_COUNTED = {
+    *("kept", "train", "holdout", "identities", "duplicates", "duplicates_across_splits"),
+}
+
+
+def rewrite(
+    dataset: Dataset,
+    path: Path | str,
+    *,
+    rows: npt.NDArray[np.int64] | None = None,
+    splits: Sequence[str] | None = None,
+    measures: Mapping[str, npt.NDArray[np.float64]] | None = None,
+    card: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Dataset:
+    """Write a dataset made of another one; `path` may be where that one is.
+
+    Args:
+        dataset: the other one.
+        path: the folder to make.
+        rows: which of its pictures, ascending; all by default.
+        splits: the split of each of its pictures, [N]; as they were by default.
+        measures: columns of measures, float64 [N] each; as they were by default.
+        card: what to say in the card beside what it said.
+        overwrite: replace a dataset that exists, once the new one is complete.
+
+    Raises:
+        DataError: nothing is left to train on, or the place is taken.
+        StorageError: the dataset cannot be written.
+    """
+    rows = np.arange(len(dataset)) if rows is None else rows
+    splits = dataset.splits if splits is None else splits
+    columns = dataset.measures if measures is None else measures
+    table = np.stack([*columns.values()], 1) if columns else np.empty((len(dataset), 0))
+    spec, dropped = dataset.spec, dataset.path / DROPPED
+    said = {key: value for key, value in dataset.card.items() if key not in _WRITERS}
+    said["counts"] = {
+        key: value for key, value in dataset.card["counts"].items() if key not in _COUNTED
+    }
+    if isinstance(labels := said.get("labels"), dict):
+        said["labels"] = {key: value for key, value in labels.items() if key != "columns"}
+    with DatasetWriter(
+        path, spec.resolution, spec.channels, dataset.label_names, overwrite, tuple(columns)
+    ) as writer:
+        for start in range(0, len(rows), _BATCH):
+            some = rows[start : start + _BATCH]
+            writer.add(
+                dataset.copied(some),
+                [dataset.names[row] for row in some],
+                [dataset.identities[row] for row in some],
+                [splits[row] for row in some],
+                [dataset.sources[row] for row in some],
+                None if dataset.labels is None else np.asarray(dataset.labels[some]),
+                table[some],
+            )
+        if dropped.is_file():
+            with storage(dropped):
+                writer.extra(DROPPED, dropped.read_text("utf-8"))
+        writer.finish({**said, **(card or {})})
+    return Dataset.open(path)

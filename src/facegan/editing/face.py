@@ -1,0 +1,239 @@
+"""One face of a generator: where its latent comes from and what was changed of it.
+
+A PNG holds it as the entry `facegan.face`, one JSON object, so that the picture can be made again
+and edited further, here and in the studio, which writes and reads the same entry.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from facegan.data.conditions import fixed
+from facegan.data.pictures import MAX_PIXELS, open_picture
+from facegan.editing.directions import FARTHEST, Directions
+from facegan.errors import DataError, FaceganError, RunError, one_line
+from facegan.generation.generator import OpenGenerator
+from facegan.generation.samples import image_inputs
+from facegan.parsing import parse_json
+
+ENTRY = "facegan.face"
+Floats = npt.NDArray[np.float32]
+# No latent that a generator was trained with has such numbers.
+_FAR = 1000.0
+
+
+@dataclass(frozen=True)
+class EditedFace:
+    """A face and its edits.
+
+    Attributes:
+        seed: whose latent it begins with; None for a latent of its own.
+        latent: float32 [Z + noise], for a face without a seed, such as an inverted one.
+        row: float32 [L], scaled labels of a face without a seed, NaN where unknown; None for all
+            unknown.
+        truncation: ψ in [0, 1], of the latent, before any edit.
+        labels: name → value as the dataset has it, in the place of the seed's own.
+        edits: name of a direction → standard deviations.
+        model: SHA-256 (hex) of the generator's file; None where nobody said.
+        photograph: whether its latent was found for a photograph.
+    """
+
+    seed: int | None = None
+    latent: Floats | None = None
+    row: Floats | None = None
+    truncation: float = 1.0
+    labels: Mapping[str, float] = field(default_factory=dict)
+    edits: Mapping[str, float] = field(default_factory=dict)
+    model: str | None = None
+    photograph: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.seed is None) == (self.latent is None):
+            raise FaceganError(
+                "A face begins with a seed or with a latent.", "Give one of the two."
+            )
+        if self.seed is not None and self.seed < 0:
+            raise FaceganError(f"The seed {self.seed} is negative.", "Seeds start at 0.")
+        if not 0.0 <= self.truncation <= 1.0:
+            raise FaceganError(
+                f"The truncation {self.truncation:g} is outside [0, 1].",
+                "1 is the full variety; 0.7 is more typical; 0 is the average face.",
+            )
+
+    def inputs(
+        self, model: OpenGenerator, directions: Directions | None = None
+    ) -> tuple[Floats, torch.Tensor | None]:
+        """What enters the network: float32 [1, Z + noise], and scaled labels [1, L] where any.
+
+        Args:
+            model: the generator.
+            directions: its own; None where there are no edits.
+
+        Raises:
+            FaceganError: a label or an edit that it does not know, or a latent of another size.
+        """
+        generator = model.loaded.generator
+        columns = fixed(self.labels, model.labels)
+        rows: torch.Tensor | None = None
+        if self.seed is not None:
+            drawn, rows = image_inputs(generator, self.seed, columns)
+            z = drawn.numpy()
+        else:
+            assert self.latent is not None
+            size = generator.latent.size + generator.noise
+            if self.latent.shape not in ((size,), (generator.latent.size,)):
+                raise FaceganError(
+                    f"The face has a latent of {self.latent.size} numbers.",
+                    f"This generator's have {size}: open the one that made it.",
+                )
+            z = np.zeros((1, size), np.float32)
+            z[0, : self.latent.size] = self.latent
+            if model.labels:
+                rows = self._row(len(model.labels))
+                for column, value in columns.items():
+                    rows[:, column] = value
+        z = z * np.float32(self.truncation)
+        if any(self.edits.values()):
+            if directions is None:
+                raise RunError(
+                    "The face is edited, and this generator has no directions.",
+                    "Find them: facegan directions MODEL.",
+                )
+            z = directions.moved(z, self.edits)
+        return z, rows
+
+    def _row(self, labels: int) -> torch.Tensor:
+        if self.row is None:
+            return torch.full((1, labels), torch.nan)
+        if self.row.shape != (labels,):
+            raise FaceganError(
+                f"The face has {self.row.size} labels.", f"This generator knows {labels}."
+            )
+        return torch.from_numpy(self.row.copy())[None]
+
+    def entry(self) -> str:
+        """The JSON that a PNG holds under `ENTRY`."""
+        said: dict[str, Any] = {} if self.model is None else {"model": self.model}
+        if self.latent is not None:
+            said["z"] = _text(self.latent)
+            if self.row is not None:
+                said["row"] = _text(self.row)
+            if self.photograph:
+                said["from"] = "photograph"
+        else:
+            said["seed"] = self.seed
+        if self.truncation != 1.0:
+            said["psi"] = self.truncation
+        for name, values in (("labels", self.labels), ("edits", self.edits)):
+            kept = {k: v for k, v in sorted(values.items()) if name == "labels" or v}
+            if kept:
+                said[name] = kept
+        return json.dumps(said, separators=(",", ":"))
+
+    @classmethod
+    def of_entry(cls, text: str) -> EditedFace:
+        """The face that `entry` wrote. Raises ValueError where the text makes no sense."""
+        said = _Entry.model_validate(parse_json(text, longest=1 << 22))
+        if any(said.parts.values()):
+            raise ValueError("it was moved along principal components, which the studio alone does")
+        return cls(
+            seed=said.seed,
+            latent=None if said.z is None else _floats(said.z),
+            row=None if said.row is None else _floats(said.row, missing=True),
+            truncation=said.psi,
+            labels=said.labels,
+            edits=said.edits,
+            model=said.model,
+            photograph=said.origin == "photograph",
+        )
+
+    @classmethod
+    def of_png(cls, path: Path) -> EditedFace:
+        """The face of a PNG that facegan wrote.
+
+        Raises:
+            DataError: the file is none, shows several faces, or was changed.
+        """
+        texts = _texts(path)
+        try:
+            if ENTRY in texts:
+                return cls.of_entry(texts[ENTRY])
+            return _of_texts(texts)
+        except (ValidationError, ValueError, FaceganError) as error:
+            raise DataError(
+                f"{path} tells of no face that can be made again: {one_line(error)}.",
+                "Give a PNG of one face that facegan or its studio wrote.",
+            ) from error
+
+
+class _Entry(BaseModel):
+    """What may stand in the entry; others' entries are refused, not guessed at."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    z: str | None = None
+    row: str | None = None
+    origin: Annotated[str | None, Field(alias="from")] = None
+    psi: Annotated[float, Field(ge=0, le=1)] = 1.0
+    labels: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    edits: dict[str, Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]] = {}
+    parts: dict[str, float] = {}
+
+
+def _of_texts(texts: Mapping[str, str]) -> EditedFace:
+    """A picture of `facegan generate`, which has a seed and says how it was asked for."""
+    seed = texts.get("facegan.seed", "")
+    if not seed.isascii() or not seed.isdigit() or len(seed) > 18:
+        raise ValueError(f"its seed is {seed!r:.40}" if seed else "it has no seed")
+    words = dict(
+        part.split(": ", 1) for part in texts.get("facegan.model", "").split("; ") if ": " in part
+    )
+    labels = dict(pair.rsplit("=", 1) for pair in words.get("labels", "").split(", ") if pair)
+    return EditedFace(
+        seed=int(seed),
+        truncation=float(words.get("truncation", "1")),
+        labels={name: float(value) for name, value in labels.items()},
+    )
+
+
+def _texts(path: Path) -> dict[str, str]:
+    try:
+        with open_picture(path, ("PNG",)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError("it is too large")
+            # Texts behind the pixels are read with them.
+            image.load()
+            return {str(k): v for k, v in image.info.items() if isinstance(v, str)}
+    except Exception as error:  # decoders meet foreign bytes and let out whatever they please
+        raise DataError(
+            f"{path} cannot be read as a PNG: {one_line(error)}.",
+            "Give a PNG that facegan or its studio wrote.",
+        ) from error
+
+
+def _text(values: Floats) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+
+
+def _floats(text: str, missing: bool = False) -> Floats:
+    try:
+        values = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("its numbers are no base64") from error
+    known = values[~np.isnan(values)] if missing else values
+    if not values.size or not (np.abs(known) <= _FAR).all():
+        raise ValueError("its numbers are not finite, or far from any face")
+    return values

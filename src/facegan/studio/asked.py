@@ -1,0 +1,270 @@
+"""What the API may be asked for: checked before anything is computed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from facegan.data.conditions import fixed
+from facegan.errors import FaceganError, one_line
+from facegan.generation.generator import OpenGenerator
+from facegan.generation.samples import image_inputs
+from facegan.parsing import parse_json
+
+Floats = npt.NDArray[np.float32]
+
+# Pictures in one answer.
+MOST = 256
+# Faces kept at a time, and frames of a film.
+MOST_KEPT, MOST_FRAMES = 500, 720
+_LARGEST_SEED = 2**53 - 1
+# No latent that a generator was trained with has such numbers.
+_FAR = 100.0
+
+Seed = Annotated[int, Field(ge=0, le=_LARGEST_SEED)]
+Number = Annotated[float, Field(ge=-_FAR, le=_FAR, allow_inf_nan=False)]
+Name = Annotated[str, Field(max_length=80)]
+Amounts = Annotated[dict[Name, float], Field(max_length=64)]
+Format = Literal["png", "webp", "raw", "zip"]
+
+
+class AskedError(FaceganError):
+    """A request that makes no sense."""
+
+
+class Asked(BaseModel):
+    """The base: exact, without unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Kind = TypeVar("Kind", bound=Asked)
+
+
+class PicturesAsked(Asked):
+    """Pictures by seeds or by latents.
+
+    Attributes:
+        seeds: of the pictures; the same as of `facegan generate`.
+        latents: in their place, rows of Z numbers, or Z + noise, as they enter the network.
+        truncation: ψ in [0, 1], of seeds and latents.
+        labels: name → value as the dataset has it, that all pictures share; the others are those of
+            a training image that the seed chooses, or unknown for latents.
+        edits: name of a direction → standard deviations; GET /api/model lists them.
+        format: `png` or `webp` (several pictures as a grid), `raw` (bytes [N, H, W, C], the shape
+            in the header X-Shape), or `zip` (a PNG each).
+        columns: of a grid.
+    """
+
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST)] | None = None
+    latents: (
+        Annotated[
+            list[Annotated[list[Number], Field(max_length=100_000)]],
+            Field(min_length=1, max_length=MOST),
+        ]
+        | None
+    ) = None
+    truncation: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    labels: Amounts = {}
+    edits: Amounts = {}
+    format: Format = "png"
+    columns: Annotated[int, Field(ge=1, le=MOST)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> PicturesAsked:
+        if (self.seeds is None) == (self.latents is None):
+            raise ValueError("give seeds or latents, one of them")
+        return self
+
+
+class FaceAsked(Asked):
+    """A face of the page: what enters the network, as base64 of float32.
+
+    Attributes:
+        z: [Z + noise].
+        row: [L] scaled labels, NaN where unknown.
+        name: for a file.
+        edits: what was changed, for a dataset's labels.
+    """
+
+    z: Annotated[str, Field(max_length=600_000)]
+    row: Annotated[str, Field(max_length=20_000)] | None = None
+    name: Annotated[str, Field(max_length=80, pattern=r"^[\w -]*$")] = ""
+    edits: Amounts = {}
+
+
+class FacesAsked(Asked):
+    """Several faces of the page."""
+
+    faces: Annotated[list[FaceAsked], Field(min_length=1, max_length=MOST_KEPT)]
+
+
+class FilmAsked(FacesAsked):
+    """A film of a walk between faces.
+
+    Attributes:
+        loop: back to the first face, too.
+        frames: how many pictures.
+        rate: a second.
+        format: of the file.
+    """
+
+    loop: bool = True
+    frames: Annotated[int, Field(ge=2, le=MOST_FRAMES)] = 96
+    rate: Annotated[int, Field(ge=1, le=60)] = 24
+    format: Literal["mp4", "webp", "apng"] = "webp"
+
+
+def parsed(kind: type[Kind], body: bytes) -> Kind:
+    """A request's JSON body, checked. Raises AskedError where it makes no sense."""
+    try:
+        return kind.model_validate(parse_json(body))
+    except ValidationError as error:
+        raise AskedError(
+            _said(error), "GET /api/openapi.json describes what may be asked."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise AskedError(f"The body is no JSON: {one_line(error)}.", "Send an object.") from error
+
+
+def _said(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = one_line(first["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}." if where else f"{message}."
+
+
+_RANGE = re.compile(r"([0-9]{1,16})(?:-([0-9]{1,16}))?")
+
+
+def pictures_of_query(query: Sequence[tuple[str, str]]) -> PicturesAsked:
+    """`seeds=0-63&truncation=0.7&label=Smiling=1&edit=Age=-1&format=webp`, checked."""
+    values: dict[str, Any] = {}
+    for name, text in query:
+        if name == "seeds":
+            values.setdefault("seeds", []).extend(_seeds(text))
+        elif name in ("label", "edit"):
+            key, _, amount = text.rpartition("=")
+            try:
+                number = float(amount)
+            except ValueError:
+                key = ""
+            if not key:
+                raise AskedError(
+                    f"{name}={one_line(text, 80)} is not understood.", f"Write {name}=NAME=VALUE."
+                )
+            values.setdefault(f"{name}s", {})[key] = number
+        elif name in values:
+            raise AskedError(f"{one_line(name, 80)} is given twice.", "Give it once.")
+        elif name in ("truncation", "columns", "format"):
+            values[name] = text
+        else:
+            raise AskedError(
+                f"There is no parameter {one_line(name, 80)!r}.",
+                "Allowed: seeds, truncation, label, edit, format, columns.",
+            )
+    try:
+        return PicturesAsked.model_validate({"seeds": [0]} | values)
+    except ValidationError as error:
+        raise AskedError(
+            _said(error), "GET /api/openapi.json describes what may be asked."
+        ) from error
+
+
+def _seeds(text: str) -> list[int]:
+    found: list[int] = []
+    for part in text.split(",")[: MOST + 1]:
+        match = _RANGE.fullmatch(part.strip())
+        if match is None:
+            raise AskedError(
+                f"seeds={one_line(text, 80)} is not understood.", "Write 7, or 1,5,9, or 0-63."
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not first <= last < first + MOST - len(found):
+            raise AskedError(
+                f"seeds={one_line(text, 80)} is not possible.", f"Ask for 1 to {MOST} at a time."
+            )
+        found.extend(range(first, last + 1))
+    return found
+
+
+def inputs_of(
+    asked: PicturesAsked, opened: OpenGenerator, directions: Any
+) -> tuple[Floats, Floats | None]:
+    """What enters the network: float32 [N, Z + noise], and [N, L] (None without labels).
+
+    Args:
+        asked: what is wanted.
+        opened: the generator.
+        directions: a `facegan.editing.directions.Directions`; None where there are none.
+
+    Raises:
+        FaceganError: an unknown label or direction, or latents of another size.
+    """
+    generator = opened.loaded.generator
+    size = generator.latent.size + generator.noise
+    columns = fixed(asked.labels, opened.labels)
+    if asked.seeds is not None:
+        drawn = [image_inputs(generator, seed, columns) for seed in asked.seeds]
+        z = torch.cat([z for z, _ in drawn]).numpy()
+        rows = [row for _, row in drawn if row is not None]
+        row = torch.cat(rows).cpu().numpy() if rows else None
+    else:
+        assert asked.latents is not None
+        for latent in asked.latents:
+            if len(latent) not in (generator.latent.size, size):
+                raise AskedError(
+                    f"A latent has {len(latent)} numbers.",
+                    f"This generator's have {generator.latent.size}"
+                    + (f", or {size} with noise." if generator.noise else "."),
+                )
+        z = np.zeros((len(asked.latents), size), np.float32)
+        for place, latent in enumerate(asked.latents):
+            z[place, : len(latent)] = latent
+        row = None
+        if opened.labels:
+            row = np.full((len(z), len(opened.labels)), np.nan, np.float32)
+            for column, value in columns.items():
+                row[:, column] = value
+    z = z * np.float32(asked.truncation)
+    if asked.edits:
+        if directions is None:
+            raise AskedError(
+                "This generator has no directions to edit along.",
+                "Find them: facegan directions MODEL.",
+            )
+        z = directions.moved(z, asked.edits)
+    return z, row
+
+
+def inputs_of_faces(
+    faces: Sequence[FaceAsked], opened: OpenGenerator
+) -> tuple[Floats, Floats | None]:
+    """What enters the network for faces of the page: as `inputs_of`."""
+    generator = opened.loaded.generator
+    size, labels = generator.latent.size + generator.noise, len(opened.labels)
+    z = np.stack([_floats(face.z, size) for face in faces])
+    if not np.isfinite(z).all() or np.abs(z).max() > _FAR:
+        raise AskedError("A latent has values that are not possible.", "Send finite numbers.")
+    if not labels:
+        return z, None
+    unknown = np.full(labels, np.nan, np.float32)
+    return z, np.stack([unknown if f.row is None else _floats(f.row, labels) for f in faces])
+
+
+def _floats(text: str, n: int) -> Floats:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise AskedError("A latent is no base64.", "Send float32 numbers as base64.") from error
+    if len(raw) != 4 * n:
+        raise AskedError(f"A latent has {len(raw)} bytes.", f"Send {n} float32 numbers.")
+    return np.frombuffer(raw, "<f4").astype(np.float32)

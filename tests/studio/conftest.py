@@ -1,0 +1,116 @@
+"""A generator to open the studio with: small, or of faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from facegan.data.spec import ImageSpec, Label
+from facegan.editing.directions import Directions, Found, path_beside
+from facegan.files import sha256
+from facegan.models.file import GeneratorFile
+from facegan.training.batch_source import value_range_of
+
+LABELS = (Label("smiling", True), Label("age", False, 40.0, 12.0))
+
+
+def write_generator(
+    tiny: Callable[..., Any],
+    path: Path,
+    labels: tuple[Label, ...] = (),
+    channels: int = 3,
+    resolution: int = 32,
+) -> Path:
+    """A small generator whose pictures differ, as a file."""
+    recipe = tiny("gan", "generator.latent.size=8", *(["data.labels=all"] if labels else []))
+    torch.manual_seed(1)
+    generator = recipe.generator.build(ImageSpec(resolution, channels, labels), recipe.data.range)
+    with torch.no_grad():
+        for tensor in generator.parameters():
+            tensor.normal_(0.0, 0.5)
+    if labels:
+        generator.label_rows.normal_()
+    pixels = value_range_of(recipe, {"mean": [0.5] * channels, "std": [0.25] * channels})
+    GeneratorFile(generator.eval(), recipe, pixels, 5000, {"name": "blobs"}).save(path)
+    return path
+
+
+def write_directions(
+    model: Path, names: tuple[str, ...] = ("Smiling", "Age"), size: int = 8
+) -> None:
+    """Directions that were found by nobody, beside a generator."""
+    random = np.random.default_rng(0)
+    k = len(names)
+    numbers = np.float32
+    effect = np.eye(k, dtype=numbers) + numbers(0.3) * (1 - np.eye(k, dtype=numbers))
+    found = Found(
+        model=sha256(model),
+        latent="normal",
+        kinds=("attribute",) * k,
+        explained=(0.5,) * k,
+        faces=1000,
+        seed=0,
+        measured=10,
+        step=2.0,
+        identity="none",
+    )
+    one = np.ones(k, numbers)
+    Directions(
+        names,
+        random.standard_normal((k, size)).astype(numbers),
+        one,
+        one,
+        effect,
+        one,
+        effect,
+        one,
+        found,
+    ).save(path_beside(model))
+
+
+@pytest.fixture(scope="session")
+def model(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small generator with directions."""
+    path = write_generator(tiny, tmp_path_factory.mktemp("models") / "small.safetensors")
+    write_directions(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def labelled(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small generator with labels."""
+    return write_generator(tiny, tmp_path_factory.mktemp("models") / "labelled.safetensors", LABELS)
+
+
+@pytest.fixture(scope="session")
+def run_folder(make_run_folder: Callable[[Path], Path], tmp_path_factory: Any) -> Path:
+    """A folder with two runs."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("a", "b"):
+        make_run_folder(folder / name)
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def make_run_folder(tiny: Any, dataset_path: Path) -> Callable[[Path], Path]:
+    """`make_run_folder(path)`: a finished small run."""
+    import shutil
+
+    from facegan.apps.train import train
+
+    made: list[Path] = []
+
+    def make(path: Path) -> Path:
+        if made:
+            shutil.copytree(made[0], path)
+        else:
+            train(tiny("gan"), dataset_path, path, device="cpu", threads=1)
+            made.append(path)
+        return path
+
+    return make

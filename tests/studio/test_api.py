@@ -1,0 +1,539 @@
+"""The API: pictures as the command makes them, limits, and everything that is refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+pytest.importorskip("starlette", reason="starlette is not installed")
+pytest.importorskip("httpx", reason="httpx is not installed")
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from facegan.data.pictures import open_picture
+from facegan.editing.directions import require_directions
+from facegan.generation.generator import open_generator
+from facegan.generation.samples import image_inputs
+from facegan.studio import api
+from facegan.studio.computing import BusyError, Computing
+from facegan.studio.serving import make_studio, sort_out
+
+TOKEN = "a-token-that-nobody-guesses"
+HOST = "127.0.0.1:8000"
+LIVE = f"ws://{HOST}/api/live"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+Opened = Callable[..., Any]
+
+
+@contextmanager
+def served(*sources: Path, page: bool = True) -> Iterator[TestClient]:
+    """A client that knows the token."""
+    studio = make_studio(sort_out(sources), device="cpu")
+    studio.page = page
+    hosts = frozenset({HOST, "localhost:8000"})
+    app = api.application(studio, TOKEN, hosts, "facegan-8000" if page else None)
+    with TestClient(app, base_url=f"http://{HOST}", headers=BEARER) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(model: Path) -> Iterator[TestClient]:
+    with served(model) as client:
+        yield client
+
+
+def stranger(client: TestClient) -> TestClient:
+    """The same server, asked by somebody who knows no token and follows no redirection."""
+    return TestClient(client.app, base_url=f"http://{HOST}", follow_redirects=False)
+
+
+def raw(answer: Any) -> np.ndarray:
+    assert answer.status_code == 200, answer.text
+    shape = [int(n) for n in answer.headers["X-Shape"].split(",")]
+    return np.frombuffer(answer.content, np.uint8).reshape(shape)
+
+
+def of_seeds(path: Path, seeds: list[int], truncation: float = 1.0, **labels: float) -> np.ndarray:
+    return np.concatenate(
+        list(open_generator(path, device="cpu").pictures(seeds, truncation, labels))
+    )
+
+
+def near(one: np.ndarray, other: np.ndarray) -> bool:
+    """Equal but for a last bit: groups of another size may round otherwise."""
+    return one.shape == other.shape and int(np.abs(one.astype(int) - other).max()) <= 1
+
+
+# --- pictures ------------------------------------------------------------------------------
+
+
+def test_seeds_are_those_of_the_command(client: TestClient, model: Path) -> None:
+    made = raw(client.get("/api/pictures?seeds=3,7-9&format=raw&truncation=0.7"))
+    assert near(made, of_seeds(model, [3, 7, 8, 9], 0.7))
+    posted = client.post(
+        "/api/pictures", json={"seeds": [3, 7, 8, 9], "truncation": 0.7, "format": "raw"}
+    )
+    assert np.array_equal(raw(posted), made)
+
+
+def test_labels_are_those_of_the_command(labelled: Path) -> None:
+    with served(labelled) as client:
+        made = raw(client.get("/api/pictures?seeds=0-4&label=Smiling=1&label=age=60&format=raw"))
+        assert near(made, of_seeds(labelled, list(range(5)), smiling=1.0, age=60.0))
+        refused = client.get("/api/pictures?label=smilling=1")
+        assert refused.status_code == 400
+        assert "'smiling'" in refused.json()["hint"]
+
+
+def test_latents_and_edits(client: TestClient, model: Path) -> None:
+    opened = open_generator(model, device="cpu")
+    z = image_inputs(opened.loaded.generator, 5)[0]
+    body = {"latents": z.tolist(), "edits": {"smiling": 2}, "format": "raw"}
+    made = raw(client.post("/api/pictures", json=body))
+    moved = require_directions(model).moved(z.numpy(), {"Smiling": 2.0})
+    assert near(made, opened.pictures_at(torch.from_numpy(moved)))
+    by_seed = raw(client.get("/api/pictures?seeds=5&edit=Smiling=2&format=raw"))
+    assert near(by_seed, made)
+    assert not near(made, of_seeds(model, [5]))
+
+
+@pytest.mark.parametrize("format_", ["png", "webp"])
+def test_files_say_that_they_are_generated(client: TestClient, model: Path, format_: str) -> None:
+    answer = client.get(f"/api/pictures?seeds=4&format={format_}")
+    assert answer.headers["content-type"] == f"image/{format_}"
+    with open_picture(io.BytesIO(answer.content)) as picture:
+        assert near(np.asarray(picture.convert("RGB")), of_seeds(model, [4])[0])
+    assert b"trainedAlgorithmicMedia" in answer.content
+    assert b"recipe: gan" in answer.content
+
+
+def test_several_are_a_grid_or_a_zip(client: TestClient, model: Path) -> None:
+    sheet = client.get("/api/pictures?seeds=0-5&columns=3")
+    with open_picture(io.BytesIO(sheet.content)) as picture:
+        assert picture.width > picture.height > 2 * 32
+    packed = client.get("/api/pictures?seeds=0-5&format=zip")
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert archive.namelist() == [f"seed{n:06}.png" for n in range(6)]
+        with open_picture(io.BytesIO(archive.read("seed000002.png"))) as picture:
+            assert near(np.asarray(picture), of_seeds(model, [2])[0])
+
+
+def test_grey_pictures(tiny: Any, tmp_path: Path) -> None:
+    from conftest import write_generator
+
+    path = write_generator(tiny, tmp_path / "grey.safetensors", channels=1)
+    with served(path) as client:
+        assert raw(client.get("/api/pictures?seeds=0-2&format=raw")).shape == (3, 32, 32, 1)
+        for format_ in ("png", "webp"):
+            assert client.get(f"/api/pictures?seeds=0&format={format_}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("seeds=-1", "seeds"),
+        ("seeds=x", "seeds"),
+        ("seeds=9-3", "seeds"),
+        ("seeds=0-256", "1 to 256"),
+        ("seeds=0-99999999999", "1 to 256"),
+        ("seeds=" + ",".join(["1"] * 300), "256"),
+        ("seeds=99999999999999999999", "seeds"),
+        ("truncation=2", "truncation"),
+        ("truncation=nan", "truncation"),
+        ("truncation=0.5&truncation=0.6", "twice"),
+        ("format=gif", "format"),
+        ("label=Smiling=1", "label"),
+        ("edit=Beard=1", "'Beard'"),
+        ("edit=Smiling=900", "900"),
+        ("edit=Smiling", "NAME=VALUE"),
+        ("edit=Smiling=nan", "nan"),
+        ("sedes=1", "sedes"),
+        ("columns=0", "columns"),
+    ],
+)
+def test_what_makes_no_sense_is_said(client: TestClient, query: str, said: str) -> None:
+    answer = client.get(f"/api/pictures?{query}")
+    assert answer.status_code == 400
+    assert said in answer.json()["error"] + answer.json()["hint"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"seeds": []}',
+        b'{"seeds": [1], "latents": [[0]]}',
+        b'{"seeds": [1.5]}',
+        b'{"seeds": [true], "more": 1}',
+        b'{"latents": [[1, 2, 3]]}',
+        b'{"latents": [[1e9, 0, 0, 0, 0, 0, 0, 0]]}',
+        b'{"latents": [[NaN, 0, 0, 0, 0, 0, 0, 0]]}',
+        b'{"seeds": [0], "columns": 100000}',
+        b"[" * 100_000,
+        b'{"seeds": [' + b"0," * 100_000 + b"0]}",
+        b"\xff\xfe",
+    ],
+)
+def test_a_body_that_makes_no_sense(client: TestClient, body: bytes) -> None:
+    answer = client.post("/api/pictures", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+# --- who may ask ---------------------------------------------------------------------------
+
+
+def test_health_alone_needs_no_token(client: TestClient) -> None:
+    unknown = stranger(client)
+    assert unknown.get("/api/health").json() == {"status": "ok"}
+    routes = json.loads(client.get("/api/openapi.json").content)["paths"]
+    paths = [path.replace("{run}", "0").replace("{name}", "x") for path in routes]
+    assert len(paths) > 9
+    for path in [*paths, "/", "/front/main.js", "/front/style.css", "/nothing"]:
+        if path == "/api/health":
+            continue
+        for method in ("GET", "POST"):
+            assert unknown.request(method, path).status_code == 401, path
+    for wrong in ("", "Bearer", "Bearer x", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ü"):
+        given = {"Authorization": wrong.encode()}
+        assert unknown.get("/api/model", headers=given).status_code == 401
+
+
+def test_the_address_with_the_token_gives_a_cookie(client: TestClient) -> None:
+    browser = stranger(client)
+    for wrong in ("/?token=", "/?token=x", f"/api/model?token={TOKEN}"):
+        assert browser.get(wrong).status_code == 401
+    entered = browser.get(f"/?token={TOKEN}")
+    assert entered.status_code == 303
+    assert entered.headers["location"] == "/"
+    cookie = entered.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    page = browser.get("/")
+    assert page.status_code == 200
+    assert TOKEN not in page.text
+    assert browser.get("/api/model").status_code == 200
+    stolen = {"Origin": "http://localhost:9999"}
+    assert browser.get("/api/model", headers=stolen).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1", "127.0.0.1:8001", "localhost:8000.evil.example", ""]
+)
+def test_another_name_of_this_server_is_refused(client: TestClient, host: str) -> None:
+    assert client.get("/api/health", headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Origin", "http://evil.example"),
+        ("Origin", "null"),
+        ("Origin", f"https://{HOST}"),
+        ("Origin", "http://localhost:8000"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ],
+)
+def test_other_origins_are_refused(client: TestClient, name: str, value: str) -> None:
+    assert client.get("/api/model", headers={name: value}).status_code == 403
+    assert client.get("/api/model", headers={"Origin": f"http://{HOST}"}).status_code == 200
+
+
+def test_a_live_connection_needs_the_same(client: TestClient) -> None:
+    unknown = stranger(client)
+    with client.websocket_connect(LIVE, headers=BEARER | {"Origin": f"http://{HOST}"}):
+        pass
+    for given in (
+        {},
+        BEARER | {"Origin": "http://evil.example"},
+        BEARER | {"Host": "evil.example"},
+    ):
+        with (
+            pytest.raises(WebSocketDisconnect),
+            unknown.websocket_connect(LIVE, headers=given),
+        ):
+            pass
+
+
+def test_every_answer_is_closed_to_others(client: TestClient) -> None:
+    for path in ("/", "/api/model", "/front/main.js", "/nothing"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in headers
+        assert "server" not in headers
+
+
+def test_the_api_alone_has_no_page_and_takes_no_cookie(model: Path) -> None:
+    with served(model, page=False) as client:
+        assert client.get("/api/pictures?seeds=1").status_code == 200
+        assert client.get("/api/model").json()["directions"] == ["Smiling", "Age"]
+        for path in ("/", "/front/main.js", "/api/runs", "/api/photograph"):
+            assert client.get(path).status_code == 404
+        paths = client.get("/api/openapi.json").json()["paths"]
+        assert set(paths) == {f"/api/{name}" for name in ("health", "metrics", "model", "pictures")}
+        unknown = stranger(client)
+        assert unknown.get(f"/?token={TOKEN}").status_code == 401
+        cookie = {"Cookie": f"facegan-8000={TOKEN}"}
+        assert unknown.get("/api/model", headers=cookie).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/front/../about.py",
+        "/front/..%2fabout.py",
+        "/front/%2e%2e/about.py",
+        "/front/random.js%00",
+        "/front//etc/passwd",
+        "/front/index.html",
+        "/runtime/about.json",
+        "/api/runs/0/samples/..%2f..",
+        "/api/runs/..",
+        "/api/runs/0:..",
+        "/static/x",
+        "/api",
+    ],
+)
+def test_nothing_else_is_served(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+# --- too much ------------------------------------------------------------------------------
+
+
+def test_a_body_that_is_too_large(client: TestClient) -> None:
+    large = b"x" * 4_000_001
+    assert client.post("/api/pictures", content=large).status_code == 413
+
+    def pieces() -> Iterator[bytes]:  # sent without saying how long it is
+        for _ in range(5):
+            yield b" " * 1_000_000
+
+    assert client.post("/api/pictures", content=pieces()).status_code == 413
+
+
+def test_who_waits_too_long_in_line_is_told_to_come_back(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(model) as client:
+
+        def busy(*arguments: Any) -> Any:
+            raise BusyError("9 pictures wait.", "Later.")
+
+        monkeypatch.setattr(Computing, "ask", busy)
+        answer = client.get("/api/pictures?seeds=1")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+
+
+def test_the_queue_has_an_end(model: Path) -> None:
+    import threading
+
+    opened = open_generator(model, device="cpu")
+    go, begun = threading.Event(), threading.Event()
+
+    class Slow:
+        def pictures_at(self, z: Any, rows: Any) -> Any:
+            begun.set()
+            assert go.wait(60)
+            return opened.pictures_at(z, rows)
+
+    computing = Computing(Slow(), waiting=10)  # type: ignore[arg-type]
+    z = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
+    first = computing.ask(z)  # alone, it may be more than wait
+    assert begun.wait(60)
+    with pytest.raises(BusyError):
+        computing.ask(z[:1])
+    go.set()
+    assert near(first.result(60), opened.pictures_at(torch.from_numpy(z)))
+    asked = [computing.ask(z[i : i + 1]) for i in range(10)]
+    asked[9].cancel()  # perhaps too late: then it is computed
+    made = np.concatenate([future.result(60) for future in asked[:9]])
+    computing.close()
+    assert computing.waiting == 0
+    assert near(made, opened.pictures_at(torch.from_numpy(z[:9])))
+
+
+def test_an_error_while_computing_reaches_who_asked_and_nobody_else(model: Path) -> None:
+    opened = open_generator(model, device="cpu")
+    computing = Computing(opened)
+    wrong = computing.ask(np.zeros((1, 3), np.float32))
+    with pytest.raises(RuntimeError):
+        wrong.result(60)
+    assert computing.ask(np.zeros((1, 8), np.float32)).result(60).shape == (1, 32, 32, 3)
+    computing.close()
+
+
+# --- live frames ---------------------------------------------------------------------------
+
+
+def test_frames(client: TestClient, model: Path) -> None:
+    z = np.random.default_rng(3).standard_normal((2, 8)).astype("<f4")
+    with client.websocket_connect(LIVE) as socket:
+        for number in (1, 2):
+            socket.send_bytes(struct.pack("<II", number, 2) + z.tobytes())
+            answer = socket.receive_bytes()
+            assert struct.unpack_from("<II", answer) == (number, 2)
+            made = np.frombuffer(answer, np.uint8, offset=8).reshape(2, 32, 32, 3)
+            assert near(made, open_generator(model, device="cpu").pictures_at(torch.from_numpy(z)))
+        socket.send_bytes(struct.pack("<II", 3, 1) + np.full(8, np.nan, "<f4").tobytes())
+        assert json.loads(socket.receive_text())["id"] == 3
+    assert "facegan_live_connections 0" in client.get("/api/metrics").text
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0" * 7, struct.pack("<II", 1, 0), struct.pack("<II", 1, 2**31) + b"\0" * 64]
+)
+def test_frames_that_make_no_sense_end_the_connection(client: TestClient, data: bytes) -> None:
+    with client.websocket_connect(LIVE) as socket:
+        socket.send_bytes(data)
+        with pytest.raises(WebSocketDisconnect):
+            socket.receive_bytes()
+
+
+def test_labels_of_frames(labelled: Path) -> None:
+    z = np.ones((1, 8), "<f4")
+    rows = np.array([[np.nan, 1.0]], "<f4")
+    with served(labelled) as client, client.websocket_connect(LIVE) as socket:
+        socket.send_bytes(struct.pack("<II", 1, 1) + z.tobytes() + rows.tobytes())
+        made = np.frombuffer(socket.receive_bytes(), np.uint8, offset=8).reshape(1, 32, 32, 3)
+    opened = open_generator(labelled, device="cpu")
+    assert near(made, opened.pictures_at(torch.from_numpy(z), torch.from_numpy(rows)))
+
+
+# --- what the page asks for ----------------------------------------------------------------
+
+
+def encoded(values: np.ndarray) -> str:
+    return base64.b64encode(values.astype("<f4").tobytes()).decode()
+
+
+def test_a_dataset_of_kept_faces(client: TestClient, tmp_path: Path) -> None:
+    from facegan.data.dataset import Dataset
+
+    z = np.random.default_rng(1).standard_normal((3, 8))
+    faces = [
+        {"z": encoded(row), "name": "seed000001", "edits": edits}
+        for row, edits in zip(z, ({}, {"Smiling": 1.5}, {"Smiling": -1, "Age": 2}), strict=True)
+    ]
+    answer = client.post("/api/dataset", json={"faces": faces})
+    assert answer.status_code == 200, answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path)
+    dataset = Dataset.open(tmp_path / "faces")
+    assert len(dataset) == 3
+    assert dataset.label_names == ("Age", "Smiling")
+    assert np.array_equal(dataset.labels, [[0, 0], [0, 1.5], [2, -1]])
+
+
+def test_reading_of_faces(client: TestClient) -> None:
+    z = np.random.default_rng(1).standard_normal((2, 8))
+    answer = client.post("/api/read", json={"faces": [{"z": encoded(row)} for row in z]})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert "Smiling" in found["names"]
+    assert np.array(found["values"]).shape == (2, len(found["names"]))
+    assert min(found["spread"]) > 0
+
+
+@pytest.mark.parametrize("z", ["", "!!!", encoded(np.zeros(7)), encoded(np.full(8, np.inf))])
+def test_faces_that_make_no_sense(client: TestClient, z: str) -> None:
+    for path in ("/api/read", "/api/dataset"):
+        assert client.post(path, json={"faces": [{"z": z}]}).status_code == 400
+
+
+def test_hostile_photographs(client: TestClient) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64), (90, 80, 70)).save(picture, "PNG")
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR"
+    bomb += struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0) + b"\0" * 64
+    for data in (b"", b"no picture", eps, bomb, picture.getvalue()[:80], picture.getvalue()):
+        answer = client.post("/api/photograph", content=data)
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["error"]
+    assert client.post("/api/photograph", content=b"x" * 40_000_001).status_code == 413
+
+
+# --- runs ----------------------------------------------------------------------------------
+
+
+def test_runs_are_told_and_nothing_beside_them(run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "recipe.toml").write_text("name = 'x'")
+    (run_folder / "linked").symlink_to(tmp_path / "secret")
+    with served(run_folder) as client:
+        runs = client.get("/api/runs").json()["runs"]
+        assert [run["name"] for run in runs] == ["a", "b"]
+        assert {run["state"] for run in runs} == {"finished"}
+        told = client.get(f"/api/runs/{runs[0]['id']}").json()
+        assert told["samples"]
+        assert told["seen"] == 192
+        assert any(curve["title"] == "Losses" for curve in told["curves"])
+        name = told["samples"][-1]
+        sample = client.get(f"/api/runs/{runs[0]['id']}/samples/{name}")
+        assert sample.content == (run_folder / "a" / "samples" / name).read_bytes()
+        for wrong in ("recipe.toml", "..%2frecipe.toml", "000000.001k.png", "x.png"):
+            assert client.get(f"/api/runs/{runs[0]['id']}/samples/{wrong}").status_code == 404
+        assert client.get("/api/runs/0:linked").status_code == 404
+        # The generator is that of the first run.
+        assert raw(client.get("/api/pictures?format=raw")).shape == (1, 32, 32, 3)
+    (run_folder / "linked").unlink()
+
+
+def test_a_folder_without_a_generator_can_be_watched(tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        told = client.get("/api/model").json()
+        assert told["model"] is None
+        assert told["can"]["watch"] is True
+        assert client.get("/api/runs").json() == {"runs": []}
+        assert client.get("/api/pictures").status_code == 404
+
+
+# --- what is said of it --------------------------------------------------------------------
+
+
+def test_the_description_fits_the_routes(client: TestClient) -> None:
+    described = client.get("/api/openapi.json").json()
+    assert described["openapi"].startswith("3.1")
+    text = json.dumps(described)
+    for reference in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:
+        found: Any = described
+        for key in reference.split("/"):
+            found = found[key]
+    for path, operations in described["paths"].items():
+        real = path.replace("{run}", "0").replace("{name}", "x")
+        for method in operations:
+            assert client.request(method.upper(), real).status_code != 405, path
+
+
+def test_metrics_count_by_declared_routes_alone(client: TestClient) -> None:
+    client.get("/api/pictures?seeds=0-9&format=raw")
+    client.get("/api/runs/a-name-that-somebody-made-up")
+    text = client.get("/api/metrics").text
+    assert 'facegan_requests_total{route="/api/pictures",status="200"}' in text
+    assert "made-up" not in text
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            assert name
+            float(value)
