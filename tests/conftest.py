@@ -39,7 +39,7 @@ SLOW = (
     ),
     *("cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
     "evaluation/test_copy_search",
-    "docs/test_site",
+    *("docs/test_site", "packaging/"),
     *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),
     *(
         "study/test_on_ray",
