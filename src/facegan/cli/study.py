@@ -43,6 +43,12 @@ from facegan.errors import FaceganError
     help="Through which the nodes of a cluster reach the study: s3://BUCKET/PREFIX.  "
     "[default: they share its folder]",
 )
+@click.option(
+    "--slurm",
+    metavar="OPTIONS",
+    help="Run the trials as jobs of a SLURM cluster, with these options of sbatch: "
+    "partition=cpu,time=4:00:00; 'local' tries that here.",
+)
 @click.option("--retry-failed", is_flag=True, help="Perform failed trials again.")
 @click.option("--report", is_flag=True, help="Only write page and tables anew; run nothing.")
 @click.option(
@@ -71,6 +77,7 @@ def study(
     device: str,
     ray: str | None,
     storage: str | None,
+    slurm: str | None,
     retry_failed: bool,
     report: bool,
     figures: Path | None,
@@ -88,6 +95,7 @@ def study(
     Example: facegan study report --data lfw32 --out studies/lfw
     Example: facegan study my-plan.toml --workers 2
     Example: facegan study report --out studies/lfw --figures paper/figures
+    Example: facegan study my-plan.toml --slurm partition=cpu,time=4:00:00
     """
     from facegan.study import run as studies
     from facegan.study.plan import Plan, plan_names, shipped_plan
@@ -127,6 +135,7 @@ def study(
             device=device,
             ray=ray,
             storage=storage,
+            slurm=slurm,
             retry_failed=retry_failed,
             make_watch=make_study_watch,
         )
