@@ -205,7 +205,7 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
         *(f"  claim: {claim.says}  {claim.test}" for claim in plan.claims),
         *fit.said,
     ]
-    search = plan.tuning
+    search, searching = plan.tuning, 0.0
     if search is not None:
         count = search.trials * sum(plan.searched(name) == name for name in methods) * len(datasets)
         said += [
@@ -218,14 +218,17 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
                 for name, each in plan.methods[method].ranges.items()
             ),
         ]
+        searching = math.ceil(count / (workers or len(local.available_cores()))) * (
+            parse_budget(search.budget).seconds or 0.0
+        )
     seconds = parse_budget(plan.budget).seconds
     at_once = workers or len(local.available_cores())
     if seconds is None:
         said.append("How long that takes is known when the speed of each method is measured.")
     else:
+        whole = math.ceil(trials / at_once) * seconds + searching
         said.append(
-            f"Training takes about {duration(math.ceil(trials / at_once) * seconds)}, {at_once} "
-            "at once; measuring is added."
+            f"Training takes about {duration(whole)}, {at_once} at once; measuring is added."
         )
     return said + foretold(plan, noise)
 
