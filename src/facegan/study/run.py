@@ -76,7 +76,7 @@ def study(
         plan: a Plan, a shipped plan's name, or a TOML file.
         out: the study's folder; `studies/NAME` by default.
         datasets: replace the plan's, by name; a plan with a single dataset takes one under "".
-        seeds: replace the plan's: a list, or how many.
+        seeds: replace the plan's, of all methods: a list, or how many.
         budget: replaces the plan's.
         workers: trials at once; by default one for each core, or for each GPU.
         device: `auto`, `cpu`, `cuda`, `mps`.
@@ -172,6 +172,12 @@ def adapted(
         changes["datasets"] = {**plan.datasets, **given}
     if seeds is not None:
         changes["seeds"] = seeds if isinstance(seeds, int) else list(seeds)
+        methods = plan.values()["methods"]
+        if any("seeds" in method for method in methods.values()):
+            changes["methods"] = {
+                name: {key: value for key, value in method.items() if key != "seeds"}
+                for name, method in methods.items()
+            }
     if budget is not None:
         changes["budget"] = budget
     return plan.replaced(**changes) if changes else plan
