@@ -275,7 +275,6 @@ def test_a_result_or_a_trial_that_is_not_this_ones_is_made_anew(
         ({"datasets": {"faces": "nowhere"}}, "nowhere"),
         ({"methods": {"a": {"recipe": "sagan"}}}, "The method a"),
         ({"methods": {"a": {"recipe": "gan", "mix": ["portraits"]}}}, "mix"),
-        ({"methods": {"a": {"recipe": "gan", "set": ["data.labels=['x']"]}}}, "labels"),
         ({"methods": {"a": {"recipe": "gan", "set": ["data.mix=[0.5]"], "mix": ["b"]}}}, "b"),
     ],
 )
