@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # Of an evaluation and of its feature space (evaluation/results.py): what must be equal before
 # two distances are compared.
 _CONDITIONS = ("dataset_fingerprint", "reference", "n_real", "n_fake", "seed", "resolution")
+# Variety, as a share of the real pictures', that is gained in this share of a run by pictures that
+# are on their way.
+_RISE, _LATELY = 0.03, 0.145
 # An FD below this share of the lowest before it falls.
 _FALL = 0.98
 _SPACE = ("extractor", "resizer", "fingerprint")
@@ -89,6 +92,7 @@ class Past:
         penalised: whether the discriminator pays a penalty.
         found: kinds of trouble that were said.
         falling: whether the newest FD is below all before it, by more than chance.
+        rising: whether the variety of the pictures has risen of late: they are on their way.
     """
 
     total: int
@@ -98,6 +102,8 @@ class Past:
     penalised: bool = False
     found: set[str] = field(default_factory=set)
     falling: bool = False
+    rising: bool = False
+    _varied: list[tuple[float, float]] = field(default_factory=list)
     _lowest: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -120,6 +126,10 @@ class Past:
         self.penalised |= "discriminator/penalty" in line.values
         if self.recipe is not None:
             self.penalised |= getattr(self.recipe.method, "penalty", None) is not None
+        if (variety := line.probe("diversity")) >= 0:
+            self._varied.append((line.at, variety))
+            before = [v for at, v in self._varied if at <= line.at - _LATELY * self.total]
+            self.rising = not before or variety >= before[-1] + _RISE
         if (distance := line.distance) is not None:
             lowest = self._lowest.get(distance.conditions)
             # Pictures that are all alike have an interval of no width: a little is no fall.

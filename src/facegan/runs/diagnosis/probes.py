@@ -253,17 +253,17 @@ class Faceless(Lasting):
     """Real pictures show faces, and generated ones do not."""
 
     kind: Kind = "no face"
-    _NONE, _REAL = 0.02, 0.5
+    _NONE, _REAL, _LATE = 0.02, 0.5, 0.55
 
     def shows(self, line: Line, past: Past) -> bool:
-        """After a third of the run, where real pictures show that faces can be found."""
-        late = line.at >= past.total / 3 and line.probe("faces_real") >= self._REAL
+        """Late in the run, where real pictures show that faces can be found."""
+        late = line.at >= self._LATE * past.total and line.probe("faces_real") >= self._REAL
         explained = past.found & {"collapse", "divergence", "idle"}
         return late and line.probe("faces") <= self._NONE and not explained
 
     def words(self, since: float, first: Line, line: Line, past: Past) -> Words | None:
-        """Silent while FD falls."""
-        if past.falling:
+        """Silent while FD falls, or variety rises."""
+        if past.falling or past.rising:
             return None
         return Words(
             f"No face can be found in the generated pictures, {kimg(line.at)} into a run of "
