@@ -64,11 +64,9 @@ def main() -> None:
     source, other = np.split(both, 2)
     one, two = (np.stack([dataset.images[i] for i in some]) for some in (source, other))
     before = searched(yardstick, usual, search.parts, held_out)
-    print(
-        f"{dataset.card['name']}, {dataset.spec.resolution} px, {len(rows):,} pictures searched, "
-    )
-    print(f"{options.n:,} of {options.model}: {before.to_train} to train, {before.to_holdout} to ")
-    print(f"the holdout, {before.expected:.1f} by chance: {before.verdict}.\n")
+    print(f"{dataset.card['name']}, {dataset.spec.resolution} px, {len(rows):,} pictures searched.")
+    print(f"{options.n:,} of {options.model}: {before.to_train} match training pictures, ", end="")
+    print(f"{before.to_holdout} held-out ones, {before.expected:.1f} by chance.\n")
     print("| copies | found | 1 % of the set | 5 % of the set |")
     print("|---|---:|---:|---:|")
     for name, change in KINDS.items():

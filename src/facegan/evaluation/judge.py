@@ -78,6 +78,11 @@ class Judgement:
     closest_generated: Images | None = None
 
 
+def _shows_faces(clear: Faces | None) -> bool:
+    """Whether there are faces to read, in generated pictures about as in real ones."""
+    return clear is not None and clear.generated.value > clear.real.value / 2
+
+
 @dataclass(frozen=True)
 class _Keep:
     """Floors, computed once for each choice of real pictures."""
@@ -211,6 +216,7 @@ class Judge:
         copies, closest, closest_generated = None, None, None
         if copying:
             copies, closest, closest_generated = self._copying(images, features, seeds, watch)
+        clear = self._clear_faces(images, watch) if not training else None
         evaluation = Evaluation(
             source=source,
             dataset=str(self._dataset.card.get("name")),
@@ -224,9 +230,9 @@ class Judge:
             training=training,
             features=spaces,
             faces=self._faces(images, watch) if faces else None,
-            clear_faces=self._clear_faces(images, watch) if not training else None,
+            clear_faces=clear,
             modes=self._modes(images, watch) if not training else None,
-            kinds=self._kinds(images, watch) if not training else None,
+            kinds=self._kinds(images, watch) if _shows_faces(clear) else None,
             spectrum=self._spectrum(images) if not training else None,
             copying=copies,
         )
