@@ -15,8 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from facegan import portraits
+from facegan.apps.datasets import open_dataset
 from facegan.data.align import Alignment
 from facegan.data.dataset import Dataset
+from facegan.data.export import export_zip
 from facegan.data.importer import DROPPED, import_images
 from facegan.data.people import people_known
 from facegan.data.show import contact_sheet
@@ -117,6 +119,25 @@ def quiet_libraries() -> Iterator[None]:
         sys.stderr = before
         os.dup2(kept, _STDERR)
         os.close(kept)
+
+
+def export(dataset: Path | str, path: Path | str, **options: Any) -> Path:
+    """Write a dataset as one zip for other trainers, showing progress; see `data.export`.
+
+    Args:
+        dataset: its folder, or `portraits`.
+        path: the zip to make.
+        **options: as of `facegan.data.export.export_zip`, with its defaults.
+    """
+    opened = open_dataset(dataset)
+    with progress_bar("writing") as progress:
+        made = export_zip(opened, path, progress=progress, **options)
+    _console().print(
+        f"{made}: {len(opened.indices(options.get('split', 'all'))):,} pictures.",
+        markup=False,
+        soft_wrap=True,
+    )
+    return made
 
 
 def draw_portraits(

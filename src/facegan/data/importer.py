@@ -410,7 +410,10 @@ def _decode_faces(
     import cv2
 
     photograph, conversions = decode_whole(content, replace(shape, channels=3))
-    found, left_out = aligned(photograph, shape.resolution, alignment)
+    try:
+        found, left_out = aligned(photograph, shape.resolution, alignment)
+    except cv2.error as error:  # one photograph is no reason to lose the others
+        raise SkippedFile("cannot be aligned", " ".join(str(error).split())) from error
     pictures = []
     for face in found:
         pixels = face.pixels
