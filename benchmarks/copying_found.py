@@ -20,6 +20,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from facegan.data.dataset import Dataset
+from facegan.data.pictures import open_picture
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.copy_found import Yardstick, searched
 from facegan.evaluation.copy_search import CopySearch, Matches
@@ -111,7 +112,7 @@ def _jpeg(quality: int) -> Callable[[Image.Image], Image.Image]:
     def change(image: Image.Image) -> Image.Image:
         file = io.BytesIO()
         image.save(file, "JPEG", quality=quality)
-        return Image.open(file).convert("RGB")
+        return open_picture(file, ("JPEG",)).convert("RGB")
 
     return change
 

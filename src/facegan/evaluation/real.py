@@ -99,8 +99,8 @@ def choose_real(
         dataset: the real pictures.
         n: generated pictures that will be measured, and real ones in the floor; 5,000 by
             default, or half of the split where it has fewer than 10,000.
-        n_real: pictures in the reference; five times n by default, but no fewer than 2,000 and no more
-            than 10,000, or all that are left.
+        n_real: pictures in the reference; five times n by default, but no fewer than 2,000 and no
+            more than 10,000, or all that are left.
         reference: where the reference comes from.
         seed: of the choice.
 
