@@ -1,6 +1,6 @@
 """Which copies of training pictures the search for copies finds, by what was done to them.
 
-    python benchmarks/copying_found.py DATASET [--model lfw-64] [--n 2000] [--copies 100]
+    python benchmarks/copying_found.py DATASET [--model lfw-64] [--n 5000] [--copies 100]
 
 Training pictures are changed in known ways and hidden among n pictures of a generator. Prints a
 Markdown table: the share of the copies that is found one by one (with the right source), and how
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--model", default="lfw-64")
-    parser.add_argument("--n", type=int, default=2000)
+    parser.add_argument("--n", type=int, default=5000)
     parser.add_argument("--copies", type=int, default=100)
     options = parser.parse_args()
     dataset = Dataset.open(options.dataset)
@@ -97,7 +97,10 @@ def _called(
         some = draw.integers(len(copies.score), size=count)
         rest = draw.permutation(n)[: n - count]
         mixed = Matches(
-            *(np.concatenate((a[rest], b[some])) for a, b in zip(usual, copies, strict=True))
+            np.concatenate((usual.score[rest], copies.score[some])),
+            np.concatenate((usual.row[rest], copies.row[some])),
+            np.concatenate((usual.view[rest], copies.view[some])),
+            np.concatenate((usual.distance[rest], copies.distance[some])),
         )
         said.append(searched(yardstick, mixed, search.parts, held_out).verdict)
     copied, unclear = (round(100 * said.count(word) / _DRAWS) for word in ("copied", "unclear"))

@@ -180,7 +180,7 @@ def _hit(case: Case, reading: Reading | None) -> bool:
 
 
 def _kinds(reading: Reading) -> set[str]:
-    return {finding.kind for finding in reading.findings} - {"plateau"}
+    return {str(finding.kind) for finding in reading.findings} - {"plateau"}
 
 
 def _row(case: Case, reading: Reading | None) -> str:

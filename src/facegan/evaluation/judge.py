@@ -115,10 +115,10 @@ class _Keep:
             return np.array([[e.value, e.low, e.high] for e in found.values()], np.float64)
 
         names = [name for name in ALL_SCORES if name in self.wanted]
-        rows = self.cache.array(name, numbers)
+        known_rows = self.cache.array(name, numbers)
         return {
             score: Estimate(value=float(value), low=float(low), high=float(high))
-            for score, (value, low, high) in zip(names, rows, strict=True)
+            for score, (value, low, high) in zip(names, known_rows, strict=True)
         }
 
 

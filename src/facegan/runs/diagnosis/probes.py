@@ -196,7 +196,7 @@ class NeverVaried(Lasting):
     """In the second half of the run all pictures are still nearly the same."""
 
     kind: Kind = "collapse"
-    _ALIKE, _END, _AT_THE_END = 0.1, 0.97, 0.06
+    _ALIKE, _GROWS, _END, _AT_THE_END = 0.1, 1.04, 0.97, 0.06
 
     def shows(self, line: Line, past: Past) -> bool:
         """Not where it is a consequence of what was already said."""
@@ -211,7 +211,7 @@ class NeverVaried(Lasting):
         rise = (variety - before) / max(line.at - first.at, 1)
         hope = variety + rise * (past.total - line.at) >= self._ALIKE
         if line.at < self._END * past.total:
-            if hope or past.falling or variety >= 1.1 * before + 0.005:
+            if hope or past.falling or variety >= self._GROWS * before + 0.001:
                 return None
         elif variety >= self._AT_THE_END and rise > 0:
             return None
