@@ -91,7 +91,7 @@ class Past:
         rates: the highest learning rate of each so far.
         penalised: whether the discriminator pays a penalty.
         found: kinds of trouble that were said.
-        falling: whether the newest FD is below all before it, by more than chance.
+        falling: whether the newest FD is below all but the latest before it, by more than chance.
         rising: whether the variety of the pictures has risen of late: they are on their way.
     """
 
@@ -104,7 +104,7 @@ class Past:
     falling: bool = False
     rising: bool = False
     _varied: list[tuple[float, float]] = field(default_factory=list)
-    _lowest: dict[str, float] = field(default_factory=dict)
+    _distances: dict[str, list[Distance]] = field(default_factory=dict)
 
     @property
     def loss(self) -> str:
@@ -131,11 +131,11 @@ class Past:
             before = [v for at, v in self._varied if at <= line.at - _LATELY * self.total]
             self.rising = not before or variety >= before[-1] + _RISE
         if (distance := line.distance) is not None:
-            lowest = self._lowest.get(distance.conditions)
+            series = self._distances.setdefault(distance.conditions, [])
             # Pictures that are all alike have an interval of no width: a little is no fall.
-            enough = None if lowest is None else _FALL * lowest
-            self.falling = enough is not None and distance.high < enough
-            self._lowest[distance.conditions] = min(distance.value, lowest or math.inf)
+            before = [one.value for one in series if one.at <= line.at - _LATELY * self.total]
+            self.falling = bool(before) and distance.high < _FALL * min(before)
+            series.append(distance)
 
 
 def _number(value: object) -> float | None:
