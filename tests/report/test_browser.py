@@ -168,14 +168,15 @@ def test_without_scripts_the_last_grid_is_shown_and_no_slider(opened: Callable[.
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_light_and_dark(opened: Callable[..., Any], kind: str) -> None:
+    card, small = (".chart", "th") if kind != "dataset" else ("pre", ".count")
     for scheme, dark in (("light", False), ("dark", True)):
         with opened(kind, color_scheme=scheme) as page:
-            for selector, lighter in (("body", not dark), (".chart", not dark)):
+            for selector, lighter in (("body", not dark), (card, not dark)):
                 paper, text = page.evaluate(_COLOURS, selector)
                 assert (paper > text) is lighter
                 assert contrast(paper, text) > 4.5, (scheme, selector)
             # Every kind of small print too.
-            for selector in (".note", "figcaption", "th"):
+            for selector in (".note", "figcaption", small):
                 _, text = page.evaluate(_COLOURS, selector)
                 paper, _ = page.evaluate(_COLOURS, "body")
                 assert contrast(paper, text) > 4.5, (scheme, selector)
