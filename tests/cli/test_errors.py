@@ -425,6 +425,9 @@ case(
 case("portraits-odd", f"{NEW} portraits:many", "portraits:many", "COUNT", "RESOLUTION")
 
 # --- looking at datasets, drawing them --------------------------------------------------------
+case("export-no-zip", "data export dataset faces", "cannot be faces", "ending in .zip")
+case("export-there", "data export dataset a.zip", "is there already", prepare=_file("a.zip", "x"))
+case("export-missing", "data export nowhere a.zip", "no dataset at nowhere", "data import")
 case("show-missing", "data show nowhere", "no dataset at nowhere", "data portraits DATASET")
 case("show-rows", "data show dataset --rows 0", "0 rows", "1 or more")
 case("show-not-png", "data show dataset --out sheet.jpg", "sheet.jpg", "ending in .png")

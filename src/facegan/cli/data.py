@@ -98,8 +98,9 @@ def data() -> None:
 )
 @click.option(
     "--identities",
-    type=click.Choice(["folders"]),
-    help="Each folder holds the pictures of one person.",
+    metavar="folders|names|CSV",
+    help="Who is shown: one person a folder, files called PERSON_NUMBER, or a list of files and "
+    "persons. The holdout is by people.",
 )
 @click.option(
     "--holdout",
@@ -166,6 +167,27 @@ def data_show(dataset: Path, **options: Any) -> None:
     from facegan.apps.data import show
 
     show(dataset, **options)
+
+
+@data.command("export")
+@click.argument("dataset", type=FILE_PATH)
+@click.argument("out", type=FILE_PATH)
+@click.option(
+    "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
+)
+@click.option("--no-labels", is_flag=True, help="Leave labels out.")
+@click.option("--overwrite", is_flag=True, help="Replace a file at OUT.")
+def data_export(dataset: Path, out: Path, no_labels: bool, **options: Any) -> None:
+    """Write DATASET as the zip OUT, in the layout of NVlabs' dataset_tool.
+
+    StyleGAN and its kin train on it; labels are class numbers or vectors.
+
+    \b
+    Example: facegan data export faces faces.zip
+    """
+    from facegan.apps.data import export
+
+    export(dataset, out, labels=not no_labels, **options)
 
 
 @data.command("portraits")
