@@ -385,8 +385,9 @@ def filtered(
 def _finding(rule: _Rule, columns: Columns, resolution: int, show: int) -> Finding | None:
     """What a rule finds; None where its measure is missing altogether."""
     values = columns.get(rule.column)
-    if values is None or np.isnan(values).all():
+    if values is None or not np.isfinite(values).any():
         return None
+    values = np.where(np.isfinite(values), values, np.nan)
     scale = float(np.nanmedian(values)) if rule.relative else 1.0
     if rule.code == "enlarged":
         scale = float(resolution)
