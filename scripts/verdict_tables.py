@@ -5,8 +5,9 @@
 
 A table stands between `<!-- verdicts: FOLDER -->` and `<!-- end -->`, with a study's folder
 relative to the repository. Four kinds: `verdicts` has every claim of the study's claims.csv, and
-`brief` the same without intervals and recipes; `methods` every method of its results.csv; `anew` the verdicts of the first plan's statistics
-beside those of today. To judge the published studies anew, and write their claims.csv:
+`brief` the same without intervals and recipes; `methods` has every method of its results.csv;
+`anew` the verdicts of the first plan's statistics beside those of today. To judge the published
+studies anew, and write their claims.csv:
 
     facegan study docs/studies/NAME/study.toml --out docs/studies/NAME --report
 """
