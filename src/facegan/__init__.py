@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from facegan.apps.recipes import recipes as recipes
     from facegan.apps.stepwise import Training as Training
     from facegan.apps.train import train as train
+    from facegan.data.align import Alignment as Alignment
+    from facegan.data.align import align as align
     from facegan.data.dataset import Dataset as Dataset
     from facegan.data.export import export_zip as export_dataset  # noqa: F401
     from facegan.data.importer import import_images as import_images
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 # Name → module, and what it is called there if that is another: imported when first used, because
 # PyTorch alone takes seconds to start. Packages of the same name are callable: `callables.py`.
 _PUBLIC = {
+    "Alignment": "facegan.data.align",
     "Dataset": "facegan.data.dataset",
     "FaceganError": "facegan.errors",
     "LineReporter": "facegan.training.reporter",
@@ -71,6 +74,7 @@ _PUBLIC = {
     "Recipe": "facegan.recipe",
     "Reporter": "facegan.training.reporter",
     "Training": "facegan.apps.stepwise",
+    "align": "facegan.data.align",
     "compare": "facegan.report.pages",
     "directions": "facegan.apps.edit",
     "doctor": "facegan.apps.doctor",
