@@ -23,7 +23,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.grid import grid
 from facegan.editing.encoder import encoder_of
 from facegan.editing.identity import Identity
-from facegan.editing.inversion import STEPS, invert_all
+from facegan.editing.inversion import STEPS, Inverted, invert_all
 from facegan.editing.perceptual import Perceptual
 from facegan.generation.generator import open_generator
 from facegan.generation.png import png_bytes
@@ -46,7 +46,9 @@ def main() -> None:
     print(encoder.fitted)
     chosen, partners = _people(dataset, options.count)
     photographs = np.asarray(dataset.images[chosen])
-    guesses, found, seconds = [], [], []
+    guesses: list[Inverted] = []
+    found: list[Inverted] = []
+    seconds = []
     for photograph in photographs:
         begin = time.process_time()
         for steps, results in ((0, guesses), (options.steps, found)):
@@ -79,7 +81,7 @@ def main() -> None:
             f"| {away.mean():.2f} | {(away < _SAME_PERSON).mean():.0%} |"
         )
     shown("another person", np.roll(photographs, 1, 0))
-    shares = np.array([f.share for f in found], float)
+    shares = np.array([f.error / encoder.fitted.apart for f in found])
     spread = np.percentile(shares, [10, 50, 90]).round(2)
     print(f"error in distances between two generated faces, 10, 50, 90 %: {spread}")
     for verdict, times in Counter(f.verdict for f in found).items():

@@ -68,6 +68,6 @@ class Scene(Transform):
 def _blurred(images: Tensor, share: float) -> Tensor:
     """Means over squares, interpolated."""
     height, width = images.shape[2:]
-    sides = [max(round(1 / share), 1)] * 2
-    small = F.adaptive_avg_pool2d(images, [min(sides[0], height), min(sides[1], width)])
+    places = max(round(1 / share), 1)
+    small = F.adaptive_avg_pool2d(images, (min(places, height), min(places, width)))
     return F.interpolate(small, (height, width), mode="bilinear", align_corners=False)

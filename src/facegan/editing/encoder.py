@@ -139,7 +139,8 @@ class Encoder:
             fitted = Fitted.model_validate_json(json.dumps(about))
             if fitted.model != model:
                 raise ValueError("it was fitted to another generator")
-            return cls(*(tensors[name].float().numpy() for name in ("mean", "weight")), fitted)
+            mean, weight = (tensors[name].float().numpy() for name in ("mean", "weight"))
+            return cls(mean, weight, fitted)
         except (ValidationError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise RunError(
                 f"{path} holds no encoder for this generator: {one_line(error)}.",
