@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from facegan.apps.examining import filter_dataset as filter_dataset
     from facegan.apps.film import film as film
     from facegan.apps.generate import generate as generate
+    from facegan.apps.invert import invert as invert
+    from facegan.apps.invert import prepare_encoder as prepare_encoder
     from facegan.apps.labelling import label as label
     from facegan.apps.models import export as export_model  # noqa: F401
     from facegan.apps.models import install as install_model  # noqa: F401
@@ -92,6 +94,7 @@ _PUBLIC = {
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",
     "install_model": "facegan.apps.models:install",
+    "invert": "facegan.apps.invert",
     "label": "facegan.apps.labelling",
     "load": "facegan.generation.generator:open_generator",
     "load_plugin": "facegan.plugins",
@@ -100,6 +103,7 @@ _PUBLIC = {
     "open_run": "facegan.report.record",
     "open_studio": "facegan.studio.serving:studio",
     "pack_model": "facegan.apps.packing:pack",
+    "prepare_encoder": "facegan.apps.invert",
     "profile": "facegan.apps.profile",
     "push_model": "facegan.apps.models:push",
     "recipes": "facegan.apps.recipes",
