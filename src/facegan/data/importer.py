@@ -9,6 +9,7 @@ so that the result depends on the source and the options alone.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import warnings
 from collections import Counter, deque
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.align import MEASURES, Alignment, aligned, one_thread_each
-from facegan.data.dataset import DROPPED, Dataset
+from facegan.data.dataset import DROPPED, FORMAT, Dataset
 from facegan.data.decode import (
     BACKGROUND,
     FILTER,
@@ -45,6 +46,7 @@ from facegan.data.sources import Member, Source
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, one_line
+from facegan.version import __version__
 
 _BATCH, _BATCH_BYTES = 64, 8 << 20
 # An archive inside is the dataset where it is so much larger than the pictures beside it.
@@ -162,10 +164,16 @@ def import_images(
 
     with (
         DatasetWriter(
-            dataset, resolution, channels, names, overwrite, MEASURES if align is not None else ()
+            dataset,
+            resolution,
+            channels,
+            names,
+            overwrite,
+            MEASURES if align is not None else (),
+            resume=_content_of(origin, members, shape, align, layout, joined, holdout, seed),
         ) as writer,
         contextlib.closing(
-            _decoded(origin, set(import_log.readable), shape, align, workers)
+            _decoded(origin, _left_to_do(writer, import_log), shape, align, workers)
         ) as batches,
         warnings.catch_warnings(),
         one_thread_each() if align is not None else contextlib.nullcontext(),
@@ -189,6 +197,8 @@ def import_images(
                     None if joined is None else _labels(joined, rows),
                     np.array([picture.measures for picture in pictures], np.float64),
                 )
+            if writer.due:
+                writer.note(import_log.news())
             if progress is not None:
                 progress(import_log.done, len(import_log.readable))
         if not import_log.kept:
@@ -227,6 +237,51 @@ def _listed(origin: Source, reading: Reading | None) -> tuple[Source, list[Membe
     usable = [index for index, member in enumerate(members) if member.refused is None]
     layout = recognise(origin, [members[index].path for index in usable], usable, reading)
     return origin, members, replace(layout, notes=(*notes, *layout.notes))
+
+
+class _Chosen:
+    """Numbers of members, as a byte for each member: a set of a million takes 60 MB."""
+
+    def __init__(self, chosen: npt.NDArray[np.bool_]) -> None:
+        self._chosen = chosen
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and number >= 0 and bool(self._chosen[number])
+
+
+def _left_to_do(writer: DatasetWriter, import_log: ImportLog) -> _Chosen:
+    """The members to read: all that can be, or what a killed import left to do."""
+    for note in writer.notes:
+        import_log.replay(note)
+    return _Chosen(import_log.to_do())
+
+
+def _content_of(
+    source: Source,
+    members: Sequence[Member],
+    shape: Shape,
+    align: Alignment | None,
+    layout: Layout,
+    joined: Joined | None,
+    holdout: float,
+    seed: int,
+) -> str:
+    """What decides each byte of the dataset, as a hash: an import that was killed goes on only if
+    nothing of it changed."""
+    digest = hashlib.sha256()
+    about = (FORMAT, __version__, source.kind, source.sha256, shape, align, holdout, seed)
+    digest.update(repr(about).encode("utf-8", "backslashreplace"))
+    for member in members:
+        said = (
+            *(member.path, member.size, member.stamp, layout.identity(member.path)),
+            layout.split(member.path, holdout, seed),
+        )
+        digest.update(repr(said).encode("utf-8", "backslashreplace"))
+    if joined is not None:
+        digest.update(repr(joined.table.names).encode("utf-8", "backslashreplace"))
+        digest.update(joined.rows.tobytes())
+        digest.update(np.ascontiguousarray(joined.table.values).data)
+    return digest.hexdigest()
 
 
 def _within(inner: Source, outer: Source) -> str:
