@@ -20,6 +20,7 @@ from facegan.data.align import Alignment
 from facegan.data.dataset import Dataset
 from facegan.data.export import export_zip
 from facegan.data.importer import DROPPED, import_images
+from facegan.data.people import people_known
 from facegan.data.show import contact_sheet
 from facegan.errors import DataError, printable
 from facegan.files import write_bytes
@@ -210,9 +211,11 @@ def _print_outcome(dataset: Dataset) -> None:
     counts = dataset.card["counts"]
     console = _console()
     size = f"{dataset.spec.resolution}×{dataset.spec.resolution}"
+    known = people_known(dataset)
+    people = f"{counts['identities']:,} identities" if known else "who is shown is not known"
     console.print(
         f"{dataset.path}: {counts['kept']:,} pictures of {size}, {counts['train']:,} to train on, "
-        f"{counts['holdout']:,} held out, {counts['identities']:,} identities.",
+        f"{counts['holdout']:,} held out, {people}.",
         markup=False,
         soft_wrap=True,
     )

@@ -98,8 +98,9 @@ def data() -> None:
 )
 @click.option(
     "--identities",
-    type=click.Choice(["folders"]),
-    help="Each folder holds the pictures of one person.",
+    metavar="folders|names|CSV",
+    help="Who is shown: one person a folder, files called PERSON_NUMBER, or a list of files and "
+    "persons. The holdout is by people.",
 )
 @click.option(
     "--holdout",
@@ -267,8 +268,12 @@ def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
     show_default=True,
     help="Near duplicates: on one side of the split, thinned to one, or as they are.",
 )
+@click.option(
+    "--as-labels",
+    help="Measures that become labels too, to condition networks on them: yaw,brightness.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace another dataset at OUT.")
-def data_filter(dataset: Path, out: Path, **options: Any) -> None:
+def data_filter(dataset: Path, out: Path, as_labels: str | None, **options: Any) -> None:
     """Write those pictures of DATASET that conditions leave into the dataset OUT.
 
     A condition compares a column with a number: a measure of 'facegan data doctor', a label, or a
@@ -280,4 +285,5 @@ def data_filter(dataset: Path, out: Path, **options: Any) -> None:
     from facegan.apps.examining import filter_dataset
     from facegan.cli.terminal.examination import print_filtered
 
-    print_filtered(filter_dataset(dataset, out, **options))
+    names = [name.strip() for name in (as_labels or "").split(",") if name.strip()]
+    print_filtered(filter_dataset(dataset, out, as_labels=names, **options))
