@@ -39,7 +39,7 @@ from facegan.data.import_log import ImportLog, summary
 from facegan.data.kinds import ARCHIVE, INSIDE, could_be_picture, side_kind
 from facegan.data.labels import Joined, LabelTable, Reading, Repeats
 from facegan.data.layouts import Layout, recognise
-from facegan.data.layouts.folders import CLASSES, classes_of
+from facegan.data.layouts.folders import CLASSES, classes_of, note_on_folders
 from facegan.data.layouts.persons import persons
 from facegan.data.recognise import open_source, sources_within
 from facegan.data.skipped import SkippedFile
@@ -158,6 +158,9 @@ def import_images(
     if identities is not None:
         who, whence = persons(identities, likely)
         layout = replace(layout, identities=who, identities_from=whence)
+    if CLASSES in (labels, identities):
+        unsaid = note_on_folders(likely)
+        layout = replace(layout, notes=tuple(each for each in layout.notes if each != unsaid))
     import_log = ImportLog(members, layout.used, layout.unused, origin.holds_files)
     joined = _join(table, members, import_log, origin) if table is not None else None
     names = table.names if table is not None else ()
