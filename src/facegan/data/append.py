@@ -108,6 +108,14 @@ class GrowingArray(HashedFile):
         if block.size:  # memoryview refuses to cast nothing
             self.write(block.data.cast("B"))
 
+    def rows(self, begin: int, end: int) -> npt.NDArray[Any]:
+        """Rows that were written: [end - begin, *shape]."""
+        self._file.flush()
+        size = self._dtype.itemsize * math.prod(self._shape)
+        shape = (end - begin, *self._shape)
+        at = self.header_length + begin * size
+        return np.array(np.memmap(self._file.name, self._dtype, "r", at, shape))
+
     def complete(self, count: int) -> None:
         """State in the header that there are `count` rows, and close the file."""
         # numpy pads headers so that the length can grow in place.

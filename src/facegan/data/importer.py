@@ -79,6 +79,7 @@ def import_images(
     licence: str | None = None,
     workers: int | None = None,
     strict: bool = False,
+    encoded: bool | None = None,
     overwrite: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
@@ -119,6 +120,8 @@ def import_images(
         workers: decoding threads; by default one for each processor available.
         strict: make an error of whatever is left out or not used: files, side files, rows of
             labels, pictures without labels.
+        encoded: whether pictures are kept as PNGs, a third to a half of the bytes, and decoded when
+            they are asked for; by default from 512 pixels a side on.
         overwrite: replace a dataset that exists, once the new one is complete.
         seed: which pictures are held out, where no official split says so.
         progress: called after each batch with (files done, files in all).
@@ -176,6 +179,7 @@ def import_images(
             overwrite,
             MEASURES if align is not None else (),
             resume=_content_of(origin, members, shape, align, layout, joined, holdout, seed),
+            encoded=encoded,
         ) as writer,
         contextlib.closing(
             _decoded(origin, _left_to_do(writer, import_log), shape, align, workers)

@@ -31,6 +31,7 @@ from facegan.data.dataset import (
     CARD,
     DROPPED,
     FORMAT,
+    FORMAT_ENCODED,
     IMAGES,
     ITEM_COLUMNS,
     ITEMS,
@@ -40,6 +41,7 @@ from facegan.data.dataset import (
     is_dataset,
     put_aside,
 )
+from facegan.data.encoded import ENCODED, FROM_RESOLUTION, OFFSETS, EncodedFile
 from facegan.data.statistics import Statistics, count_classes, describe_labels
 from facegan.disk import exchange, sync
 from facegan.errors import DataError, storage
@@ -53,7 +55,7 @@ NOTES = "notes.jsonl"
 _NOTE_EVERY = 64 << 20
 _AGAIN = 256
 # All that a dataset's folder may hold where it is to be replaced.
-_WRITTEN = frozenset({IMAGES, ITEMS, LABELS, CARD, DROPPED})
+_WRITTEN = frozenset({IMAGES, ENCODED, OFFSETS, ITEMS, LABELS, CARD, DROPPED})
 
 
 class BeingWrittenError(DataError):
@@ -73,6 +75,8 @@ class DatasetWriter:
         measures: the names of what is measured of each image.
         resume: what decides the content, as one word: a writer of the same dataset that was killed
             is taken up where it made its last note, if its word was the same. "" for none.
+        encoded: whether pictures are kept as PNGs, a third to a half of the bytes; by default from
+            512 pixels a side on.
 
     Attributes:
         notes: of a writer that was taken up: what it noted, in order; else empty.
@@ -91,6 +95,7 @@ class DatasetWriter:
         overwrite: bool = False,
         measures: Sequence[str] = (),
         resume: str = "",
+        encoded: bool | None = None,
     ) -> None:
         if resolution < 1 or channels not in (1, 3):
             raise ValueError(f"resolution {resolution}, channels {channels}")
@@ -113,6 +118,7 @@ class DatasetWriter:
         self._lock: Lock | None = None
         self._count = self._noted = 0
         self._statistics = Statistics(channels)
+        self._encoded = resolution >= FROM_RESOLUTION if encoded is None else encoded
         self._resume = resume
         self.notes: list[Any] = []
 
@@ -141,7 +147,11 @@ class DatasetWriter:
                 if taken_up:
                     return self
                 self._partial.mkdir()
-                self._images = GrowingArray(self._partial / IMAGES, np.uint8, self._shape)
+                self._images: GrowingArray | EncodedFile
+                if self._encoded:
+                    self._images = EncodedFile(self._partial / ENCODED, self._shape)
+                else:
+                    self._images = GrowingArray(self._partial / IMAGES, np.uint8, self._shape)
                 self._labels = (
                     GrowingArray(self._partial / LABELS, np.float32, (len(self.label_names),))
                     if self.label_names
@@ -228,7 +238,12 @@ class DatasetWriter:
             for part in (self._images, self._labels, self._items):
                 if part is not None:
                     part.synced()
-            line = {"rows": self._count, "items": self._items.length, "state": state}
+            line = {
+                "rows": self._count,
+                "bytes": self._images.length,
+                "items": self._items.length,
+                "state": state,
+            }
             with (self._partial / NOTES).open("ab") as file:
                 file.write(_note(line))
                 file.flush()
@@ -245,9 +260,14 @@ class DatasetWriter:
                 leftover.rename(self._partial)
                 last = lines[-1]
                 self._count = self._noted = int(last["rows"])
-                self._images = GrowingArray(
-                    self._partial / IMAGES, np.uint8, self._shape, self._count
-                )
+                if self._encoded:
+                    self._images = EncodedFile(
+                        self._partial / ENCODED, self._shape, self._count, int(last["bytes"])
+                    )
+                else:
+                    self._images = GrowingArray(
+                        self._partial / IMAGES, np.uint8, self._shape, self._count
+                    )
                 self._labels = None
                 if self.label_names:
                     self._labels = GrowingArray(
@@ -274,12 +294,10 @@ class DatasetWriter:
             _, *rows = csv.reader(file)
         if len(rows) != self._count:
             raise ValueError(f"{len(rows)} items, not {self._count}")
-        shape = (self._count, *self._shape)
-        images = np.memmap(self._partial / IMAGES, np.uint8, "r", self._images.header_length, shape)
         for begin in range(0, self._count, _AGAIN):
             some = rows[begin : begin + _AGAIN]
             self._statistics.add(
-                np.asarray(images[begin : begin + _AGAIN]),
+                self._images.rows(begin, begin + len(some)),
                 [row[ITEM_COLUMNS.index("identity")] for row in some],
                 [row[ITEM_COLUMNS.index("split")] for row in some],
             )
@@ -325,9 +343,10 @@ class DatasetWriter:
     def _complete(self, card: Mapping[str, Any]) -> dict[str, Any]:
         mean, std = self._statistics.mean_and_std()
         complete = {
-            "format": FORMAT,
+            "format": FORMAT_ENCODED if self._encoded else FORMAT,
             "created_with": f"facegan {__version__}",
-            **card,
+            **{key: value for key, value in card.items() if key != "encoding"},
+            **({"encoding": "png"} if self._encoded else {}),
             "resolution": self._shape[0],
             "channels": self._shape[2],
             "counts": {**card.get("counts", {}), **self._statistics.counts},
