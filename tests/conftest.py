@@ -25,6 +25,7 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 # `pytest` take minutes. `bash scripts/test` runs them, too.
 SLOW = (
     "benchmarks/test_mutated_imports",
+    "data/test_resumed_import",
     *(
         "api/test_notebook",
         "apps/test_trained_space",
