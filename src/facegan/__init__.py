@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from facegan.apps.stepwise import Training as Training
     from facegan.apps.train import train as train
     from facegan.data.dataset import Dataset as Dataset
+    from facegan.data.export import export_zip as export_dataset  # noqa: F401
     from facegan.data.importer import import_images as import_images
     from facegan.errors import FaceganError as FaceganError
     from facegan.generation.generator import open_generator as load  # noqa: F401
@@ -77,6 +78,7 @@ _PUBLIC = {
     "edit": "facegan.apps.edit",
     "evaluate": "facegan.apps.evaluate",
     "examine_dataset": "facegan.apps.examining:doctor",
+    "export_dataset": "facegan.data.export:export_zip",
     "export_model": "facegan.apps.models:export",
     "export_onnx": "facegan.apps.onnx",
     "export_page": "facegan.studio.page",

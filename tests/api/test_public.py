@@ -27,6 +27,7 @@ SAME = {
     "data show": None,  # facegan.Dataset.open shows itself
     "data portraits": "draw_portraits",
     "data label": "label",
+    "data export": "export_dataset",
     "data doctor": "examine_dataset",
     "data filter": "filter_dataset",
     "evaluate": "evaluate",

@@ -43,8 +43,20 @@ from facegan.errors import FaceganError
     help="Through which the nodes of a cluster reach the study: s3://BUCKET/PREFIX.  "
     "[default: they share its folder]",
 )
+@click.option(
+    "--slurm",
+    metavar="OPTIONS",
+    help="Run the trials as jobs of a SLURM cluster, with these options of sbatch: "
+    "partition=cpu,time=4:00:00; 'local' tries that here.",
+)
 @click.option("--retry-failed", is_flag=True, help="Perform failed trials again.")
 @click.option("--report", is_flag=True, help="Only write page and tables anew; run nothing.")
+@click.option(
+    "--figures",
+    type=FILE_PATH,
+    metavar="DIR",
+    help="Write figures and tables for a paper: PDF, PNG, SVG, CSV, LaTeX; run nothing.",
+)
 @click.option(
     "--dry-run", is_flag=True, help="Print the trials, what they take and what they can find."
 )
@@ -65,8 +77,10 @@ def study(
     device: str,
     ray: str | None,
     storage: str | None,
+    slurm: str | None,
     retry_failed: bool,
     report: bool,
+    figures: Path | None,
     dry_run: bool,
     noise: str | None,
     show: bool,
@@ -80,6 +94,8 @@ def study(
     Example: facegan study quick
     Example: facegan study report --data lfw32 --out studies/lfw
     Example: facegan study my-plan.toml --workers 2
+    Example: facegan study report --out studies/lfw --figures paper/figures
+    Example: facegan study my-plan.toml --slurm partition=cpu,time=4:00:00
     """
     from facegan.study import run as studies
     from facegan.study.plan import Plan, plan_names, shipped_plan
@@ -100,6 +116,11 @@ def study(
 
         click.echo(f"Wrote {study_report(where)}.")
         return
+    if figures is not None:
+        from facegan.report.figures import study_figures
+
+        click.echo(f"Wrote {len(study_figures(where, figures))} files to {figures}.")
+        return
     if dry_run:
         for line in studies.forecast(adapted, workers, studies.known_noise(where, noise)):
             click.echo(line)
@@ -114,6 +135,7 @@ def study(
             device=device,
             ray=ray,
             storage=storage,
+            slurm=slurm,
             retry_failed=retry_failed,
             make_watch=make_study_watch,
         )

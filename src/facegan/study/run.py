@@ -66,6 +66,7 @@ def study(
     device: str = "auto",
     ray: str | None = None,
     storage: str | None = None,
+    slurm: str | None = None,
     retry_failed: bool = False,
     make_watch: MakeWatch = LineWatch,
 ) -> StudyOutcome:
@@ -83,6 +84,9 @@ def study(
             trials instead of this machine.
         storage: through which the nodes of a cluster reach the study, such as
             `s3://bucket/prefix`; by default they have its folder, on a disk that all share.
+        slurm: the trials are jobs of a SLURM cluster, with these options of sbatch
+            (`partition=gpu,time=4:00:00`; may be empty), or `local`: jobs of submitit on this
+            machine. The study's folder and its datasets are on a disk that all nodes share.
         retry_failed: perform failed trials again.
         make_watch: makes what is told of the progress; prints plain lines by default.
 
@@ -100,10 +104,17 @@ def study(
             f"A storage ({storage}) is for the nodes of a cluster, and there is none.",
             "Leave it out, or name the cluster as well.",
         )
+    if ray is not None and slurm is not None:
+        raise FaceganError("A study runs on Ray or on SLURM, and both were asked for.", "Choose.")
     if ray is not None:
         from facegan.study.execution import cluster
 
         cluster.load()
+    if slurm is not None:
+        from facegan.study.execution import on_slurm
+
+        on_slurm.load()
+        on_slurm.settings("" if slurm == "local" else slurm)
     with local.terminated_as_interrupt(), folder.locked():
         fit = fitted(plan, {name: open_dataset(place) for name, place in plan.datasets.items()})
         plan = fit.plan
@@ -116,12 +127,12 @@ def study(
                     search = _search(folder, plan, settled)
                     folder.begin(plan, search)
                     trials = _hand_out(search, retry_failed)
-                    _perform(trials, settled, ray, storage, watch)
+                    _perform(trials, settled, ray, storage, slurm, workers, watch)
                 specs = _specs(folder, plan, settled)
                 folder.begin(plan, specs)
                 for part in _parts(plan, specs):
                     trials = _hand_out(part, retry_failed)
-                    _perform(trials, settled, ray, storage, watch)
+                    _perform(trials, settled, ray, storage, slurm, workers, watch)
                     if decided(plan, judge(folder.results())):
                         break
             finally:
@@ -362,9 +373,29 @@ def _hand_out(trials: Trials, retry_failed: bool) -> list[Path]:
 
 
 def _perform(
-    trials: Sequence[Path], settled: Settled, ray: str | None, storage: str | None, watch: Watch
+    trials: Sequence[Path],
+    settled: Settled,
+    ray: str | None,
+    storage: str | None,
+    slurm: str | None,
+    workers: int | None,
+    watch: Watch,
 ) -> None:
     if not trials:
+        return
+    if slurm is not None:
+        from facegan.study.execution import on_slurm
+
+        on_slurm.run(
+            trials,
+            on_slurm.settings("" if slurm == "local" else slurm),
+            cpus=settled.threads,
+            gpus=1 if settled.gpus else 0,
+            watch=watch,
+            give_up=_give_up,
+            at_once=workers,
+            local=slurm == "local",
+        )
         return
     if ray is None:
         local.run(trials, local.slots(settled.workers, settled.gpus), watch, _give_up)

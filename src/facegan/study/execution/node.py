@@ -6,18 +6,21 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from facegan.data.dataset import Dataset
+from facegan.data.dataset import Dataset, is_dataset
 from facegan.errors import DeviceError, FaceganError
+from facegan.files import read_json
 from facegan.study.execution import DATASETS, ENVIRONMENT
 from facegan.study.execution.process import GRACE, last_words, watched_by_parent
 from facegan.study.execution.storage import Place
 from facegan.version import __version__
 
+# The trials of this process that run now, for whoever must end them where `perform` cannot.
+RUNNING: list[subprocess.Popen[bytes]] = []
 # Of a trial that a signal asked to stop, and that has saved.
 _STOPPED = (130, 143)
 
@@ -116,6 +119,17 @@ def perform(desk: Desk, node: str, where: str, order: Order) -> Outcome:
         return _outcome(folder, process.returncode, stopping)
 
 
+def datasets_of(trials: Sequence[Path]) -> dict[str, Dataset]:
+    """The datasets that are folders of this machine, by their names in `trial.json`."""
+    names: set[str] = set()
+    for folder in trials:
+        spec = read_json(folder / "trial.json", "The trial")
+        names |= {spec["dataset"], *(spec.get("mix") or ())}
+        if spec.get("pretraining"):
+            names.add(spec["pretraining"]["dataset"])
+    return {name: Dataset.open(name) for name in sorted(names) if is_dataset(Path(name))}
+
+
 def has_dataset(name: str, fingerprint: str) -> bool:
     """Whether this machine has a dataset at the path that the study's machine has it at."""
     with contextlib.suppress(FaceganError, OSError):
@@ -153,10 +167,12 @@ def _process(
     if order.gpus == 0:  # one that is there is another's
         environment["CUDA_VISIBLE_DEVICES"] = ""
     process = watched_by_parent(folder, [sys.executable, *order.arguments], environment)
+    RUNNING.append(process)
     try:
         yield process
     finally:
         process.kill()
         process.wait()
+        RUNNING.remove(process)
         assert process.stdin is not None
         process.stdin.close()

@@ -18,12 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from facegan.data.dataset import Dataset, is_dataset
 from facegan.errors import DeviceError, FaceganError, RunError, TrainingError
-from facegan.files import read_json
 from facegan.study.execution import COMMAND, GiveUp, Watch
 from facegan.study.execution.cluster import able, ask, connected, name_of, nodes, on
-from facegan.study.execution.node import Desk, Order, Outcome, has_dataset, perform
+from facegan.study.execution.node import Desk, Order, Outcome, datasets_of, has_dataset, perform
 from facegan.study.execution.process import GRACE, Attempts, reached
 from facegan.study.execution.storage import Place, SharedFolder, Store, folder_of
 from facegan.training.signals import stop_on_signals
@@ -72,7 +70,7 @@ def run(
         RunError: the process that speaks for the study was lost.
     """
     folders = [folder.absolute() for folder in trials]
-    datasets = _datasets(folders)
+    datasets = datasets_of(folders)
     fingerprints = {name: dataset.fingerprint for name, dataset in datasets.items()}
     with connected(address) as ray:
         there = able(ray, cpus, gpus)
@@ -110,17 +108,6 @@ def run(
 
             collect = place.collect
             _Dispatcher(ray, desk, submit, collect, fits, trials, watch, give_up).run()
-
-
-def _datasets(trials: Sequence[Path]) -> dict[str, Dataset]:
-    """The datasets that are folders of this machine, by their names in `trial.json`."""
-    names: set[str] = set()
-    for folder in trials:
-        spec = read_json(folder / "trial.json", "The trial")
-        names |= {spec["dataset"], *(spec.get("mix") or ())}
-        if spec.get("pretraining"):
-            names.add(spec["pretraining"]["dataset"])
-    return {name: Dataset.open(name) for name in sorted(names) if is_dataset(Path(name))}
 
 
 def _lacking(datasets: Mapping[str, str]) -> list[str]:
