@@ -346,6 +346,24 @@ def test_who_waits_too_long_in_line_is_told_to_come_back(
         assert answer.headers["retry-after"] == "1"
 
 
+def test_a_bug_is_told_here_and_not_to_who_asked(
+    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(model) as client:
+
+        def broken(*arguments: Any) -> Any:
+            raise ZeroDivisionError("a path of this machine")
+
+        monkeypatch.setattr(api, "inputs_of", broken)
+        calm = TestClient(
+            client.app, base_url=f"http://{HOST}", headers=BEARER, raise_server_exceptions=False
+        )
+        answer = calm.get("/api/pictures?seeds=1")
+        assert answer.status_code == 500
+        assert "path" not in answer.text
+        assert "a path of this machine" in caplog.text
+
+
 def test_the_queue_has_an_end(model: Path) -> None:
     import threading
 

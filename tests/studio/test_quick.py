@@ -33,9 +33,7 @@ def test_it_is_made_once_and_makes_the_same_pictures(
     monkeypatch.setattr(quick.subprocess, "run", None)
     assert quick.quick_draw(opened) is not None
     # Where it is slower, or computes something else, it is left alone.
-    monkeypatch.setattr(
-        quick, "_seconds", lambda work, seconds=iter(range(99, 0, -1)): next(seconds)
-    )
+    monkeypatch.setattr(quick, "_seconds", lambda work: next(falling))
     assert quick.quick_draw(opened) is None
     monkeypatch.setattr(quick, "_session", lambda graph, opened: lambda z, labels: expected[:1] + 9)
     assert quick.quick_draw(opened) is None

@@ -189,7 +189,9 @@ def _run(app: Any, made: Studio, listener: socket.socket, ready: Callable[[], No
 
     config = uvicorn.Config(
         app,
-        log_level="error",
+        # What others send, and what was cut short, is not this terminal's business; what went
+        # wrong here is told by `facegan.studio.api`.
+        log_level="critical",
         access_log=False,
         server_header=False,
         # Whoever sits in front of it is nobody's business: no header changes who asks.
