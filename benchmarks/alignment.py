@@ -42,6 +42,7 @@ from PIL import Image
 import facegan
 from facegan.data.align import Alignment, aligned
 from facegan.data.dataset import Dataset
+from facegan.data.pictures import open_picture
 from facegan.faces import Square, detect, mesh
 from facegan.faces.face_mesh import LEFT_EYE, RIGHT_EYE
 from facegan.faces.geometry import mapped
@@ -69,7 +70,7 @@ def pictures(archive: Path) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
         for member in files:
             content = files.extractfile(member) if member.name.endswith(".jpg") else None
             if content is not None:
-                with Image.open(io.BytesIO(content.read())) as image:
+                with open_picture(io.BytesIO(content.read()), ("JPEG",)) as image:
                     yield member.name, np.asarray(image.convert("RGB"))
 
 
@@ -162,7 +163,7 @@ def measure(archive: Path, n: int, seed: int) -> None:
         buffer = io.BytesIO()
         Image.fromarray(made).save(buffer, "JPEG", quality=95)
         started = time.process_time()
-        made = np.asarray(Image.open(io.BytesIO(buffer.getvalue())).convert("RGB"))
+        made = np.asarray(open_picture(buffer, ("JPEG",)).convert("RGB"))
         decode += time.process_time() - started
         still_ours, still_dlib = own_eyes(picture), dlib.eyes(picture)
         place = square.to_picture(PICTURE)

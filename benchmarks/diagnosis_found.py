@@ -168,7 +168,8 @@ def main() -> None:
 def _train(case: Case, dataset: Path, run: Path, kimg: float) -> None:
     small = SMALL if case.recipe == "dcgan" else SMALL_MLP
     changes = (*small, f"training.budget={kimg * case.longer:g}kimg", *case.changes)
-    train(Recipe.load(case.recipe, list(changes)), dataset, run, threads=1, loggers=[])
+    recipe = Recipe.load(case.recipe).override(*changes)
+    train(recipe, dataset, run, threads=1, loggers=[])
 
 
 def _hit(case: Case, reading: Reading | None) -> bool:

@@ -22,6 +22,7 @@ from PIL import Image, ImageFilter
 
 from facegan.apps.datasets import cache_folder
 from facegan.data.dataset import Dataset
+from facegan.data.pictures import open_picture
 from facegan.evaluation.cache import FeatureCache, extract
 from facegan.evaluation.copying import RealFaces, Space, find_copies
 from facegan.evaluation.extractors import open_extractor
@@ -144,7 +145,7 @@ def _jpeg(quality: int) -> Callable[[Image.Image], Image.Image]:
     def change(image: Image.Image) -> Image.Image:
         file = io.BytesIO()
         image.save(file, "JPEG", quality=quality)
-        return Image.open(file).convert("RGB")
+        return open_picture(file, ("JPEG",)).convert("RGB")
 
     return change
 

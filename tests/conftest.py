@@ -24,6 +24,7 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 # Whole trainings, studies, clusters, processes, simulations, and networks of full size: what makes
 # `pytest` take minutes. `bash scripts/test` runs them, too.
 SLOW = (
+    "benchmarks/test_mutated_imports",
     *(
         "api/test_notebook",
         "apps/test_trained_space",
@@ -33,13 +34,14 @@ SLOW = (
     *(
         "cli/test_classes",
         "cli/test_demo",
+        "cli/test_editing",
         "cli/test_errors",
         "cli/test_evaluate",
         "cli/test_readme",
     ),
     *("cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
     "evaluation/test_copy_search",
-    *("docs/test_site", "packaging/"),
+    *("docs/test_site", "docs/test_tutorial", "packaging/"),
     *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),
     *(
         "study/test_on_ray",
@@ -48,7 +50,7 @@ SLOW = (
         "study/test_study.",
         "study/test_verdicts",
     ),
-    *("test_plugins",),
+    *("test_plugins", "report/test_figures"),
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
     *("training/test_measuring", "training/test_processes", "training/test_quality"),
     *("training/test_resume", "studio/test_browser"),

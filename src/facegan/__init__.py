@@ -18,6 +18,7 @@ from facegan.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from facegan.apps.data import draw_portraits as draw_portraits
+    from facegan.apps.data import export as export_dataset  # noqa: F401
     from facegan.apps.doctor import doctor as doctor
     from facegan.apps.edit import directions as directions
     from facegan.apps.edit import edit as edit
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from facegan.loggers import Logger as Logger
     from facegan.plugins import load_plugin as load_plugin
     from facegan.recipe import Recipe as Recipe
+    from facegan.report.figures import run_figures as run_figures
+    from facegan.report.figures import study_figures as study_figures
     from facegan.report.pages import compare as compare
     from facegan.report.pages import report as report
     from facegan.report.pages import study_report as study_report
@@ -77,6 +80,7 @@ _PUBLIC = {
     "edit": "facegan.apps.edit",
     "evaluate": "facegan.apps.evaluate",
     "examine_dataset": "facegan.apps.examining:doctor",
+    "export_dataset": "facegan.apps.data:export",
     "export_model": "facegan.apps.models:export",
     "export_onnx": "facegan.apps.onnx",
     "export_page": "facegan.studio.page",
@@ -99,8 +103,10 @@ _PUBLIC = {
     "recipes": "facegan.apps.recipes",
     "remove_model": "facegan.apps.models:remove",
     "report": "facegan.report.pages",
+    "run_figures": "facegan.report.figures",
     "serve": "facegan.studio.serving",
     "study": "facegan.study.run",
+    "study_figures": "facegan.report.figures",
     "study_report": "facegan.report.pages",
     "train": "facegan.apps.train",
 }

@@ -94,6 +94,24 @@ def new_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(beside, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A file that appears at `path` complete, or not at all.
+
+    Yields a hidden path beside it to write to. An older file at `path` is replaced.
+    """
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = _beside(path)
+        try:
+            yield beside
+            sync(beside)
+            beside.replace(path)
+            sync(path.parent)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
 def _beside(path: Path) -> Path:
     """Where this process writes what becomes `path`; what killed ones left there is removed."""
     host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]

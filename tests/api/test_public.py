@@ -26,6 +26,7 @@ SAME = {
     "data import": "import_images",
     "data show": None,  # facegan.Dataset.open shows itself
     "data portraits": "draw_portraits",
+    "data export": "export_dataset",
     "data label": "label",
     "data doctor": "examine_dataset",
     "data filter": "filter_dataset",

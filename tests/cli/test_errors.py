@@ -425,6 +425,9 @@ case(
 case("portraits-odd", f"{NEW} portraits:many", "portraits:many", "COUNT", "RESOLUTION")
 
 # --- looking at datasets, drawing them --------------------------------------------------------
+case("export-no-zip", "data export dataset faces", "cannot be faces", "ending in .zip")
+case("export-there", "data export dataset a.zip", "is there already", prepare=_file("a.zip", "x"))
+case("export-missing", "data export nowhere a.zip", "no dataset at nowhere", "data import")
 case("show-missing", "data show nowhere", "no dataset at nowhere", "data portraits DATASET")
 case("show-rows", "data show dataset --rows 0", "0 rows", "1 or more")
 case("show-not-png", "data show dataset --out sheet.jpg", "sheet.jpg", "ending in .png")
@@ -566,6 +569,22 @@ case("import-a-dataset", "data import dataset new", "dataset is a dataset alread
 case("import-over-file", "data import pictures recipe.toml", "is a file", "another name")
 case("import-into-itself", "data import pictures pictures/new", "inside its own source", "outside")
 case("import-onto-itself", "data import pictures pictures", "would be replaced", "another place")
+case("align-crop", f"{IMPORT} --align --crop 20", "aligned", "the zoom instead")
+case("align-nothing", f"{IMPORT} --zoom 2", "nothing is to be aligned", "Ask for alignment")
+case("align-zoom", f"{IMPORT} --align --zoom 9", "zoom is 9", "0.25 to 4")
+case("align-border", f"{IMPORT} --align --border black", "black", "reflect", "refuse")
+case("align-yaw", f"{IMPORT} --align --max-yaw 100", "max-yaw is 100", "90 degrees")
+case("align-without-faces", f"{IMPORT} --align", "no face found", "no usable picture")
+case("duplicates-unknown", f"{IMPORT} --duplicates drop", "drop", "group", "thin", "keep")
+
+# --- examining and filtering datasets ---------------------------------------------------------
+FILTER = "data filter dataset new --drop"
+case("doctor-missing", "data doctor nowhere", "no dataset at nowhere", "data import")
+case("doctor-shows-nothing", "data doctor dataset --show 0", "show is 0", "1 picture or more")
+case("filter-unknown", f"{FILTER} sharp=1", "'sharp'", "Did you mean 'sharpness'")
+case("filter-odd", f"{FILTER} sharpness", "not a condition", "'sharpness<200'")
+case("filter-itself", "data filter dataset dataset", "the dataset to filter", "another name")
+case("filter-labels", "data filter dataset new --as-labels yawn", "'yawn'", "'yaw'")
 case(
     "import-onto-parent", "data import pictures/deep pictures", "would be replaced", "another place"
 )

@@ -97,6 +97,16 @@ def test_a_photograph_of_any_size_gives_the_same_face() -> None:
     assert np.abs(difference).mean() < 2
 
 
+def test_small_faces_in_large_photographs_are_found() -> None:
+    picture = photograph(3000, 2200, (Square(1500, 1100, 1200), 3), (Square(400, 300, 110), 0))
+    found, left_out = aligned(picture, 32)
+    assert not left_out
+    assert [round(face.square.x, -2) for face in found] == [1500, 400]
+    assert len(aligned(picture, 32, Alignment(faces="main"))[0]) == 1
+    alone = photograph(3000, 2200, (Square(400, 300, 110), 0))
+    assert len(aligned(alone, 32, Alignment(faces="main"))[0]) == 1
+
+
 def test_the_main_face_is_first() -> None:
     picture = photograph(
         900, 400, (Square(120, 200, 150), 0), (Square(450, 200, 260), 3), (Square(760, 190, 170), 1)

@@ -242,6 +242,25 @@ def test_a_filtered_dataset_has_what_the_conditions_leave(
     assert again.card["filtered"]["before"] == about
 
 
+def test_measures_can_become_labels(
+    damaged: tuple[Dataset, dict[str, int]], tmp_path: Path
+) -> None:
+    dataset = damaged[0]
+    made = filtered(dataset, tmp_path / "a", drop=["face<0.6"], as_labels=["yaw", "brightness"])
+    assert made.label_names == (*dataset.label_names, "yaw", "brightness")
+    assert made.labels is not None
+    yaw = made.labels[:, -2]
+    assert yaw == pytest.approx(made.measures["yaw"], rel=1e-4, nan_ok=True)
+    assert made.card["labels"]["measured"] == ["yaw", "brightness"]
+    assert [each["name"] for each in made.card["labels"]["columns"]] == [*made.label_names]
+    for names, said in ((["yawn"], "'yaw'"), (["yaw", "yaw"], "there already")):
+        with pytest.raises(DataError, match=said):
+            filtered(dataset, tmp_path / "b", as_labels=names)
+    with pytest.raises(DataError, match="there already"):
+        filtered(made, tmp_path / "b", as_labels=["yaw"])
+    assert not (tmp_path / "b").exists()
+
+
 def test_duplicates_can_be_thinned_or_grouped(tmp_path: Path) -> None:
     drawn = portraits_of(6)
     images = np.concatenate([drawn, (drawn[:1] * 0.9).astype(np.uint8)])

@@ -29,6 +29,7 @@ from facegan.data import lmdb_file
 from facegan.data.dataset import Dataset
 from facegan.data.importer import import_images
 from facegan.data.layouts.ffhq import entries
+from facegan.data.people import people_known
 from facegan.errors import DataError
 
 
@@ -268,6 +269,33 @@ class TestFolders:
         sides = set(zip(dataset.identities, dataset.splits, strict=True))
         assert len(sides) == 12
         assert {split for _, split in sides} == {"train", "holdout"}
+
+    def test_names_as_persons(self, tmp_path: Path) -> None:
+        files = {f"face {k:03} ({i}).jpg": jpeg(9 * k + i) for k in range(12) for i in range(1, 4)}
+        dataset = load(fill_folder(tmp_path / "in", files), tmp_path, identities="names")
+        assert dataset.card["counts"]["identities"] == 12
+        assert len(set(zip(dataset.identities, dataset.splits, strict=True))) == 12
+        assert "names" in dataset.card["identities_from"]
+
+    def test_a_list_of_persons(self, tmp_path: Path) -> None:
+        files = {f"{n:02}.jpg": jpeg(n) for n in range(20)}
+        rows = "".join(f"{n:02}.jpg,{n},who{n % 5}\n" for n in range(18))
+        (tmp_path / "who.csv").write_text(f"file,age,identity\n{rows}")
+        source = fill_folder(tmp_path / "in", files)
+        dataset = load(source, tmp_path, identities=tmp_path / "who.csv", holdout=0.3)
+        by_name = dict(zip(dataset.names, dataset.identities, strict=True))
+        assert by_name["07.jpg"] == "who2"
+        assert by_name["18.jpg"] == "18.jpg"  # whom the list lacks, he is a person of his own
+        assert dataset.card["counts"]["identities"] == 7
+        assert people_known(dataset)
+
+    @pytest.mark.parametrize("said", ["folders", "names", "who.csv"])
+    def test_persons_that_nothing_tells_are_refused(self, tmp_path: Path, said: str) -> None:
+        source = fill_folder(tmp_path / "in", {f"{c}.jpg": jpeg(n) for n, c in enumerate("abcd")})
+        table = tmp_path / "who.csv"
+        table.write_text("file,identity\nz.jpg,one\ny.jpg,one\n")
+        with pytest.raises(DataError, match=r"nobody is shown twice|none of its 2 rows"):
+            load(source, tmp_path, identities=table if said == "who.csv" else said)
 
     def test_train_alone_is_no_part(self, tmp_path: Path) -> None:
         files = {f"train/{kind}/{n}.png": png(n) for kind in "ab" for n in range(2)}

@@ -85,3 +85,17 @@ def test_a_cuts_middle_is_the_squares_and_its_sides_have_its_length(
     assert math.remainder(math.atan2(along[1], along[0]) - angle, math.tau) == pytest.approx(
         0, abs=1e-9
     )
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_pictures_that_are_longer_than_opencv_can_sample(axis: int) -> None:
+    short = noise(60, 400)
+    long = np.zeros((60, 40_000, 3), np.uint8)
+    long[:, -400:] = short
+    turn = (lambda p: p) if axis else (lambda p: np.ascontiguousarray(p.transpose(1, 0, 2)))
+    for x, border in ((150, "reflect"), (395, "reflect"), (395, "edge")):
+        there = (x + 39_600, 30) if axis else (30, x + 39_600)
+        here = (x, 30) if axis else (30, x)
+        found = cut(turn(long), Square(*there, 20, 0.3), 32, border)
+        expected = cut(turn(short), Square(*here, 20, 0.3), 32, border)
+        assert np.abs(found.astype(int) - expected).mean() < 1

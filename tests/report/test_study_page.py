@@ -170,7 +170,15 @@ def test_the_page_has_all_that_was_found(write: Callable[..., Path]) -> None:
         **{"ended": "3", "kimg": "60", "seconds": duration(600.0), "wall": duration(701.5)},
         **{"generator": "3,456,789", "discriminator": "2,765,432"},
     }
-    assert page.codes("chart") == ["fd kimg", "fd seconds"]
+    assert page.codes("chart") == ["fd kimg", "fd seconds", "budgets"]
+    assert list(page.tables["budgets blobs"]) == [
+        "2 min 30 s",
+        "5 min 0 s",
+        "7 min 30 s",
+        "10 min 0 s",
+    ]
+    assert page.tables["budgets blobs"]["10 min 0 s"]["leader"] == "dcgan"
+    assert page.tables["verdicts blobs"]["better(dcgan, gan)"]["at3"].startswith("✓ holds")
     assert page.codes("method") == ["dcgan", "dcgan-without-width", "gan"]
     assert numbers(page.said("method")[0]) == ["60.0", "0"]
     assert page.pictures == 3
@@ -215,7 +223,8 @@ def test_it_is_the_same_again_and_loads_nothing(write: Callable[..., Path]) -> N
     assert len(ids) == len(set(ids)) > 10
     assert str(folder.parent) not in page.source
     assert page.codes("dataset") == ["blobs", "others"] * 3
-    assert set(page.tables) == {"scores blobs", "scores others", "costs blobs", "costs others"}
+    kinds = ("scores", "costs", "budgets", "verdicts")
+    assert set(page.tables) == {f"{kind} {name}" for kind in kinds for name in ("blobs", "others")}
 
 
 def test_failures_are_told_everywhere_and_reasons_once(write: Callable[..., Path]) -> None:
@@ -406,8 +415,10 @@ def test_what_was_changed_after_results_stands_at_the_verdict(
 def test_a_study_is_read_back_from_its_tables(write: Callable[..., Path], tmp_path: Path) -> None:
     """Without the folders of its trials, the same verdicts, tables and page but for pictures."""
     asked = plan(datasets={"blobs": "datasets/blobs", "others": "b"})
-    lost = Key(dataset="blobs", method="gan", seed=0)
-    found = results(asked, failed(lost), without=1)
+    lost, sick = (Key(dataset="blobs", method="gan", seed=seed) for seed in (0, 1))
+    kinds = tuple(Found(kind=kind, images=0) for kind in ("no face", "collapse"))
+    told = finished(sick, 110.0).model_copy(update={"found": kinds})
+    found = results(asked, failed(lost), told, without=1)
     folder = StudyFolder(write(found))
     (folder.path / "study.toml").write_text(asked.to_toml(), "utf-8")
     before = {
@@ -415,8 +426,8 @@ def test_a_study_is_read_back_from_its_tables(write: Callable[..., Path], tmp_pa
     }
     shutil.rmtree(folder.trials)
     again = folder.results()
-    assert [(t.key, t.status, t.images, t.curve) for t in again.results] == [
-        (t.key, t.status, t.images, t.curve) for t in found.results
+    assert [(t.key, t.status, t.images, t.curve, t.found) for t in again.results] == [
+        (t.key, t.status, t.images, t.curve, t.found) for t in found.results
     ]
     written = {
         file.name: file.read_bytes() for file in write_tables(folder.path, again, judge(again))
@@ -467,8 +478,8 @@ def test_csv_gives_back_every_number(tmp_path: Path) -> None:
     found = results(plan(), failed(bad), without=1)
     judged = judge(found)
     files = write_tables(tmp_path, found, judged)
-    names = ["results.csv", "summary.csv", "claims.csv", "curves.csv", "tables.tex"]
-    assert [file.name for file in files] == names
+    names = ("results.csv", "summary.csv", "claims.csv", "curves.csv", "budgets.csv", "tables.tex")
+    assert tuple(file.name for file in files) == names
     first = [file.read_bytes() for file in files]
     assert [file.read_bytes() for file in write_tables(tmp_path, found, judged)] == first
 

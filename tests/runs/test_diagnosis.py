@@ -18,7 +18,7 @@ from facegan.data.dataset import Dataset
 from facegan.evaluation.results import Estimate, Evaluation, FeatureScores, Score
 from facegan.generation.samples import pictures
 from facegan.recipe import Recipe
-from facegan.runs.diagnosis import Diagnosis, Finding, diagnose
+from facegan.runs.diagnosis import Diagnosis, Finding, Standing, diagnose, standing
 from facegan.training.loop import Boundaries
 from facegan.training.probe import Probe
 from facegan.training.state import PLAYERS, TrainingState
@@ -160,6 +160,20 @@ SICK: dict[str, tuple[str, list[Line]]] = {
         "divergence",
         run_of(fd_at=lambda at: 100 - at / 2000 if at < 0.5 * TOTAL else 140.0),
     ),
+    "idle": ("idle", run_of(lambda at: tick(at, generator__lr=0.0))),
+    "checkers": ("artefacts", run_of(probe_at=lambda at: probe(at, checkered=300.0))),
+    "noise from the middle on": ("artefacts", run_of(probe_at=jump(0.5, checkered=60.0))),
+    "no face": (
+        "no face",
+        run_of(
+            probe_at=lambda at: probe(at, faces=0.0, faces_real=0.97, diversity=0.6),
+            fd_at=lambda at: 300.0 - at / 20_000,
+        ),
+    ),
+    "all alike, from nothing to next to nothing": (
+        "collapse",
+        run_of(probe_at=lambda at: probe(at, diversity=0.001 + 0.006 * at / TOTAL)),
+    ),
     "plateau": ("plateau", run_of(fd_at=lambda at: max(100 - at / 1000, 60) + at % 3000 / 1000)),
 }
 
@@ -219,6 +233,21 @@ HEALTHY: dict[str, list[Line]] = {
         probe_at=lambda at: probe(at, diversity=0.2 if at == 120_000 else 0.9)
     ),
     "late to vary": run_of(probe_at=lambda at: probe(at, diversity=0.2 * (at / TOTAL) ** 3)),
+    "checkered while it begins": run_of(
+        probe_at=lambda at: probe(at, checkered=200.0 if at < 40_000 else 3.0)
+    ),
+    "faces that come late, while FD falls": run_of(
+        probe_at=lambda at: probe(at, faces=0.0 if at < 0.8 * TOTAL else 0.3, faces_real=0.97)
+    ),
+    "no faces where real pictures show none": run_of(
+        probe_at=lambda at: probe(at, faces=0.0, faces_real=0.2)
+    ),
+    "variety that comes as fast as it must": run_of(
+        probe_at=lambda at: probe(at, diversity=0.02 + 0.2 * at / TOTAL)
+    ),
+    "hinge on its way": run_of(
+        probe_at=lambda at: probe(at, diversity=0.03 + 0.06 * (at / TOTAL) ** 2)
+    ),
     "spikes": run_of(
         lambda at: tick(at, discriminator__gradient_norm=4e3 if at % 7000 < 2000 else 30.0)
     ),
@@ -313,6 +342,57 @@ def test_settings_that_help_exist() -> None:
         for name in re.findall(rf"\b(?:{sections})\.[\w.*]+", text):
             assert name.rstrip(".").replace("stages.*", "stages.0") in known
     assert {"stages.*.generator.lr", "stages.*.discriminator.lr", "training.budget"} <= used
+
+
+def recipe_of(*changes: str, name: str = "dcgan") -> Recipe:
+    return Recipe.load(name).override(*changes)
+
+
+def test_minimax_is_named_apart_from_the_loss_that_helps() -> None:
+    """It saturates where other losses do not yet, and the way out is the other loss."""
+    won = run_of(probe_at=lambda at: probe(at, told_apart=0.995, separation=6.5, diversity=0.07))
+    (found,) = diagnose(won, TOTAL, recipe_of("method.loss=minimax"))
+    assert found.kind == "saturation"
+    assert "minimax" in found.said
+    assert "method.loss=non_saturating" in found.helps
+    others = diagnose(won, TOTAL, recipe_of())
+    assert "saturation" not in kinds(others)
+    _, sure = SICK["saturation"]
+    (found,) = diagnose(sure, TOTAL, recipe_of())
+    assert "minimax" not in found.said
+    assert "non_saturating" not in found.helps
+
+
+def test_nobody_is_advised_to_do_what_he_does() -> None:
+    mlp, dcgan = recipe_of(name="gan"), recipe_of("method.loss=relativistic")
+    _, alike = SICK["always alike"]
+    (by_mlp,), (by_dcgan,) = (diagnose(alike, TOTAL, recipe) for recipe in (mlp, dcgan))
+    assert "facegan train dcgan" in by_mlp.helps
+    assert "relativistic" in by_mlp.helps
+    assert "facegan train" not in by_dcgan.helps
+    assert "relativistic" not in by_dcgan.helps
+    penalised = recipe_of("method.penalty.kind=r1")
+    for _, lines in SICK.values():
+        for finding in diagnose(lines, TOTAL, penalised):
+            assert "method.penalty.kind=r1" not in finding.helps
+
+
+def test_calm_words_are_for_what_was_measured() -> None:
+    well = standing(run_of())
+    assert well.doubts == ()
+    assert any("no collapse (variety 90 %" in word for word in well.calm)
+    assert any("no divergence" in word for word in well.calm)
+    assert standing([tick(1000)]) == Standing((), ())
+    alike = standing(run_of(probe_at=lambda at: probe(at, diversity=0.01)))
+    assert not any("no collapse" in word for word in alike.calm)
+    assert "1 %" in alike.doubts[0]
+    rising = standing([evaluation(1000, 50.0), evaluation(2000, 60.0), probe(2000)])
+    assert not any("divergence" in word for word in rising.calm)
+    assert any("FD was 50" in doubt for doubt in rising.doubts)
+    faceless = standing([probe(2000, faces=0.1, faces_real=0.9)])
+    assert any("A face is found in 10 %" in doubt for doubt in faceless.doubts)
+    # Only equal conditions are compared.
+    assert standing([evaluation(1000, 50.0), evaluation(2000, 60.0, n_fake=500)]).doubts == ()
 
 
 def paths(values: Any, path: str = "") -> set[str]:

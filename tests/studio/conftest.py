@@ -63,12 +63,7 @@ def write_directions(
     Directions(
         names,
         random.standard_normal((k, size)).astype(numbers),
-        one,
-        one,
-        effect,
-        one,
-        effect,
-        one,
+        *(one, one, effect, effect, one, effect, effect, one),
         found,
     ).save(path_beside(model))
 

@@ -24,6 +24,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from facegan.data.pictures import open_picture
 from facegan.editing.directions import require_directions
+from facegan.generation.films import enlarged
 from facegan.generation.generator import open_generator
 from facegan.generation.samples import image_inputs
 from facegan.studio import api
@@ -443,6 +444,55 @@ def test_a_dataset_of_kept_faces(client: TestClient, tmp_path: Path) -> None:
     assert len(dataset) == 3
     assert dataset.label_names == ("Age", "Smiling")
     assert np.array_equal(dataset.labels, [[0, 0], [0, 1.5], [2, -1]])
+
+
+@pytest.mark.parametrize("format_", ["webp", "apng", "mp4"])
+def test_films(client: TestClient, model: Path, format_: str) -> None:
+    if format_ == "mp4":
+        pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg is not installed")
+        assert "mp4" in client.get("/api/model").json()["can"]["films"]
+    z = np.random.default_rng(1).standard_normal((3, 8)).astype(np.float32)
+    body = {"faces": [{"z": encoded(row)} for row in z], "frames": 9, "format": format_}
+    answer = client.post("/api/film", json=body)
+    assert answer.status_code == 200, answer.text
+    if format_ == "mp4":
+        assert answer.content[4:8] == b"ftyp"
+        return
+    with open_picture(io.BytesIO(answer.content)) as film:
+        assert film.n_frames == 9  # type: ignore[attr-defined]
+        film.seek(3)
+        shown = np.asarray(film.convert("RGB")).astype(int)
+    expected = open_generator(model, device="cpu").pictures_at(torch.from_numpy(z[1:2]))[0]
+    assert np.abs(shown - enlarged(expected, 8)).max() <= 2
+    one = {"faces": [{"z": encoded(z[0])}], "format": format_}
+    assert client.post("/api/film", json=one).status_code == 400
+    long = body | {"loop": False, "frames": 721}
+    assert client.post("/api/film", json=long).status_code == 400
+
+
+def test_a_walk_in_the_page_is_that_of_a_film(model: Path) -> None:
+    from node import NODE, run
+
+    from facegan.generation.films import walk
+
+    if NODE is None:
+        pytest.skip("node is not installed")
+    z = np.random.default_rng(1).standard_normal((2, 8)).astype(np.float32)
+    z[:, 5:] *= 3  # three numbers of noise
+    for distribution in ("normal", "uniform"):
+        found = run(
+            """
+            import { between, eased } from "FRONT/face.js";
+            const latent = { size: 5, noise: 3, distribution: given.distribution };
+            const [a, b] = given.z.map((z) => ({ z: Float32Array.from(z), row: null }));
+            const made = [0, 1, 2, 3].map((i) => between(a, b, eased(i / 4), { latent }));
+            console.log(JSON.stringify(made.map(({ z }) => [...z])));
+            """,
+            {"z": z.tolist(), "distribution": distribution},
+        )
+        steps = walk(z, 4, size=5, distribution=distribution, loop=False)  # type: ignore[arg-type]
+        expected = np.concatenate([latent for _, _, latent in steps])[:4]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_reading_of_faces(client: TestClient) -> None:

@@ -15,9 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from facegan import portraits
+from facegan.apps.datasets import open_dataset
 from facegan.data.align import Alignment
 from facegan.data.dataset import Dataset
+from facegan.data.export import export_zip
 from facegan.data.importer import DROPPED, import_images
+from facegan.data.people import people_known
 from facegan.data.show import contact_sheet
 from facegan.errors import DataError, printable
 from facegan.files import write_bytes
@@ -118,6 +121,25 @@ def quiet_libraries() -> Iterator[None]:
         os.close(kept)
 
 
+def export(dataset: Path | str, path: Path | str, **options: Any) -> Path:
+    """Write a dataset as one zip for other trainers, showing progress; see `data.export`.
+
+    Args:
+        dataset: its folder, or `portraits`.
+        path: the zip to make.
+        **options: as of `facegan.data.export.export_zip`, with its defaults.
+    """
+    opened = open_dataset(dataset)
+    with progress_bar("writing") as progress:
+        made = export_zip(opened, path, progress=progress, **options)
+    _console().print(
+        f"{made}: {len(opened.indices(options.get('split', 'all'))):,} pictures.",
+        markup=False,
+        soft_wrap=True,
+    )
+    return made
+
+
 def draw_portraits(
     dataset: Path | str,
     *,
@@ -189,9 +211,11 @@ def _print_outcome(dataset: Dataset) -> None:
     counts = dataset.card["counts"]
     console = _console()
     size = f"{dataset.spec.resolution}×{dataset.spec.resolution}"
+    known = people_known(dataset)
+    people = f"{counts['identities']:,} identities" if known else "who is shown is not known"
     console.print(
         f"{dataset.path}: {counts['kept']:,} pictures of {size}, {counts['train']:,} to train on, "
-        f"{counts['holdout']:,} held out, {counts['identities']:,} identities.",
+        f"{counts['holdout']:,} held out, {people}.",
         markup=False,
         soft_wrap=True,
     )

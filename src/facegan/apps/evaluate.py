@@ -16,6 +16,7 @@ from facegan.apps.datasets import open_dataset
 from facegan.apps.trained_space import ANOTHER, caveat, flattering
 from facegan.data.dataset import Dataset, is_dataset
 from facegan.data.importer import import_images
+from facegan.data.room import picture_array
 from facegan.device import choose_device
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.agreement import Labelled, agreement
@@ -172,7 +173,7 @@ class _Source:
             return np.asarray(self.images[chosen]), chosen.tolist()
         seeds = range(seed, seed + n)
         spec = self.generator.loaded.generator.spec
-        made = np.empty((n, spec.resolution, spec.resolution, spec.channels), np.uint8)
+        made = picture_array((n, spec.resolution, spec.resolution, spec.channels))
         done = 0
         with progress_bar("generating") as progress:
             for group in self.generator.pictures(seeds):

@@ -34,6 +34,7 @@ def filter_dataset(
     drop: Sequence[str] = (),
     keep: Sequence[str] = (),
     duplicates: str = "keep",
+    as_labels: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Dataset:
     """Write a dataset of those pictures that conditions leave; see `facegan.data.doctor.filtered`.
@@ -44,6 +45,7 @@ def filter_dataset(
         drop: conditions such as "sharpness<200": a picture goes where any holds.
         keep: conditions: a picture stays where all hold.
         duplicates: "group", "thin" or "keep".
+        as_labels: measures that become labels too, such as "yaw".
         overwrite: replace a dataset at `out`, once the new one is complete.
     """
     check_treatment(duplicates)
@@ -55,6 +57,7 @@ def filter_dataset(
             drop=drop,
             keep=keep,
             duplicates=duplicates,
+            as_labels=as_labels,
             overwrite=overwrite,
             progress=progress,
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from facegan.apps.trained_space import caveat
 from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
+from facegan.data.room import picture_array
 from facegan.device import Execution
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.extractors import open_extractor
@@ -53,7 +52,12 @@ class Monitor:
 
     def __call__(self, generator: Generator, images_seen: int) -> Measured:
         """Measure the generator's pictures of seeds 0, 1, …"""
-        images = np.concatenate(list(pictures(generator, self._pixels, range(self._judge.n))))
+        spec = generator.spec
+        images = picture_array((self._judge.n, spec.resolution, spec.resolution, spec.channels))
+        begin = 0
+        for group in pictures(generator, self._pixels, range(self._judge.n)):
+            images[begin : begin + len(group)] = group
+            begin += len(group)
         said = f"{self._name} at {images_seen / 1000:g} kimg"
         evaluation = self._judge.judge(images, said, training=True).evaluation
         evaluation = evaluation.model_copy(update={"caveat": self._caveat})

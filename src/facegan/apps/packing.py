@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from facegan.apps.datasets import open_dataset
 from facegan.apps.models import read_evaluation
+from facegan.data.people import people_known
 from facegan.errors import FaceganError, RunError, printable
 from facegan.evaluation.results import Evaluation
 from facegan.files import read_json, write_bytes
@@ -242,7 +243,9 @@ def _training_data(
                 f"Give the dataset of {file.dataset.get('name')}, or leave --data out.",
             )
         counts = dataset.card.get("counts", {})
-        main = {key: counts.get(key) for key in ("train", "holdout", "identities")}
+        main = {key: counts.get(key) for key in ("train", "holdout")}
+        # Nobody counts people whom nobody knows.
+        main["identities"] = counts.get("identities") if people_known(dataset) else None
         main["crop"] = str(dataset.card.get("crop"))
     elif measured.copying is not None and measured.dataset_fingerprint == file.dataset.get(
         "fingerprint"
@@ -312,12 +315,15 @@ def _remarks(card: Card, measured: Evaluation) -> tuple[str, ...]:
     said = []
     if card.licence == "not stated":
         said.append("The card says of the weights' licence that it is not stated: give --licence.")
-    if measured.faces is None:
+    if measured.faces is None and measured.clear_faces is None:
         said.append(
             "Nothing was measured of faces found: evaluate with 'facegan[faces]' installed."
         )
     if measured.copying is None:
         said.append("Copies were not looked for: evaluate beside a dataset with held-out pictures.")
     if card.data[0].identities is None:
-        said.append("The card does not say how many people were in the data: give --data.")
+        said.append(
+            "The card does not say how many people were in the data: it is not known who is "
+            "shown, or the dataset was not given (--data)."
+        )
     return tuple(said)

@@ -228,7 +228,15 @@ cli.add_command(doctor)
     is_flag=True,
     help="Leave real faces and their names out, so that the page can be published.",
 )
-def report(runs: tuple[Path, ...], out: Path | None, without_real: bool) -> None:
+@click.option(
+    "--figures",
+    type=FILE_PATH,
+    metavar="DIR",
+    help="Instead of the page, write figures and tables for a paper: PDF, PNG, SVG, CSV, LaTeX.",
+)
+def report(
+    runs: tuple[Path, ...], out: Path | None, without_real: bool, figures: Path | None
+) -> None:
     """Tell what happened in RUN, or compare several: one page that opens offline.
 
     Training writes the page of its run when it ends or is interrupted.
@@ -236,8 +244,15 @@ def report(runs: tuple[Path, ...], out: Path | None, without_real: bool) -> None
     \b
     Example: facegan report runs/a
     Example: facegan report runs/a runs/b --out comparison.html
+    Example: facegan report runs/a runs/b --figures paper/figures
     """
     from facegan.report import pages
+
+    if figures is not None:
+        from facegan.report.figures import run_figures
+
+        click.echo(f"Wrote {len(run_figures(runs, figures))} files to {figures}.")
+        return
 
     if len(runs) == 1:
         written = pages.report(runs[0], out, real=not without_real)

@@ -98,8 +98,9 @@ def data() -> None:
 )
 @click.option(
     "--identities",
-    type=click.Choice(["folders"]),
-    help="Each folder holds the pictures of one person.",
+    metavar="folders|names|CSV",
+    help="Who is shown: one person a folder, files called PERSON_NUMBER, or a list of files and "
+    "persons. The holdout is by people.",
 )
 @click.option(
     "--holdout",
@@ -166,6 +167,27 @@ def data_show(dataset: Path, **options: Any) -> None:
     from facegan.apps.data import show
 
     show(dataset, **options)
+
+
+@data.command("export")
+@click.argument("dataset", type=FILE_PATH)
+@click.argument("out", type=FILE_PATH)
+@click.option(
+    "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
+)
+@click.option("--no-labels", is_flag=True, help="Leave labels out.")
+@click.option("--overwrite", is_flag=True, help="Replace a file at OUT.")
+def data_export(dataset: Path, out: Path, no_labels: bool, **options: Any) -> None:
+    """Write DATASET as the zip OUT, in the layout of NVlabs' dataset_tool.
+
+    StyleGAN and its kin train on it; labels are class numbers or vectors.
+
+    \b
+    Example: facegan data export faces faces.zip
+    """
+    from facegan.apps.data import export
+
+    export(dataset, out, labels=not no_labels, **options)
 
 
 @data.command("portraits")
@@ -246,8 +268,12 @@ def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
     show_default=True,
     help="Near duplicates: on one side of the split, thinned to one, or as they are.",
 )
+@click.option(
+    "--as-labels",
+    help="Measures that become labels too, to condition networks on them: yaw,brightness.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace another dataset at OUT.")
-def data_filter(dataset: Path, out: Path, **options: Any) -> None:
+def data_filter(dataset: Path, out: Path, as_labels: str | None, **options: Any) -> None:
     """Write those pictures of DATASET that conditions leave into the dataset OUT.
 
     A condition compares a column with a number: a measure of 'facegan data doctor', a label, or a
@@ -259,4 +285,5 @@ def data_filter(dataset: Path, out: Path, **options: Any) -> None:
     from facegan.apps.examining import filter_dataset
     from facegan.cli.terminal.examination import print_filtered
 
-    print_filtered(filter_dataset(dataset, out, **options))
+    names = [name.strip() for name in (as_labels or "").split(",") if name.strip()]
+    print_filtered(filter_dataset(dataset, out, as_labels=names, **options))

@@ -52,6 +52,12 @@ from facegan.errors import FaceganError
 @click.option("--retry-failed", is_flag=True, help="Perform failed trials again.")
 @click.option("--report", is_flag=True, help="Only write page and tables anew; run nothing.")
 @click.option(
+    "--figures",
+    type=FILE_PATH,
+    metavar="DIR",
+    help="Write figures and tables for a paper: PDF, PNG, SVG, CSV, LaTeX; run nothing.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Print the trials, what they take and what they can find."
 )
 @click.option(
@@ -74,6 +80,7 @@ def study(
     slurm: str | None,
     retry_failed: bool,
     report: bool,
+    figures: Path | None,
     dry_run: bool,
     noise: str | None,
     show: bool,
@@ -87,6 +94,7 @@ def study(
     Example: facegan study quick
     Example: facegan study report --data lfw32 --out studies/lfw
     Example: facegan study my-plan.toml --workers 2
+    Example: facegan study report --out studies/lfw --figures paper/figures
     Example: facegan study my-plan.toml --slurm partition=cpu,time=4:00:00
     """
     from facegan.study import run as studies
@@ -107,6 +115,11 @@ def study(
         from facegan.report.pages import study_report
 
         click.echo(f"Wrote {study_report(where)}.")
+        return
+    if figures is not None:
+        from facegan.report.figures import study_figures
+
+        click.echo(f"Wrote {len(study_figures(where, figures))} files to {figures}.")
         return
     if dry_run:
         for line in studies.forecast(adapted, workers, studies.known_noise(where, noise)):

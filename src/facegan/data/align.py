@@ -31,6 +31,9 @@ MEASURES = (
     *("face_x", "face_y", "face_side", "face_angle"),
     *("face_score", "eye_distance", "yaw", "pitch", "roll", "outside"),
 )
+# Photographs larger than twice the detector's side are searched a second time, reduced to this, for
+# the small faces in them.
+_CLOSER = 3 * SIDE
 # Below this the mesh sees no face where the detector saw one.
 _PRESENCE = 0.5
 # The share of a face's landmarks that may lie outside of the photograph.
@@ -86,7 +89,8 @@ class Alignment:
             "faces": self.faces,
             "min_eyes": self.least_eyes(size),
             "max_yaw": self.max_yaw,
-            "detector": f"YuNet 2023mar at {SIDE} px, score from {THRESHOLD:g}",
+            "detector": f"YuNet 2023mar at {SIDE} px, large photographs at {_CLOSER} px too, "
+            f"score from {THRESHOLD:g}",
             "detector_sha256": HASHES[DETECTOR],
             "mesh_sha256": HASHES[MESH],
         }
@@ -167,7 +171,7 @@ def aligned(
     height, width = photograph.shape[:2]
     found: list[AlignedFace] = []
     left_out: list[SkippedFile] = []
-    candidates = _separate([(face, mesh(photograph, face)) for face in detect(photograph)])
+    candidates = _candidates(photograph, options)
     # Large and in the middle: a passer-by is neither, whatever the detector's score.
     candidates.sort(key=lambda pair: -_prominence(pair[1], height, width))
     if not candidates:
@@ -226,6 +230,15 @@ def _unusable(
             "square beyond the photograph", f"{where}: {outside:.0%} of the square is outside"
         )
     return None
+
+
+def _candidates(photograph: npt.NDArray[np.uint8], options: Alignment) -> list[tuple[Face, Mesh]]:
+    """What may be a face, each once."""
+    faces = detect(photograph)
+    # The main face is large enough to be found at once, if it is there.
+    if max(photograph.shape) > 2 * SIDE and (options.faces == "all" or not faces):
+        faces += detect(photograph, side=_CLOSER)
+    return _separate([(face, mesh(photograph, face)) for face in faces])
 
 
 def _separate(candidates: list[tuple[Face, Mesh]]) -> list[tuple[Face, Mesh]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from facegan.data.colour import to_srgb
 from facegan.data.pictures import MAX_PIXELS, open_picture, other_format, register_heif
+from facegan.data.room import memory_limit
 from facegan.data.skipped import SkippedFile
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ class Room:
 
 def _quarter_of_memory() -> int:
     """At least 1 GiB: so much a single picture may need."""
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        memory = 0
-    return max(1 << 30, memory // 4)
+    return max(1 << 30, memory_limit() // 4)
 
 
 _ROOM = Room(_quarter_of_memory())

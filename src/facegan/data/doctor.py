@@ -10,17 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from facegan.data.dataset import Dataset
 from facegan.data.duplicates import Duplicates, near_duplicates
-from facegan.data.filtering import chosen
+from facegan.data.filtering import Condition, chosen
 from facegan.data.grouping import one_split_each
-from facegan.data.measures import measured
+from facegan.data.measures import MEASURES, measured
 from facegan.data.rewrite import rewrite
-from facegan.errors import DataError
+from facegan.errors import DataError, nearest
 
 Columns = dict[str, npt.NDArray[np.float64]]
 Progress = Callable[[int, int], None]
@@ -287,6 +288,7 @@ def filtered(
     drop: Sequence[str] = (),
     keep: Sequence[str] = (),
     duplicates: str = "keep",
+    as_labels: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -299,6 +301,7 @@ def filtered(
         keep: conditions; a picture stays where all hold.
         duplicates: "group" to put near duplicates, and the people they show, on one side of the
             split; "thin" to keep the first of each group; "keep" to leave them.
+        as_labels: measures that become labels too, so that networks can be conditioned on them.
         overwrite: replace a dataset that exists, once the new one is complete.
         progress: called with (pictures done, pictures in all).
 
@@ -309,6 +312,11 @@ def filtered(
         raise DataError(
             f"{path} is the dataset to filter.", "Give another name: nothing is lost that way."
         )
+    # Before anything is measured, which takes minutes.
+    names = (*dataset.measures, *MEASURES, COPY)
+    for text in (*drop, *keep):
+        Condition.parse(text).check((*dataset.label_names, *names))
+    _check_labels(dataset, names, as_labels)
     found = near_duplicates(dataset)
     columns = all_columns(dataset, found, progress)
     if duplicates == "thin":
@@ -334,7 +342,8 @@ def filtered(
         rows=np.flatnonzero(stays),
         splits=one_split_each(dataset, found) if duplicates == "group" else None,
         measures=columns,
-        card={"filtered": about},
+        labels={name: columns[name] for name in as_labels},
+        card={"filtered": about, **_said_of_labels(dataset, as_labels)},
         overwrite=overwrite,
     )
 
@@ -400,6 +409,24 @@ def _labels(dataset: Dataset) -> list[Imbalance]:
                 count = round(share * len(known))
                 found.append(Imbalance(name, f"{rare} for {count:,} pictures, {share:.1%}"))
     return found
+
+
+def _check_labels(dataset: Dataset, measures: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise DataError for measures that cannot become labels."""
+    for name in wanted:
+        if name not in measures:
+            raise DataError(f"There is no measure {name!r}.", nearest(name, measures))
+        if name in dataset.label_names or wanted.count(name) > 1:
+            raise DataError(f"The label {name!r} is there already.", "Name each measure once.")
+
+
+def _said_of_labels(dataset: Dataset, names: Sequence[str]) -> dict[str, Any]:
+    """What the card says of labels that were measured."""
+    if not names:
+        return {}
+    said = dataset.card.get("labels")
+    about = {key: each for key, each in (said or {}).items() if key != "columns"}
+    return {"labels": {**about, "measured": list(names)}}
 
 
 def _label_columns(dataset: Dataset) -> Columns:

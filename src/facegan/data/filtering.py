@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,16 +60,21 @@ class Condition:
                 "'sharpness<200'.",
             ) from None
 
+    def check(self, columns: Iterable[str]) -> None:
+        """Raise DataError if there is no such column."""
+        names = list(columns)
+        if self.column not in names:
+            raise DataError(
+                f"There is no column {one_line(self.column, 80)!r}.", nearest(self.column, names)
+            )
+
     def holds(self, columns: Columns) -> npt.NDArray[np.bool_]:
         """Where it holds: bool [N]. Nothing is said of a missing value: there it does not hold.
 
         Raises:
             DataError: there is no such column.
         """
-        if self.column not in columns:
-            raise DataError(
-                f"There is no column {one_line(self.column, 80)!r}.", nearest(self.column, columns)
-            )
+        self.check(columns)
         values = columns[self.column]
         fine: npt.NDArray[np.bool_] = _COMPARISONS[self.comparison](values, self.value)
         return fine & ~np.isnan(values)

@@ -38,7 +38,8 @@ from facegan.data.import_log import ImportLog, summary
 from facegan.data.kinds import ARCHIVE, INSIDE, could_be_picture, side_kind
 from facegan.data.labels import Joined, LabelTable, Reading, Repeats
 from facegan.data.layouts import Layout, recognise
-from facegan.data.layouts.folders import CLASSES, classes_of, persons_of
+from facegan.data.layouts.folders import CLASSES, classes_of
+from facegan.data.layouts.persons import persons
 from facegan.data.recognise import open_source, sources_within
 from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member, Source
@@ -69,7 +70,7 @@ def import_images(
     columns: Sequence[str] | None = None,
     classes: Sequence[str] = (),
     repeats: Repeats = "refuse",
-    identities: Literal["folders"] | None = None,
+    identities: str | Path | None = None,
     holdout: float = 0.1,
     duplicates: Treatment | None = None,
     min_size: int = 16,
@@ -102,7 +103,9 @@ def import_images(
         columns: of the table of labels, those to use; all by default.
         classes: columns of the table whose numbers are classes.
         repeats: what becomes of several rows for one picture that differ: "refuse" or "average".
-        identities: "folders" where each folder holds the pictures of one person.
+        identities: who is shown: "folders" where each folder holds the pictures of one person,
+            "names" where files are called PERSON_NUMBER, or a table with a file and a person in
+            each row. By default what the layout tells.
         holdout: about this share of the pictures, in [0, 1), is held out of training; chosen
             by a hash of who is shown, so that nobody is on both sides.
         duplicates: what is done about pictures that are nearly the same: "group" keeps them and
@@ -123,7 +126,7 @@ def import_images(
         StorageError: the dataset cannot be written.
     """
     shape = Shape(resolution, crop, channels, min_size)
-    _check_options(shape, holdout, workers, repeats, identities)
+    _check_options(shape, holdout, workers, repeats)
     if duplicates is not None:
         check_treatment(duplicates)
     if align is not None and crop != "full":
@@ -151,9 +154,8 @@ def import_images(
             "Give the table of labels, too.",
         )
     if identities is not None:
-        layout = replace(
-            layout, identities=persons_of(likely), identities_from="the folders' names"
-        )
+        who, whence = persons(identities, likely)
+        layout = replace(layout, identities=who, identities_from=whence)
     import_log = ImportLog(members, layout.used, layout.unused, origin.holds_files)
     joined = _join(table, members, import_log, origin) if table is not None else None
     names = table.names if table is not None else ()
@@ -258,9 +260,7 @@ def _require_none_inside(source: Source, members: Sequence[Member]) -> None:
         )
 
 
-def _check_options(
-    shape: Shape, holdout: float, workers: int | None, repeats: str, identities: str | None
-) -> None:
+def _check_options(shape: Shape, holdout: float, workers: int | None, repeats: str) -> None:
     rules = [
         (4 <= shape.resolution <= 1024, "resolution", shape.resolution, "4 to 1024 pixels"),
         (shape.crop == "full" or shape.crop >= 1, "crop", shape.crop, "full, or pixels from 1 up"),
@@ -269,7 +269,6 @@ def _check_options(
         (0 <= holdout < 1, "holdout", holdout, "a share from 0 to below 1, such as 0.1"),
         (workers is None or workers >= 1, "workers", workers, "1 or more"),
         (repeats in ("refuse", "average"), "repeats", repeats, "refuse or average"),
-        (identities in (None, "folders"), "identities", identities, "folders"),
     ]
     for fine, name, value, allowed in rules:
         if not fine:
@@ -411,7 +410,10 @@ def _decode_faces(
     import cv2
 
     photograph, conversions = decode_whole(content, replace(shape, channels=3))
-    found, left_out = aligned(photograph, shape.resolution, alignment)
+    try:
+        found, left_out = aligned(photograph, shape.resolution, alignment)
+    except cv2.error as error:  # one photograph is no reason to lose the others
+        raise SkippedFile("cannot be aligned", " ".join(str(error).split())) from error
     pictures = []
     for face in found:
         pixels = face.pixels

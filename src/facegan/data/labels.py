@@ -88,7 +88,7 @@ class LabelTable:
         taken: dict[int, int] = {}
         alone: list[int] = []
         for index, path in enumerate(paths):
-            row = next((self.rows[key] for key in _keys(path) if key in self.rows), None)
+            row = next((self.rows[key] for key in keys_of(path) if key in self.rows), None)
             if row is None:
                 alone.append(index)
                 continue
@@ -478,8 +478,8 @@ def _absolute(path: str) -> bool:
     return path.startswith("/") or bool(re.match(r"[A-Za-z]:/", path))
 
 
-def _keys(path: str) -> Iterator[str]:
-    """What a table may call the image at `path`, most telling first."""
+def keys_of(path: str) -> Iterator[str]:
+    """What a table may call the picture at `path`, most telling first."""
     parts = PurePosixPath(_normal(path)).parts
     for start in range(len(parts)):
         end = "/".join(parts[start:])

@@ -32,6 +32,7 @@ def rewrite(
     rows: npt.NDArray[np.int64] | None = None,
     splits: Sequence[str] | None = None,
     measures: Mapping[str, npt.NDArray[np.float64]] | None = None,
+    labels: Mapping[str, npt.NDArray[np.float64]] | None = None,
     card: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Dataset:
@@ -43,6 +44,7 @@ def rewrite(
         rows: which of its pictures, ascending; all by default.
         splits: the split of each of its pictures, [N]; as they were by default.
         measures: columns of measures, float64 [N] each; as they were by default.
+        labels: further columns of labels, float64 [N] each.
         card: what to say in the card beside what it said.
         overwrite: replace a dataset that exists, once the new one is complete.
 
@@ -54,15 +56,17 @@ def rewrite(
     splits = dataset.splits if splits is None else splits
     columns = dataset.measures if measures is None else measures
     table = np.stack([*columns.values()], 1) if columns else np.empty((len(dataset), 0))
+    further = np.stack([*labels.values()], 1) if labels else np.empty((len(dataset), 0))
     spec, dropped = dataset.spec, dataset.path / DROPPED
     said = {key: value for key, value in dataset.card.items() if key not in _WRITERS}
     said["counts"] = {
         key: value for key, value in dataset.card["counts"].items() if key not in _COUNTED
     }
-    if isinstance(labels := said.get("labels"), dict):
-        said["labels"] = {key: value for key, value in labels.items() if key != "columns"}
+    if isinstance(about := said.get("labels"), dict):
+        said["labels"] = {key: value for key, value in about.items() if key != "columns"}
+    names = (*dataset.label_names, *(labels or ()))
     with DatasetWriter(
-        path, spec.resolution, spec.channels, dataset.label_names, overwrite, tuple(columns)
+        path, spec.resolution, spec.channels, names, overwrite, tuple(columns)
     ) as writer:
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
@@ -72,7 +76,7 @@ def rewrite(
                 [dataset.identities[row] for row in some],
                 [splits[row] for row in some],
                 [dataset.sources[row] for row in some],
-                None if dataset.labels is None else np.asarray(dataset.labels[some]),
+                _labels(dataset, further, some),
                 table[some],
             )
         if dropped.is_file():
@@ -80,3 +84,13 @@ def rewrite(
                 writer.extra(DROPPED, dropped.read_text("utf-8"))
         writer.finish({**said, **(card or {})})
     return Dataset.open(path)
+
+
+def _labels(
+    dataset: Dataset, further: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """The labels of some pictures, those that it had first: float32 [n,L]."""
+    own = np.empty((len(rows), 0), np.float32)
+    if dataset.labels is not None:
+        own = np.asarray(dataset.labels[rows])
+    return np.concatenate([own, further[rows].astype(np.float32)], 1)

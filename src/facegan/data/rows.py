@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data.room import memory_limit
 from facegan.errors import DataError
 
 
@@ -67,7 +68,9 @@ class RowReader:
         return DataError(f"{self._path} cannot be read ({error.strerror}).")
 
     def _ask_for_all(self) -> None:
-        """Have the system read ahead what fits into its cache: in one go instead of by rows."""
+        """Have the system read all of it ahead, if that fits into its cache: not row by row."""
+        length = self._array.nbytes
+        if 2 * length > memory_limit() > 0:
+            return
         if hasattr(os, "posix_fadvise") and self._file is not None:
-            length = self._array.nbytes
             os.posix_fadvise(self._file.fileno(), self._start, length, os.POSIX_FADV_WILLNEED)

@@ -127,7 +127,7 @@ class Directions(Value):
     @property
     def effect(self) -> Array:
         """Float32 [K, K]: the mean of `up` and `down`. The diagonal is the gain."""
-        return (self.up + self.down) / 2
+        return ((self.up + self.down) / 2).astype(np.float32)
 
     @property
     def gain(self) -> Array:

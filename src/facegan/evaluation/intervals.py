@@ -84,7 +84,8 @@ def bootstrap_mean(
     Returns:
         Its lower and its upper end.
     """
-    sums = pictures = contributions
+    sums: Floats = contributions
+    pictures: Floats = contributions
     if people is not None:
         sums, pictures = np.bincount(people, contributions), np.bincount(people).astype(np.float64)
     n = len(sums)

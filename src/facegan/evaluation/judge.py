@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.dataset import Dataset
+from facegan.data.room import picture_array
 from facegan.errors import DataError
 from facegan.evaluation import modes as known_modes
 from facegan.evaluation.cache import FeatureCache, Progress, extract, silent
@@ -44,6 +45,8 @@ Watch = Callable[[str], AbstractContextManager[Progress]]
 _ENOUGH_HELD_OUT = 500
 # Pictures whose spectra are taken: more change nothing that can be seen.
 _SPECTRA = 1_000
+# Real pictures copied at a time.
+_AT_A_TIME = 64
 
 ALL_SCORES: tuple[ScoreName, ...] = (
     *("fd", "fd_infinity", "kid"),
@@ -210,7 +213,7 @@ class Judge:
 
         with watch("finding clear faces") as progress:
             return clear_faces(
-                images[:MOST], self._floor_images()[: min(MOST, len(images))], self._seed, progress
+                images[:MOST], self._floor_images(min(MOST, len(images))), self._seed, progress
             )
 
     def _modes(self, images: Images, watch: Watch) -> Modes | None:
@@ -238,7 +241,7 @@ class Judge:
         return kinds.kinds(reader, read, real, people, self._seed)
 
     def _spectrum(self, images: Images) -> Spectrum:
-        return spectrum(images[:_SPECTRA], self._floor_images()[:_SPECTRA])
+        return spectrum(images[:_SPECTRA], self._floor_images(_SPECTRA))
 
     def _copying(
         self,
@@ -290,5 +293,10 @@ class Judge:
             gallery(copies.pairs, made, dataset.images, real=False),
         )
 
-    def _floor_images(self) -> Images:
-        return np.asarray(self._dataset.images[self._choice.floor])
+    def _floor_images(self, most: int | None = None) -> Images:
+        rows = self._choice.floor[:most]
+        found = picture_array((len(rows), *self._dataset.images.shape[1:]))
+        for begin in range(0, len(rows), _AT_A_TIME):
+            end = begin + _AT_A_TIME
+            found[begin:end] = self._dataset.copied(rows[begin:end])
+        return found

@@ -21,6 +21,8 @@ THRESHOLD = 0.6
 # Boxes that overlap by more than this (intersection over union) are one face.
 _OVERLAP = 0.3
 _MOST = 5000
+# The network finds no smaller faces.
+_SMALLEST = 10
 
 # A network works on buffers of its own: each thread has one.
 _threads = threading.local()
@@ -70,13 +72,16 @@ def detect(
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    if min(picture.shape[:2]) < _SMALLEST:
+        return []
     detector = _detector()
     detector.setInputSize((picture.shape[1], picture.shape[0]))
     detector.setScoreThreshold(threshold)
     _, rows = detector.detect(np.ascontiguousarray(picture[:, :, ::-1]))
     # Both directions have their own factor: sides are whole pixels.
     back = np.array([width / picture.shape[1], height / picture.shape[0]], np.float32)
-    faces = [_face(row, back) for row in (() if rows is None else rows)]
+    found = [] if rows is None else rows[np.isfinite(rows).all(1)]
+    faces = [_face(row, back) for row in found]
     return sorted(faces, key=lambda face: -face.score)
 
 

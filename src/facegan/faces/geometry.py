@@ -12,6 +12,8 @@ import numpy.typing as npt
 Border = Literal["reflect", "edge"]
 # A square is first cut at the picture's own scale, then averaged down: no larger than this.
 _LARGEST = 4096
+# Pixels of a side that OpenCV can sample from.
+_WIDEST = 32_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,10 @@ class Square:
 
     def outside(self, height: int, width: int) -> float:
         """The share of its area that lies outside of a picture of this size, in [0,1]."""
-        inside = _clipped(self.corners(), float(width), float(height))
+        corners = self.corners()
+        if ((corners >= 0) & (corners <= (width, height))).all():
+            return 0.0  # exactly, whatever rounding makes of its area
+        inside = _clipped(corners, float(width), float(height))
         return min(max(1.0 - _area(inside) / self.side**2, 0.0), 1.0)
 
 
@@ -75,6 +80,8 @@ def cut(
     import cv2
 
     mode = {"reflect": cv2.BORDER_REFLECT_101, "edge": cv2.BORDER_REPLICATE}[border]
+    if max(picture.shape[:2]) > _WIDEST:
+        picture, square = _around(picture, square)
     times = min(max(1, math.ceil(square.side / size)), max(1, _LARGEST // size))
     matrix = square.to_picture(size * times)
     # Pixels are points for OpenCV, with the first at 0; here they are areas, with its middle at ½.
@@ -90,6 +97,18 @@ def cut(
     if times > 1:
         sampled = cv2.resize(sampled, (size, size), interpolation=cv2.INTER_AREA)
     return sampled.astype(np.uint8, copy=False)
+
+
+def _around(picture: npt.NDArray[np.uint8], square: Square) -> tuple[npt.NDArray[np.uint8], Square]:
+    """A part of a picture that has a square and what is reflected in it, and the square there."""
+    reach = min(1.5 * square.side + 2, _WIDEST / 2 - 1)
+    ranges = []
+    for middle, size in ((square.y, picture.shape[0]), (square.x, picture.shape[1])):
+        low = min(max(math.floor(middle - reach), 0), size - 1)
+        ranges.append((low, min(max(math.ceil(middle + reach), low + 1), size)))
+    (top, bottom), (left, right) = ranges
+    part = np.ascontiguousarray(picture[top:bottom, left:right])
+    return part, Square(square.x - left, square.y - top, square.side, square.angle)
 
 
 def _clipped(

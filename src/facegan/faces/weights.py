@@ -49,8 +49,12 @@ def quiet_opencv() -> Iterator[None]:
     """Keep OpenCV 5 from warning that it ignores a setting which facegan does not make."""
     import cv2
 
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    logging = getattr(cv2.utils, "logging", None)
+    if logging is None:  # OpenCV 4, which does not warn
+        yield
+        return
+    before = logging.setLogLevel(logging.LOG_LEVEL_ERROR)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        logging.setLogLevel(before)

@@ -165,7 +165,7 @@ def _shown(dataset: Dataset, found: Examination, finding: Finding) -> _Shown:
 def _picture(dataset: Dataset, row: int, said: str, beyond: bool = False) -> _Picture:
     from PIL import Image
 
-    pixels = np.asarray(dataset.images[row])
+    pixels = dataset.copied(np.array([row]))[0]
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
     if image.width > _WIDEST:
         image.thumbnail((_WIDEST, _WIDEST))

@@ -26,13 +26,14 @@ def report(run: str | Path, out: str | Path | None = None, *, real: bool = True)
         The page.
 
     Raises:
+        FaceganError: for a page with another ending than `.html`.
         RunError: where no run was begun, or its recipe or provenance cannot be read.
         StorageError: if the page cannot be written.
     """
     from facegan.report.run_page import run_page
 
     reading = read(run)
-    target = reading.run.report if out is None else Path(out)
+    target = reading.run.report if out is None else _page(out)
     write_text(target, run_page(reading, real))
     return target
 
@@ -52,13 +53,15 @@ def compare(runs: Sequence[str | Path], out: str | Path, *, real: bool = True) -
         The page.
 
     Raises:
-        FaceganError: for fewer than two runs, or one given twice.
+        FaceganError: for fewer than two runs, or one given twice, or a page with another ending
+            than `.html`.
         RunError: where no run was begun, or its recipe or provenance cannot be read.
         StorageError: if the page cannot be written.
     """
     from facegan.progress import progress_bar
     from facegan.report.comparison_page import comparison_page
 
+    target = _page(out)
     folders = [Path(run).resolve() for run in runs]
     if len(folders) < 2:
         raise FaceganError(
@@ -69,8 +72,20 @@ def compare(runs: Sequence[str | Path], out: str | Path, *, real: bool = True) -
         raise FaceganError(f"{twice} is given twice.", "Give each run once.")
     with progress_bar("runs") as progress:
         page = comparison_page([read(run) for run in runs], real, progress)
-    write_text(Path(out), page)
-    return Path(out)
+    write_text(target, page)
+    return target
+
+
+def _page(out: str | Path) -> Path:
+    """Where a page goes; refused where its name says that it is something else."""
+    target = Path(out)
+    if target.suffix.lower() not in ("", ".html", ".htm"):
+        raise FaceganError(
+            f"{target.name}: a page is HTML, and would not be what its name says.",
+            "Give it a name that ends in .html, and print it from a browser; or have figures "
+            "written, which are PDF, PNG and SVG.",
+        )
+    return target
 
 
 def study_report(out: str | Path) -> Path:

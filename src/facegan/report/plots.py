@@ -223,6 +223,14 @@ def _draw(axes: Axes, line: Line) -> None:
 
 
 def _scale(axes: Axes, plot: Plot) -> None:
+    axis_locators(axes, plot)
+    axes.tick_params(length=0, labelsize=11, labelcolor=_INK, pad=5)
+    axes.grid(axis="y", color=_RULE, linewidth=0.8)
+    axes.set_xlabel(plot.unit, fontsize=11, color=_INK, labelpad=3)
+
+
+def axis_locators(axes: Axes, plot: Plot) -> None:
+    """Give both axes the scale, the ends and the numbers that a plot asks for."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     places = [x for line in plot.lines for x, _ in line.points]
@@ -242,10 +250,7 @@ def _scale(axes: Axes, plot: Plot) -> None:
         if plot.zero:
             axes.set_ylim(bottom=0)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
-    axes.tick_params(length=0, labelsize=11, labelcolor=_INK, pad=5)
-    axes.grid(axis="y", color=_RULE, linewidth=0.8)
-    axes.set_xlabel(plot.unit, fontsize=11, color=_INK, labelpad=3)
+        axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
 
 
 def _logarithmic(axis: Axis) -> None:
@@ -255,7 +260,7 @@ def _logarithmic(axis: Axis) -> None:
     axis.set_minor_locator(LogLocator(numticks=1))
 
 
-def _tick(value: float) -> str:
+def tick_text(value: float) -> str:
     """Without an exponent, and with a true minus sign."""
     text = f"{value:.4g}" if 1e-6 > abs(value) > 0 else f"{value:.10f}".rstrip("0").rstrip(".")
     return text.replace("-", "−")

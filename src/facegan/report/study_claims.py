@@ -9,21 +9,15 @@ from dataclasses import dataclass
 
 from facegan.evaluation.wording import brief, fixed, listed, score_title, unit
 from facegan.report.bars import Bar, Scale, bar
+from facegan.report.study_budgets import SIGNS
 from facegan.study.claims import FasterTo, Test
 from facegan.study.comparisons import questions
 from facegan.study.contrasts import Kind
 from facegan.study.plan import Plan
 from facegan.study.results import StudyResults, TrialResult
-from facegan.study.verdicts import Judged, Verdict
+from facegan.study.verdicts import Judged
 from facegan.study.words import between, change, step
 
-# A sign beside each word, for those who skim; never a colour alone.
-_SIGNS: dict[Verdict, str] = {
-    "holds": "✓",
-    "evidence against": "✗",
-    "does not hold": "○",
-    "not enough evidence": "?",
-}
 # Differences beyond these are drawn as reaching past the end.
 _FURTHEST = {"log": math.log(8.0), "share": 1.0, "plain": 1.0}
 # In percent of the drawing's length: labels closer than this would run into one another.
@@ -98,7 +92,7 @@ def verdict_count(judged: Sequence[Judged]) -> str:
     if not judged:
         return ""
     count = Counter(one.verdict for one in judged)
-    parts = [f"{count[verdict]} × {verdict}" for verdict in _SIGNS if count[verdict]]
+    parts = [f"{count[verdict]} × {verdict}" for verdict in SIGNS if count[verdict]]
     return f"{len(judged)} verdict{'s' if len(judged) > 1 else ''}: {listed(parts)}."
 
 
@@ -118,7 +112,7 @@ def _line(results: StudyResults, one: Judged, ends: Mapping[str, Scale]) -> Line
     others = results.of(one.dataset, test.other)
     return Line(
         judged=one,
-        sign=_SIGNS[one.verdict],
+        sign=SIGNS[one.verdict],
         kind=one.verdict.replace(" ", "-"),
         compared=compared(results.plan, test),
         improvement=improvement(one),

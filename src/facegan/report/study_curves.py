@@ -27,12 +27,16 @@ def curve_charts(
         methods: as the page shows them.
         prefix: begins the ids in the drawings.
     """
+    return drawn(plots(results, dataset, methods), prefix)
+
+
+def plots(results: StudyResults, dataset: str, methods: dict[str, Shown]) -> list[Plot]:
+    """The same before they are drawn."""
     trials = [
         result for result in results.results if result.key.dataset == dataset and result.curve
     ]
-    if not trials:
-        return []
-    return drawn([_plot(results, trials, methods, axis) for axis in ("kimg", "seconds")], prefix)
+    axes: tuple[Axis, ...] = ("kimg", "seconds") if trials else ()
+    return [_plot(results, trials, methods, axis) for axis in axes]
 
 
 def _plot(

@@ -15,6 +15,7 @@ from facegan.report.differences import flat
 from facegan.report.filmstrip import COLUMNS, Frame, filmstrip, kept
 from facegan.report.limits import not_told_by_study
 from facegan.report.plots import Chart
+from facegan.report.study_budgets import Budgets, budgets
 from facegan.report.study_claims import sentences, verdict_count
 from facegan.report.study_curves import curve_charts
 from facegan.report.study_scores import (
@@ -51,6 +52,7 @@ class _Dataset:
     scores: Scores
     spaces: list[tuple[str, Table]]
     charts: list[Chart]
+    budgets: Budgets | None
     grids: list[_Grid]
     costs: Table
 
@@ -90,6 +92,7 @@ def study_page(folder: Path, results: StudyResults, judged: Sequence[Judged]) ->
             scores,
             further_spaces(results, scores.dataset, scores.methods),
             curve_charts(results, scores.dataset, methods, f"curve{number}-"),
+            budgets(results, scores.dataset, methods, f"budget{number}-"),
             _grids(study, results, scores.dataset, scores.methods),
             _costs(results, scores.dataset, methods),
         )

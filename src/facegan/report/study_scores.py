@@ -118,7 +118,7 @@ def _scores(
     found = {(one.method, one.metric): one for one in summaries if one.dataset == dataset}
     metrics = [m for m in SCORE_TITLES if any(trial.score(m) is not None for trial in trials)]
     floors = {metric: _floor(trials, metric) for metric in metrics}
-    troubles = {name: _trouble(results, dataset, name) for name in methods}
+    troubles = {name: trouble(results, dataset, name) for name in methods}
     sound = {key: one for key, one in found.items() if not troubles[key[0]].disqualifies}
     leading = {metric: _leading(sound, metric) for metric in metrics}
     fds = {name: found.get((name, "fd")) for name in methods}
@@ -144,18 +144,18 @@ def _scores(
             else bar(line, known(fd), fd.interval, floor=floor, median=fd.median),
             parts=tuple(_seeds(results, dataset, shown.name)),
         )
-        trouble = troubles[shown.name]
-        notes = {"fd": [beside, *([trouble.recall] if trouble.recall else [])]}
+        found_in = troubles[shown.name]
+        notes = {"fd": [beside, *([found_in.recall] if found_in.recall else [])]}
         cells = [
             _cell(
                 found.get((shown.name, m)),
                 m,
-                (math.inf, -math.inf) if trouble.disqualifies else leading[m],
+                (math.inf, -math.inf) if found_in.disqualifies else leading[m],
                 ", ".join(filter(None, notes.get(m, []))),
             )
             for m in metrics
         ]
-        last = replace(_ended(results, dataset, shown.name), beside=trouble.said)
+        last = replace(_ended(results, dataset, shown.name), beside=found_in.said)
         rows.append(Row(shown.name, [first, *cells, last], shown.key, shown.title))
     title = score_title("fd", space)
     logarithmic = "logarithmic" if line.log else ""
@@ -176,13 +176,13 @@ def _scores(
     )
 
 
-# What the diagnosis of a run can find that makes a low FD worth nothing: all pictures alike, or
-# none that shows a face.
-_WORTHLESS = {"collapse", "faceless", "no face", "noise", "checkered", "grey"}
+# What the diagnosis of a run can find that makes a low FD worth nothing: all pictures alike, none
+# that shows a face, patterns in the place of faces, or a generator that learns nothing.
+_WORTHLESS = {"collapse", "no face", "artefacts", "idle"}
 
 
 @dataclass(frozen=True)
-class _Trouble:
+class Trouble:
     """What is wrong with the trials of a method.
 
     Attributes:
@@ -196,7 +196,8 @@ class _Trouble:
     disqualifies: bool
 
 
-def _trouble(results: StudyResults, dataset: str, method: str) -> _Trouble:
+def trouble(results: StudyResults, dataset: str, method: str) -> Trouble:
+    """What the diagnosis of a method's trials found, and whether recall is zero."""
     trials = [t for t in results.of(dataset, method).values() if t.status == "finished"]
     looked = [trial.found for trial in trials if trial.found is not None]
     count = Counter(kind for found in looked for kind in {each.kind for each in found})
@@ -209,7 +210,7 @@ def _trouble(results: StudyResults, dataset: str, method: str) -> _Trouble:
     recall = ""
     if any(none):
         recall = "recall 0" if all(none) else f"recall 0 in {sum(none)} of {len(none)}"
-    return _Trouble(
+    return Trouble(
         said or ("no trouble seen" if looked else ""),
         recall,
         2 * worthless > len(looked) if looked else False,

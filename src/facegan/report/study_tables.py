@@ -15,6 +15,7 @@ from facegan.evaluation.wording import arrow
 from facegan.files import write_text
 from facegan.report.study_claims import compared, improvement
 from facegan.report.study_scores import known, score_tables, shown_methods, spaces_of
+from facegan.study.budgets import at_budgets, axis_of
 from facegan.study.claims import FasterTo
 from facegan.study.folder import StudyFolder
 from facegan.study.published import CURVES, RESULTS, SEARCH
@@ -63,10 +64,12 @@ def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) 
         "summary.csv": _csv(_summary(results, found)),
         "claims.csv": claims_csv(results, judged),
         "curves.csv": _csv(_curves(results), _CURVE_COLUMNS),
-        "tables.tex": latex(results, found, judged),
     }
+    if rows := list(_budgets(results)):
+        written["budgets.csv"] = _csv(rows)
     if results.tuned:
         written[SEARCH] = _csv(_search(results))
+    written["tables.tex"] = latex(results, found, judged)
     if StudyFolder(folder).published:
         # What all of it was read from stays as it was published.
         for name in (RESULTS, CURVES, SEARCH):
@@ -134,7 +137,7 @@ def _trial(trial: Key, result: TrialResult | None) -> CsvRow:
         "discriminator_parameters": result.discriminator,
         "diagnosis": None
         if result.found is None
-        else " ".join(found.kind for found in result.found) or "nothing",
+        else "; ".join(found.kind for found in result.found) or "nothing",
     }
 
 
@@ -251,6 +254,30 @@ def _kimg(results: StudyResults, dataset: str, method: str) -> float | None:
         trial.images for trial in results.of(dataset, method).values() if trial.status == "finished"
     ]
     return statistics.median(images) / 1000 if images else None
+
+
+def _budgets(results: StudyResults) -> Iterator[CsvRow]:
+    """Where each method stood at each budget, by the curves."""
+    axis = axis_of(results)
+    for dataset in results.plan.datasets:
+        for at in at_budgets(results, dataset):
+            for each in at.standings:
+                low, high = each.interval or (None, None)
+                ratio = each.behind or (None, None, None)
+                yield {
+                    "dataset": dataset,
+                    "kimg" if axis == "kimg" else "machine_seconds": at.budget,
+                    "method": each.method,
+                    "seeds": each.seeds,
+                    "fd": each.fd,
+                    "fd_low": low,
+                    "fd_high": high,
+                    "ratio_to_leader": ratio[0],
+                    "ratio_low": ratio[1],
+                    "ratio_high": ratio[2],
+                    "leads": str(each is at.leader).lower(),
+                    "cannot_be_told_from_leader": str(each.tied).lower(),
+                }
 
 
 def _search(results: StudyResults) -> Iterator[CsvRow]:

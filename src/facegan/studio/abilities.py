@@ -9,15 +9,21 @@ import io
 import tempfile
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facegan.errors import FaceganError
-from facegan.studio.asked import FaceAsked, FilmAsked, inputs_of_faces
-from facegan.studio.computing import Pictures
+from facegan.generation.films import MEDIA_TYPES, enlarged, film_bytes, formats, walk
+from facegan.studio.asked import (
+    MOST_FRAMES,
+    AskedError,
+    FaceAsked,
+    FilmAsked,
+    inputs_of_faces,
+)
+from facegan.studio.computing import TOGETHER, Floats, Pictures
 
 if TYPE_CHECKING:
     from facegan.editing.perceptual import Perceptual
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
 _SPREAD_OF = 192
 # What somebody's taste said about celebrities is no change of a face.
 _NOT_TOLD = ("Attractive",)
+# Films are enlarged to about this side: players blur what is smaller.
+_FILM_SIDE = 256
 # Below this side nothing can be read from a picture.
 _SMALLEST = 32
 
@@ -49,7 +57,8 @@ class Abilities:
             return {"reader": False, "photograph": False, "films": []}
         spec = studio.opened.loaded.generator.spec
         large = spec.resolution >= _SMALLEST
-        return {"reader": large, "photograph": large, "films": ["webp"]}
+        films = [kind for kind in formats() if kind in ("mp4", "webp")]
+        return {"reader": large, "photograph": large, "films": films}
 
     def read(self, studio: Studio, pictures: Pictures) -> dict[str, Any]:
         """What is read from pictures: names, values, and how much faces differ in each."""
@@ -64,7 +73,39 @@ class Abilities:
 
     def film(self, studio: Studio, asked: FilmAsked) -> tuple[bytes, str]:
         """A film of a walk, and its media type."""
-        raise FaceganError("Films cannot be written here.", "Choose another format.")
+        opened, computing = studio.require()
+        latents, rows = inputs_of_faces(asked.faces, opened)
+        if len(latents) < 2:
+            raise AskedError("A walk needs two faces.", "Keep another one.")
+        stretches = len(latents) if asked.loop else len(latents) - 1
+        steps = max(1, round(asked.frames / stretches))
+        if steps * stretches > MOST_FRAMES:
+            raise AskedError(
+                f"The film would have {steps * stretches} frames.", f"Allowed: {MOST_FRAMES}."
+            )
+        latent = opened.loaded.generator.latent
+        places = list(
+            walk(
+                latents,
+                steps,
+                size=latent.size,
+                distribution=latent.distribution,
+                loop=asked.loop,
+            )
+        )
+        z = np.concatenate([latent for _, _, latent in places])
+        labels = None if rows is None else _labels_between(rows, places)
+        factor = max(1, _FILM_SIDE // opened.loaded.generator.spec.resolution)
+
+        def frames() -> Iterator[Pictures]:
+            for begin in range(0, len(z), TOGETHER):
+                part = slice(begin, begin + TOGETHER)
+                given = None if labels is None else labels[part]
+                for picture in computing.ask(z[part], given).result():
+                    yield enlarged(picture, factor)
+
+        about = studio.model() | {"walk": f"{len(latents)} faces"}
+        return film_bytes(frames(), asked.format, asked.rate, about), MEDIA_TYPES[asked.format]
 
     def dataset(self, studio: Studio, faces: Sequence[FaceAsked]) -> bytes:
         """Faces as a dataset with their edits as labels, zipped."""
@@ -125,3 +166,14 @@ class Abilities:
             self._spread = [round(max(float(value), 1e-6), 5) for value in spread]
             self._readers = readers
         return self._readers
+
+
+def _labels_between(rows: Floats, places: Sequence[tuple[int, float, Floats]]) -> Floats:
+    """Scaled labels [N, L] along a walk; one that a face does not know is the nearer one's."""
+    found = []
+    for place, share, _ in places:
+        one, other = rows[place], rows[(place + 1) % len(rows)]
+        mixed = (1 - share) * one + share * other
+        nearer = one if share < 0.5 else other
+        found.append(np.where(np.isnan(mixed), nearer, mixed))
+    return np.stack(found).astype(np.float32)

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from facegan.editing.directions import Directions
 from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator
 from facegan.models.onnx import about
 from facegan.studio.components import components_of
 
 
-class Edits(Protocol):
-    """Of `facegan.editing.directions.Directions`, what the page uses."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the directions."""
-
-    @property
-    def vectors(self) -> npt.NDArray[np.float32]:
-        """Float32 [K, Z]."""
-
-    @property
-    def effect(self) -> npt.NDArray[np.float32]:
-        """Float32 [K, K]: what +1 of each does to every reading."""
-
-
-def page_about(opened: OpenGenerator, name: str, directions: Edits | None) -> dict[str, Any]:
+def page_about(opened: OpenGenerator, name: str, directions: Directions | None) -> dict[str, Any]:
     """All of a generator but its weights.
 
     Args:
@@ -51,7 +36,8 @@ def page_about(opened: OpenGenerator, name: str, directions: Edits | None) -> di
         told["directions"] = {
             "names": list(directions.names),
             "vectors": floats(directions.vectors),
-            "effect": [[round(float(value), 3) for value in row] for row in directions.effect],
+            "up": _rounded(directions.up),
+            "down": _rounded(directions.down),
         }
     if opened.labels:
         told["label_rows"] = {"vectors": floats(loaded.generator.label_rows.cpu().numpy())}
@@ -61,3 +47,7 @@ def page_about(opened: OpenGenerator, name: str, directions: Edits | None) -> di
 def floats(values: npt.NDArray[np.float32]) -> str:
     """Float32 numbers as base64, little-endian."""
     return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+
+
+def _rounded(values: npt.NDArray[np.float32]) -> list[list[float]]:
+    return [[round(float(value), 3) for value in row] for row in values]

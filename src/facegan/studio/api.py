@@ -121,15 +121,7 @@ class Studio:
 
     def model(self, truncation: float = 1.0) -> dict[str, str]:
         """What made a picture, for its metadata."""
-        opened, _ = self.require()
-        told = about(opened.loaded)
-        named = {} if opened.model is None else {"model": opened.model}
-        return named | {
-            "recipe": str(told["recipe"]),
-            "kimg": f"{told['kimg']:g}",
-            "dataset": str(told["dataset"]),
-            "truncation": f"{truncation:g}",
-        }
+        return self.require()[0].about(truncation, {})
 
 
 def application(studio: Studio, token: str, hosts: frozenset[str], cookie: str | None) -> Guard:

@@ -114,7 +114,7 @@ class FilmAsked(FacesAsked):
         loop: back to the first face, too.
         frames: how many pictures.
         rate: a second.
-        format: of the file.
+        format: of the file; `GET /api/model` says which can be written here.
     """
 
     loop: bool = True

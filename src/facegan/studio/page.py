@@ -15,13 +15,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from facegan.editing.directions import directions_beside
 from facegan.errors import FaceganError
 from facegan.files import write_text
 from facegan.generation.generator import open_generator
 from facegan.models.onnx import largest_difference, onnx_bytes
 from facegan.studio import assets
 from facegan.studio.about import page_about
-from facegan.studio.directions import directions_of
 
 _MODULE, _WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm.gz"
 _SOURCE_MAP = b"//# sourceMappingURL="
@@ -80,7 +80,7 @@ def export_page(
             "written.",
             "Please report this with the recipe: the exporter computes something else.",
         )
-    directions = directions_of(opened)
+    directions = directions_beside(opened.path)
     about = page_about(opened, name or name_of(source, opened.model), directions)
     # A path of this machine is of no use elsewhere, and nobody's business.
     about["source"] = opened.model or Path(about["source"]).name

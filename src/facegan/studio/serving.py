@@ -73,10 +73,10 @@ def make_studio(opened: Opened, best: bool = False, device: str = "auto") -> Stu
     Without a model, the generator is that of the first run that has one; without runs, the model
     in the box.
     """
+    from facegan.editing.directions import directions_beside
     from facegan.generation.generator import open_generator
     from facegan.studio.abilities import Abilities
     from facegan.studio.api import Studio
-    from facegan.studio.directions import directions_of
     from facegan.studio.page import name_of
     from facegan.studio.watching import Watched
 
@@ -92,7 +92,7 @@ def make_studio(opened: Opened, best: bool = False, device: str = "auto") -> Stu
     if found is None:
         return Studio(None, watched=watched, abilities=Abilities())
     name = name_of(source, found.model)
-    return Studio(found, name, directions_of(found), watched, abilities=Abilities())
+    return Studio(found, name, directions_beside(found.path), watched, abilities=Abilities())
 
 
 def studio(
@@ -151,13 +151,13 @@ def serve(
             f"Use {_SHORTEST_TOKEN} or more that nobody guesses, ASCII alone.",
         )
     _require_packages()
+    from facegan.editing.directions import directions_beside
     from facegan.generation.generator import open_generator
     from facegan.studio.api import Studio, application
-    from facegan.studio.directions import directions_of
     from facegan.studio.page import name_of
 
     found = open_generator(source, best, device)
-    made = Studio(found, name_of(source, found.model), directions_of(found), page=False)
+    made = Studio(found, name_of(source, found.model), directions_beside(found.path), page=False)
     token = token or secrets.token_urlsafe(24)
     with _listening(host, port) as listener:
         number = listener.getsockname()[1]

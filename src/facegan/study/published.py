@@ -140,7 +140,7 @@ def _found(kinds: str) -> tuple[Found, ...] | None:
     """What the diagnosis found, from its kinds; `nothing` where it looked and found nothing."""
     if not kinds:
         return None
-    return tuple(Found(kind=kind, images=0) for kind in kinds.split(" ") if kind != "nothing")
+    return tuple(Found(kind=kind, images=0) for kind in kinds.split("; ") if kind != "nothing")
 
 
 def _spaces(row: Row, plan: Plan) -> tuple[FeatureScores, ...]:

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from facegan.augment import Adaptive
+from facegan.data.ahead import ReadAhead
 from facegan.data.conditions import scaled, spec_with_labels
 from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
+from facegan.data.room import memory_limit
 from facegan.data.sampler import Sampler
 from facegan.data.spec import ImageSpec
 from facegan.device import Execution, to_device
@@ -75,6 +77,7 @@ class BatchSource:
             if len(order) == 0:
                 raise DataError(f"{dataset.path}: one image is too few to keep some back.")
         self._sampler = Sampler(order, seed)
+        self._next: tuple[tuple[int, int], Rows] | None = None
 
     @classmethod
     def of(
@@ -116,14 +119,14 @@ class BatchSource:
                 the main one's image at a position.
         """
         mine = self._mine(size)
-        chosen = self._sampler.batch(position, size)[mine]
+        chosen, following = self._chosen(position, size, mine)
         mirrored = random(self._seed, MIRROR, position).random(size)[mine] < 0.5
         if not any(shares):
-            return self._mirrored(self._main.take(chosen), mirrored)
+            return self._mirrored(self._main.take(chosen, following), mirrored)
         # With replacement, so that what was mixed before need not be remembered.
         draws = random(self._seed, MIX, position).random((2, size))[:, mine]
         source = np.searchsorted(np.cumsum(shares), draws[0], side="right")
-        images, labels = self._main.take(chosen)
+        images, labels = self._main.take(chosen, following)
         for number, other in enumerate(self._others):
             places = np.flatnonzero(source == number)
             if len(places) == 0:
@@ -150,6 +153,19 @@ class BatchSource:
     def label_rows(self) -> Tensor | None:
         """Labels to draw from while generating: [LABEL_ROWS, L], evenly over the split."""
         return self._main.labels_of(np.linspace(0, len(self._main) - 1, LABEL_ROWS).round())
+
+    def _chosen(self, position: int, size: int, mine: slice) -> tuple[Rows, Rows | None]:
+        """This process's images at a position, and those that the next step will ask for."""
+        if self._next is not None and self._next[0] == (position, size):
+            chosen = self._next[1]
+        else:
+            chosen = self._sampler.batch(position, size)[mine]
+        self._next = None
+        if not self._main.reads_ahead:
+            return chosen, None
+        following = self._sampler.batch(position + size, size)[mine]
+        self._next = (position + size, size), following
+        return chosen, following
 
     def _mirrored(self, real: Real, which: npt.NDArray[np.bool_]) -> Real:
         images, labels = real
@@ -187,18 +203,34 @@ class _Images:
         if execution.device.type != "cpu" and dataset.images.nbytes <= _ON_DEVICE_BYTES:
             self._on_device = torch.from_numpy(dataset.copied(train)).to(execution.device)
         self._labels = scaled(dataset, train, spec.labels) if spec.labels else None
+        self._ahead = ReadAhead(dataset.copied) if self._worth_it() else None
+
+    def _worth_it(self) -> bool:
+        """Whether reading takes time that a step has to spare: from a disk, or to a device."""
+        if self._on_device is not None:
+            return False
+        size = self._dataset.images.nbytes
+        return self._device.type != "cpu" or 4 * size > memory_limit() > 0
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether it helps to know which images come next."""
+        return self._ahead is not None
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def take(self, chosen: Rows) -> Real:
-        """The images of these numbers, each in [0, len)."""
+    def take(self, chosen: Rows, following: Rows | None = None) -> Real:
+        """The images of these numbers, each in [0, len); those that follow begin to be read."""
         if self._on_device is not None:
             stored = self._on_device[to_device(torch.from_numpy(chosen), self._device)]
         else:
-            stored = to_device(
-                torch.from_numpy(self._dataset.copied(self._rows[chosen])), self._device
-            )
+            rows = self._rows[chosen]
+            if self._ahead is None:
+                copied = self._dataset.copied(rows)
+            else:
+                copied = self._ahead(rows, None if following is None else self._rows[following])
+            stored = to_device(torch.from_numpy(copied), self._device)
         labels = self.labels_of(chosen)
         return self._pixels.to_model(stored), None if labels is None else to_device(
             labels, self._device

@@ -89,11 +89,6 @@ def classes_of(paths: Sequence[str], source: str) -> LabelTable:
     )
 
 
-def persons_of(paths: Sequence[str]) -> Mapping[str, str]:
-    """Path → person, where each folder holds one."""
-    return named_folders(paths)
-
-
 def note_on_folders(paths: Sequence[str]) -> str | None:
     """What to say of folders that were not used."""
     folders = sorted(set(named_folders(paths).values()))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Of an evaluation and of its feature space (evaluation/results.py): what must be equal before
 # two distances are compared.
 _CONDITIONS = ("dataset_fingerprint", "reference", "n_real", "n_fake", "seed", "resolution")
+# An FD below this share of the lowest before it falls.
+_FALL = 0.98
 _SPACE = ("extractor", "resizer", "fingerprint")
 
 
@@ -120,7 +122,9 @@ class Past:
             self.penalised |= getattr(self.recipe.method, "penalty", None) is not None
         if (distance := line.distance) is not None:
             lowest = self._lowest.get(distance.conditions)
-            self.falling = lowest is not None and distance.high < lowest
+            # Pictures that are all alike have an interval of no width: a little is no fall.
+            enough = None if lowest is None else _FALL * lowest
+            self.falling = enough is not None and distance.high < enough
             self._lowest[distance.conditions] = min(distance.value, lowest or math.inf)
 
 

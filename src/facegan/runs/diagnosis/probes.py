@@ -276,25 +276,24 @@ class Faceless(Lasting):
 
 
 class Idle(Symptom):
-    """One of the two networks has not learned at all: the other learns against a stone."""
+    """One of the two networks is trained at a rate of 0: the other learns against a stone.
+
+    A network that no stage trains is held still on purpose, and no trouble.
+    """
 
     kind: Kind = "idle"
     _SHARE = 0.3
 
-    def __init__(self) -> None:
-        self._learned: set[str] = set()
-
     def see(self, line: Line, past: Past) -> Words | None:
-        """Of the rates that stand in the journal; nothing where none stand there."""
-        self._learned |= {player for player, rate in past.rates.items() if rate > 0}
-        still = [player for player in PLAYERS if player not in self._learned]
-        if not past.rates or len(still) != 1 or line.at < self._SHARE * past.total:
+        """Of the highest rates so far."""
+        still = [player for player in PLAYERS if past.rates.get(player) == 0]
+        if len(still) != 1 or line.at < self._SHARE * past.total:
             return None
         (player,) = still
         other = next(each for each in PLAYERS if each != player)
         return Words(
             f"The {player} has not learned for {kimg(line.at)} of {kimg(past.total)}: its rate is "
-            f"0, or no stage trains it, so the {other} learns against what it was at the start.",
-            f"{HELPS}a rate for it (stages.*.{player}.lr), or a stage that trains both (train = "
-            '["discriminator", "generator"]).',
+            f"0, so the {other} learns against what it was at the start.",
+            f"{HELPS}a rate for it, such as that of the other "
+            f"(--set stages.*.{player}.lr={past.rates[other]:.2g}).",
         )

@@ -102,9 +102,10 @@ export function readModel(about) {
     return names.map((name, i) => ({ name, vector: all.subarray(i * width, (i + 1) * width) }));
   };
   const directions = rows(about.directions, about.directions?.names ?? []);
-  // What +1 of each does to every reading, on average over faces that were measured.
+  // What +1 of each does to every reading, measured on steps upwards and on steps downwards.
   directions.forEach((direction, i) => {
-    direction.effect = about.directions.effect[i];
+    direction.up = about.directions.up[i];
+    direction.down = about.directions.down[i];
   });
   const parts = Array.from({ length: about.components?.count ?? 0 }, (_, i) => `${i + 1}`);
   return {

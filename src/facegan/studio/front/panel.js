@@ -170,9 +170,9 @@ export function makePanel(app) {
       return;
     }
     const sums = wanted.map(() => 0);
-    for (const { name, effect } of wanted) {
+    for (const { name, up, down } of wanted) {
       const amount = face.edits?.[name] ?? 0;
-      effect.forEach((value, i) => (sums[i] += amount * value));
+      (amount > 0 ? up : down).forEach((value, i) => (sums[i] += amount * value));
     }
     tellChanges(wanted.map(({ name }, i) => [name, sums[i]]),
       "Expected, from what these edits do to other faces on average, in standard deviations.");
