@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import facegan
 from facegan.data.dataset import Dataset
@@ -43,7 +44,9 @@ def first_half(identity: str) -> bool:
     return hashlib.sha256(identity.encode()).digest()[0] < 128
 
 
-def part(source: Dataset, path: Path, rows: Sequence[int], name: str) -> Path:
+def part(
+    source: Dataset, path: Path, rows: Sequence[int] | npt.NDArray[np.integer], name: str
+) -> Path:
     """A dataset of some rows of another, all to train on."""
     if not path.exists():
         spec = source.spec
@@ -92,7 +95,7 @@ def tuned(
     """One training, measured on the way."""
     done = run.with_suffix(".json")
     if done.exists():
-        return read_json(done, "The measurements")["points"]  # type: ignore[no-any-return]
+        return read_json(done, "The measurements")["points"]
     points = []
     with facegan.Training(
         recipe,

@@ -18,7 +18,6 @@ from facegan.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from facegan.apps.data import draw_portraits as draw_portraits
-    from facegan.apps.data import export as export_dataset  # noqa: F401
     from facegan.apps.doctor import doctor as doctor
     from facegan.apps.edit import directions as directions
     from facegan.apps.edit import edit as edit
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from facegan.apps.stepwise import Training as Training
     from facegan.apps.train import train as train
     from facegan.data.dataset import Dataset as Dataset
+    from facegan.data.export import export_zip as export_dataset  # noqa: F401
     from facegan.data.importer import import_images as import_images
     from facegan.errors import FaceganError as FaceganError
     from facegan.generation.generator import open_generator as load  # noqa: F401
@@ -80,7 +80,7 @@ _PUBLIC = {
     "edit": "facegan.apps.edit",
     "evaluate": "facegan.apps.evaluate",
     "examine_dataset": "facegan.apps.examining:doctor",
-    "export_dataset": "facegan.apps.data:export",
+    "export_dataset": "facegan.data.export:export_zip",
     "export_model": "facegan.apps.models:export",
     "export_onnx": "facegan.apps.onnx",
     "export_page": "facegan.studio.page",

@@ -16,7 +16,8 @@ PAIRS = [
     (DOCS / "papers/report.md", DOCS / "zh/report.md"),
     (DOCS / "papers/ignm.md", DOCS / "zh/ignm.md"),
 ]
-_CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+# Code, and tables that scripts/verdict_tables.py writes, which are in English alone.
+_CODE = re.compile(r"^```.*?^```|<!-- brief: .*?<!-- end -->", re.DOTALL | re.MULTILINE)
 # Numbers, as both languages write them; places in links are none.
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)*")
 
