@@ -233,6 +233,13 @@ _RULES = (
         above=1.5,
     ),
     _Rule(
+        "photo-blocks",
+        "Blocks of compression in the photograph",
+        "They are smoothed away where faces were made smaller; what they destroyed stays lost.",
+        "photo_blocks",
+        above=1.5,
+    ),
+    _Rule(
         "enlarged",
         "Enlarged more than twice at import",
         "Enlarged faces are soft, and softness is learned as with blur.",
