@@ -117,6 +117,11 @@ def data() -> None:
 @click.option("--licence", help="The pictures' licence, for the card.")
 @click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
 @click.option("--workers", type=int, help="Decoding threads; all cores by default.")
+@click.option(
+    "--encoded/--raw",
+    default=None,
+    help="Keep pictures as PNGs, in a third to a half of the bytes.  [default: from 512 pixels on]",
+)
 @click.option("--strict", is_flag=True, help="Refuse if anything is left out or not used.")
 @click.option(
     "--overwrite", is_flag=True, help="Replace an existing dataset once this one is whole."
