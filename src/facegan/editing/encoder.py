@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +117,8 @@ class Encoder:
         from safetensors.numpy import save
 
         about = {"format": FORMAT, **self.fitted.model_dump(mode="json")}
-        tensors = {"mean": self.mean, "weight": self.weight.astype(np.float16)}
+        half = self.weight.astype(np.float16)
+        tensors: dict[str, npt.NDArray[Any]] = {"mean": self.mean, "weight": half}
         write_bytes(path, save(tensors, metadata={KEY: json.dumps(about)}))
 
     @classmethod
