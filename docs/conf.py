@@ -43,6 +43,7 @@ MENU = {
         "metrics",
         "attributes",
         "models",
+        "editing",
         "study",
         "results",
     ],
