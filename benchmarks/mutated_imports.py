@@ -300,7 +300,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def tarred(files: Mapping[str, bytes], mode: str = "w") -> bytes:
+def tarred(files: Mapping[str, bytes], mode: Any = "w") -> bytes:
     """A tar of these files."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode=mode) as archive:
