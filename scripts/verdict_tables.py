@@ -4,9 +4,10 @@
     python scripts/verdict_tables.py --check    # say which would change
 
 A table stands between `<!-- verdicts: FOLDER -->` and `<!-- end -->`, with a study's folder
-relative to the repository. Three kinds: `verdicts` has every claim of the study's claims.csv;
-`methods` every method of its results.csv; `anew` the verdicts of the first plan's statistics
-beside those of today. To judge the published studies anew, and write their claims.csv:
+relative to the repository. Four kinds: `verdicts` has every claim of the study's claims.csv, and
+`brief` the same without intervals and recipes; `methods` has every method of its results.csv;
+`anew` the verdicts of the first plan's statistics beside those of today. To judge the published
+studies anew, and write their claims.csv:
 
     facegan study docs/studies/NAME/study.toml --out docs/studies/NAME --report
 """
@@ -27,7 +28,9 @@ from facegan.study.verdicts import judge
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("README.md", *(f"docs/{name}.md" for name in ("results", "study")))
-_PLACE = re.compile(r"(<!-- (verdicts|methods|anew): (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_PLACE = re.compile(
+    r"(<!-- (verdicts|brief|methods|anew): (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
+)
 
 
 def written(text: str) -> str:
@@ -68,6 +71,17 @@ def verdicts(folder: Path) -> str:
         "after results",
     )
     return _table(titles, rows, "lllllrll")
+
+
+def shortened(folder: Path) -> str:
+    """Every claim with its verdict, the two scores, and what was changed after results."""
+    rows = []
+    for row in _read(folder / "claims.csv"):
+        metric = "" if row["metric"] == "fd" else f"{row['metric']} "
+        step, verdict = row["in_words"].partition(", ")[0], row["verdict"]
+        strong = f"**{verdict}**" if verdict in ("holds", "evidence against") else verdict
+        rows.append((row["claim"], strong, metric + step if step else "–", row["marks"]))
+    return _table(("claim", "verdict", "FD", "after results"), rows, "llll")
 
 
 def methods(folder: Path) -> str:
@@ -123,6 +137,7 @@ def anew(folder: Path) -> str:
 
 _KINDS: dict[str, Callable[[Path], str]] = {
     "verdicts": verdicts,
+    "brief": shortened,
     "methods": methods,
     "anew": anew,
 }

@@ -241,7 +241,12 @@ def data_label(dataset: Path, **options: Any) -> None:
 @click.argument("dataset", type=FILE_PATH)
 @click.option("--out", type=FILE_PATH, help="The page.  [default: DATASET-doctor.html]")
 @click.option("--show", default=12, show_default=True, help="Pictures of each finding.")
-def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
+@click.option(
+    "--names/--no-names",
+    default=None,
+    help="Compare names with faces.  [default: where 'facegan[faces]' is installed]",
+)
+def data_doctor(dataset: Path, out: Path | None, show: int, names: bool | None) -> None:
     """Say what in DATASET would hurt training, with a page that shows the worst of each kind.
 
     Blur, exposure, size, pose, faces that are cut off or not found, grey, compression, near
@@ -255,7 +260,7 @@ def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
     from facegan.cli.terminal.examination import print_examination
     from facegan.report.doctor_page import write_doctor_page
 
-    opened, found = doctor(dataset, show=show)
+    opened, found = doctor(dataset, show=show, names=names)
     folder = opened.path.resolve()
     page = out if out is not None else folder.with_name(f"{folder.name}-doctor.html")
     print_examination(opened, found, write_doctor_page(opened, found, page))

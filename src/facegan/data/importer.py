@@ -66,7 +66,7 @@ def import_images(
     resolution: int = 64,
     crop: int | Literal["full"] = "full",
     channels: int = 3,
-    align: Alignment | None = None,
+    align: Alignment | bool | None = None,
     labels: Path | str | None = None,
     labels_note: str | None = None,
     columns: Sequence[str] | None = None,
@@ -97,8 +97,8 @@ def import_images(
             of the original; pictures smaller than that are left out.
         channels: 3 for RGB, 1 for grey.
         align: find the faces, turn them upright and cut each in its own square, as these options
-            say; `crop` does not apply then. Of the faces of a photograph, which share a split,
-            the main one has the name, the identity and the labels of the photograph.
+            say, or as usual where it is True; `crop` does not apply then. The faces of a
+            photograph share a split; the main one has its name, its identity and its labels.
         labels: a table of labels by file name (CSV, TSV, semicolons, JSON lines), or "folders"
             for classes by the folder that each picture lies in; replaces labels that the source
             brings.
@@ -134,6 +134,8 @@ def import_images(
     _check_options(shape, holdout, workers, repeats)
     if duplicates is not None:
         check_treatment(duplicates)
+    if isinstance(align, bool):
+        align = Alignment() if align else None
     if align is not None and crop != "full":
         raise DataError(
             f"crop is {crop}, and faces are to be aligned.",
