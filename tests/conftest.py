@@ -42,7 +42,8 @@ SLOW = (
     ),
     *("cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
     "evaluation/test_copy_search",
-    *("docs/test_site", "editing/test_inversion", "packaging/"),
+    "editing/test_inversion",
+    *("docs/test_site", "docs/test_tutorial", "packaging/"),
     *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),
     *(
         "study/test_on_ray",

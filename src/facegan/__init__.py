@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from facegan.loggers import Logger as Logger
     from facegan.plugins import load_plugin as load_plugin
     from facegan.recipe import Recipe as Recipe
+    from facegan.report.figures import run_figures as run_figures
+    from facegan.report.figures import study_figures as study_figures
     from facegan.report.pages import compare as compare
     from facegan.report.pages import report as report
     from facegan.report.pages import study_report as study_report
@@ -109,8 +111,10 @@ _PUBLIC = {
     "recipes": "facegan.apps.recipes",
     "remove_model": "facegan.apps.models:remove",
     "report": "facegan.report.pages",
+    "run_figures": "facegan.report.figures",
     "serve": "facegan.studio.serving",
     "study": "facegan.study.run",
+    "study_figures": "facegan.report.figures",
     "study_report": "facegan.report.pages",
     "train": "facegan.apps.train",
 }
