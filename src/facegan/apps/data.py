@@ -285,6 +285,12 @@ def _print_notes(card: dict[str, Any]) -> None:
             say(line)
     for line in card.get("notes", []):
         say(line)
+    grey = card.get("conversions", {}).get("grey repeated as colour", 0)
+    if 2 * grey > card["counts"]["kept"]:
+        share = grey / card["counts"]["kept"]
+        say(
+            f"{share:.0%} of the pictures are grey: --grey keeps one channel in the place of three."
+        )
 
 
 def _print_card(dataset: Dataset) -> None:
