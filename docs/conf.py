@@ -78,9 +78,20 @@ def _read(app: Any, name: str, source: list[str]) -> None:
     text = re.sub(
         r"\]\((?:\.\./)*README\.md#the-two-papers\)", f"]({depth}papers/report.md)", source[0]
     )
-    source[0] = re.sub(
+    text = re.sub(
         r"\[([^\]]+)\]\(((?:studies|examples)/[^)]*)\)", rf'<a href="{depth}\2">\1</a>', text
     )
+
+    def outside(link: re.Match[str]) -> str:
+        """A file of the source, which is no part of the site: named, and not linked."""
+        place = (DOCS / name).parent.joinpath(link[2]).resolve()
+        if place.is_relative_to(DOCS.resolve()):
+            return link[0]
+        root = DOCS.resolve().parent
+        where = place.relative_to(root).as_posix() if place.is_relative_to(root) else link[2]
+        return f"{link[1]} (`{where}` in the source)"
+
+    source[0] = re.sub(r"\[([^\]]+)\]\(((?:\.\./)+[^)#\s]+)(?:#[^)\s]*)?\)", outside, text)
 
 
 def _language(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
