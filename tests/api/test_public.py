@@ -38,6 +38,8 @@ SAME = {
     "directions": "directions",
     "edit": "edit",
     "film": "film",
+    "invert": "invert",
+    "models encoder": "prepare_encoder",
     "export": "export_page",
     "studio": "open_studio",
     "serve": "serve",

@@ -14,6 +14,7 @@ from plain_extractor import PlainExtractor
 from facegan import portraits
 from facegan.data.dataset import Dataset
 from facegan.errors import DataError
+from facegan.evaluation import scores
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.judge import ALL_SCORES, Judge
 from facegan.evaluation.real import choose_real
@@ -48,6 +49,30 @@ def test_the_floor_in_the_place_of_generated_pictures_gets_the_floor(
         for name, score in space.scores.items():
             assert score.generated.value == pytest.approx(score.real.value, rel=1e-9), name
             assert score.generated.low <= score.generated.value <= score.generated.high, name
+
+
+def test_floors_are_computed_once_for_the_same_real_pictures(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judged(n: int) -> Evaluation:
+        cache, choice = FeatureCache(tmp_path), choose_real(dataset, n)
+        judge = Judge(dataset, choice, "train", 0, [PlainExtractor()], ["fd", "kid"], cache)
+        return judge.judge(np.asarray(dataset.images[:n]), "some").evaluation
+
+    first = judged(100)
+    computed: list[int] = []
+    real = scores._Reference.estimates
+
+    def estimates(self: Any, features: np.ndarray, *rest: Any) -> Any:
+        computed.append(len(features))
+        return real(self, features, *rest)
+
+    monkeypatch.setattr(scores._Reference, "estimates", estimates)
+    assert judged(100) == first
+    assert computed == [100]  # the generated ones alone
+    other = judged(80)
+    assert computed == [100, 80, 80]
+    assert other.features[0].scores["fd"].real != first.features[0].scores["fd"].real
 
 
 def test_noise_is_far_worse_than_the_floor(judge: Judge) -> None:

@@ -196,6 +196,8 @@ def test_seeds_are_the_faces_of_the_command(opened: Any, faces: Path, engine: st
                 shown(page, f".tile[data-place='{number}'] canvas"),
                 reference(faces, engine, number),
             )
+        # The page computes in a worker, also from file://, so that it scrolls meanwhile.
+        assert len(page.workers) == (engine == "page")
         page.get_by_label("First seed").fill("1000")
         page.get_by_label("First seed").press("Enter")
         tile(page, 3)

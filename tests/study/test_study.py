@@ -311,6 +311,8 @@ def test_other_datasets_seeds_and_budgets() -> None:
     assert changed.budget == "2kimg"
     assert adapted(quick, {"faces": "mine"}).datasets == {"faces": "mine"}
     assert adapted(quick, {}) is quick
+    # A method with more seeds than the others has what was asked for, too.
+    assert adapted(Plan.load("ignm"), {}, 1).seeds_of("ignm") == (0,)
     with pytest.raises(FaceganError, match="no dataset 'face'"):
         adapted(quick, {"face": "mine"})
     two = quick.replaced(datasets={"a": "x", "b": "y"})

@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from facegan.data.grid import grid
 from facegan.editing.directions import (
     Directions,
@@ -17,12 +14,11 @@ from facegan.editing.directions import (
     require_directions,
     said,
 )
-from facegan.editing.face import ENTRY, EditedFace
+from facegan.editing.face import ENTRY, EditedFace, pictures_of
 from facegan.errors import FaceganError
 from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.png import save_png
-from facegan.generation.samples import GROUP
 from facegan.progress import progress_bar
 
 # Of a sheet: how far each column is moved, in standard deviations.
@@ -170,24 +166,6 @@ def face_of(path: Path, opened: OpenGenerator) -> EditedFace:
             "Name the one that made it.",
         )
     return replace(face, model=own)
-
-
-def pictures_of(
-    opened: OpenGenerator, faces: Sequence[EditedFace], known: Directions | None
-) -> np.ndarray:
-    """The pictures of some faces, uint8 [N, H, W, C].
-
-    In groups of the size that `facegan generate` computes in, filled up, so that a face without
-    edits is its picture to the last bit, whatever the others.
-    """
-    images = []
-    for begin in range(0, len(faces), GROUP):
-        some = [face.inputs(opened, known) for face in faces[begin : begin + GROUP]]
-        some += some[-1:] * (GROUP - len(some))
-        z = torch.from_numpy(np.concatenate([z for z, _ in some]))
-        rows = [row for _, row in some if row is not None]
-        images.append(opened.pictures_at(z, torch.cat(rows) if rows else None))
-    return np.concatenate(images)[: len(faces)]
 
 
 def _added(edits: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:

@@ -65,8 +65,8 @@ def evaluate(
         data: the dataset of real pictures, or `portraits`.
         n: how many generated pictures to measure; 5,000 by default, or as many as the real
             ones allow.
-        n_real: real pictures in the reference; twice n by default, 2,000 to 10,000, or all that
-            are there.
+        n_real: real pictures in the reference; five times n by default, 2,000 to 10,000, or all
+            that are there.
         reference: the split of `data` that the reference comes from: `train`, `holdout`,
             `all`.
         extractors: the feature spaces: `efflite0`, `efflite0@64`, `selfsup`, `faces`,

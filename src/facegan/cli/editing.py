@@ -181,6 +181,49 @@ def film(
     click.echo(f"Wrote {written}: {written.stat().st_size / 1e6:.2f} MB.")
 
 
+@click.command()
+@click.argument("photograph", type=FILE_PATH)
+@click.option("--model", metavar="MODEL|RUN", help="[default: the model in the box]")
+@click.option("--out", type=FILE_PATH, help="The PNG.  [default: NAME-found.png, here]")
+@click.option(
+    "--compare",
+    type=FILE_PATH,
+    metavar="PNG",
+    help="Also write the photograph beside the generated face. It shows a real person.",
+)
+@click.option(
+    "--aligned",
+    is_flag=True,
+    help="The photograph is cut out already, as the training pictures were: look for no face.",
+)
+@click.option("--crop", type=int, help="With --aligned: the side of the centred square, in pixels.")
+@click.option("--steps", default=100, show_default=True, help="0 for the first guess alone.")
+@_best
+@_device
+def invert(photograph: Path, model: str | None, **options: Any) -> None:
+    """Find the face of PHOTOGRAPH in a generator: the nearest that it can make.
+
+    Says how near that is, and where the generator cannot hold the face. The PNG holds the
+    generated face and its latent, and nothing of the photograph.
+
+    \b
+    Example: facegan invert me.jpg --out me.png
+    Example: facegan edit --from me.png --set smiling=+2
+    """
+    from facegan.apps.invert import invert as run_invert
+
+    found = run_invert(model, photograph, **options)
+    inverted = found.inverted
+    click.echo(f"Wrote {found.path}.")
+    if found.faces is not None and found.faces > 1:
+        click.echo(f"The photograph shows {found.faces} faces; the main one was taken.")
+    click.echo(
+        f"{inverted.verdict}\nError {inverted.error:.2f}, at first guess {inverted.curve[0]:.2f}; "
+        f"of the generator's own pictures {inverted.own:.2f}; two of its faces are "
+        f"{inverted.apart:.2f} apart."
+    )
+
+
 def _amounts(words: tuple[str, ...], option: str) -> dict[str, float]:
     """`("smiling=+2",)` → `{"smiling": 2.0}`."""
     found: dict[str, float] = {}

@@ -17,7 +17,7 @@ from facegan.cli.paths import FILE_PATH
     "-n", "n", type=int, help="Generated pictures.  [default: 5000, or half of the real ones]"
 )
 @click.option(
-    "--n-real", type=int, help="Real ones in the reference.  [default: 2n, 2000 to 10000]"
+    "--n-real", type=int, help="Real ones in the reference.  [default: 5n, 2000 to 10000]"
 )
 @click.option(
     "--reference",

@@ -120,9 +120,10 @@ def close_pairs(
                 apart = np.bitwise_count(hashes[here, None] ^ hashes[None, rows[start:]])
                 first, second = np.nonzero(apart <= most)
                 ordered = second > first
+                # The order is stable, so that the lower row is the first.
                 pairs = np.stack([here[first[ordered]], rows[start:][second[ordered]]], 1)
                 if len(pairs):
-                    yield np.sort(pairs.astype(np.int64), axis=1)
+                    yield pairs.astype(np.int64, copy=False)
 
 
 def _correlated(

@@ -150,8 +150,8 @@ class AttributeReader(NetworkExtractor):
             raise _damaged(path, f"its tensors are {found}")
         if about.network != backbone.SHA256:
             raise _damaged(path, "it was trained on another EfficientNet-Lite0")
-        parts = (tensors[name] for name in ("weight", "bias", "scale"))
-        return cls(Places(device), *parts, about, calibrated)
+        weight, bias, scale = (tensors[name] for name in ("weight", "bias", "scale"))
+        return cls(Places(device), weight, bias, scale, about, calibrated)
 
     @property
     def names(self) -> tuple[str, ...]:

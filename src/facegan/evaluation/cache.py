@@ -24,6 +24,7 @@ from facegan.evaluation.extractors.base import Extractor
 from facegan.locks import Lock
 
 Features = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 # Pictures between two calls of `progress`: a second or so.
@@ -120,8 +121,8 @@ class FeatureCache:
             )
             return extract(extractor, dataset.images, indices, mirrored, progress)
 
-    def array(self, name: str, make: Callable[[], Features]) -> Features:
-        """An array that is made once: float32, two-dimensional.
+    def array(self, name: str, make: Callable[[], Numbers]) -> Numbers:
+        """An array of numbers that is made once.
 
         Args:
             name: all that decides its content.
@@ -133,10 +134,10 @@ class FeatureCache:
             data = path.read_bytes()
             found = np.load(io.BytesIO(data[_SUM:]), allow_pickle=False)
             if data[:_SUM] == hashlib.blake2b(data[_SUM:], digest_size=_SUM).digest():
-                return np.asarray(found, np.float32)
+                return np.asarray(found)
         except (OSError, ValueError, EOFError):
             pass  # made below
-        found = np.ascontiguousarray(make(), np.float32)
+        found = np.ascontiguousarray(make())
         buffer = io.BytesIO()
         np.save(buffer, found, allow_pickle=False)
         data = buffer.getvalue()

@@ -54,7 +54,7 @@ def find_clear(
     require_pictures(images)
     found = np.zeros(len(images), np.bool_)
     for begin in range(0, len(images), _CHUNK):
-        some = images[begin : begin + _CHUNK]
+        some = np.array(images[begin : begin + _CHUNK])
         for number, picture in enumerate(framed(some, side, border)):
             found[begin + number] = bool(detect(picture, score))
         progress(min(begin + _CHUNK, len(images)), len(images))

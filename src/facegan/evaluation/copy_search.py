@@ -114,8 +114,8 @@ class CopySearch:
                     barred = torch.from_numpy(people[0][here, None] == people[1][None])
                 for number, space in enumerate(self._spaces):
                     looked = _look(space, pictures, barred)
-                    for whole, some in zip(found, looked, strict=True):
-                        whole[here, number] = some.numpy()
+                    for part in range(len(found)):
+                        found[part][here, number] = looked[part].numpy()
                 progress(min(begin + _ROWS, len(chosen)), len(chosen))
         return found
 

@@ -193,19 +193,17 @@ def look_for_copies(
     """
     rows = np.sort(np.concatenate((real.train, real.holdout)))
     held_out = np.isin(rows, real.holdout)
-    _, people = np.unique([real.identities[row] for row in rows], return_inverse=True)
     search = CopySearch(dataset.images, rows, ~held_out)
-    asked = np.sort(random(seed, REAL_CHOICE, 4).permutation(len(rows))[:_YARDSTICK])
-    total = len(asked) + len(generated)
+    asked = min(_YARDSTICK, len(rows))
+    total = asked + len(generated)
 
-    def look_up_real() -> npt.NDArray[np.float32]:
-        who = people[asked], people
-        step: Progress = lambda done, _: progress(done, total)  # noqa: E731
-        return search.look_up(dataset.images, rows[asked], who, step).score
+    def later(done: int, _: int) -> None:
+        progress(asked + done, total)
 
-    name = f"copies {VERSION} {dataset.fingerprint} {seed} {len(rows)} {len(asked)} {real.known}"
-    yardstick = Yardstick.of(cache.array(name, look_up_real))
-    matches = search.look_up(generated, progress=lambda done, _: progress(len(asked) + done, total))
+    yardstick = yardstick_of(
+        search, dataset, real, rows, cache, seed, lambda done, _: progress(done, total)
+    )
+    matches = search.look_up(generated, progress=later)
     found = searched(yardstick, matches, search.parts, held_out)
     most = np.argsort(-yardstick.best(matches).score, kind="stable")[: _PAIRS_FROM * pairs]
     sides = [
@@ -217,6 +215,36 @@ def look_for_copies(
     ]
     named = _searched_pairs(search, yardstick, sides, rows, real.names, [seeds[i] for i in most])
     return Looked(found, named[:pairs])
+
+
+def yardstick_of(
+    search: CopySearch,
+    dataset: Dataset,
+    real: RealFaces,
+    rows: Numbers,
+    cache: FeatureCache,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Yardstick:
+    """How unusually real pictures match those of other people; looked up once, then kept.
+
+    Args:
+        search: of `rows`.
+        dataset: the real pictures.
+        real: its two splits.
+        rows: int64 [R], those that are searched.
+        cache: keeps what was found.
+        seed: of the choice of pictures.
+        progress: called with (pictures looked up, pictures in all).
+    """
+    _, people = np.unique([real.identities[row] for row in rows], return_inverse=True)
+    asked = np.sort(random(seed, REAL_CHOICE, 4).permutation(len(rows))[:_YARDSTICK])
+
+    def look_up() -> npt.NDArray[np.float32]:
+        return search.look_up(dataset.images, rows[asked], (people[asked], people), progress).score
+
+    name = f"copies {VERSION} {dataset.fingerprint} {seed} {len(rows)} {len(asked)} {real.known}"
+    return Yardstick.of(cache.array(name, look_up))
 
 
 def _searched_pairs(

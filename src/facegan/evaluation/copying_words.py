@@ -182,8 +182,16 @@ def _pulls(seen: Sequence[Evidence]) -> Iterator[str]:
     """What embeddings add to the search."""
     if identical := max((one.identical for one in seen), default=0):
         yield f"{identical:,} cannot be told from a training picture at all."
+    unlike = [one for one in seen if not one.many and one.found.z < -_FAR]
+    if len(unlike) > 1:
+        closer = listed(f"{one.found.closer:.2f} ({one.found.embedding})" for one in unlike)
+        yield (
+            "A generated face is closer to the training set than a held-out one with probability "
+            f"{closer}, where 0.50 is chance: such faces are unlike real ones, which says more of "
+            "their quality than of copying."
+        )
     for one in seen:
-        if one.many or one.found.z < -_FAR:
+        if one.many or (unlike == [one]):
             yield _pull(one)
 
 

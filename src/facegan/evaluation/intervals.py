@@ -87,7 +87,8 @@ def bootstrap_mean(
     sums: Floats = contributions
     pictures: Floats = contributions
     if people is not None:
-        sums, pictures = np.bincount(people, contributions), np.bincount(people).astype(np.float64)
+        sums = np.bincount(people, contributions)
+        pictures = np.bincount(people).astype(np.float64)
     n = len(sums)
     means: list[Floats] = []
     left = draws

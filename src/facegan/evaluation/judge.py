@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from facegan.evaluation.pixel_embedding import PixelEmbedding
 from facegan.evaluation.real import Indices, RealChoice, Reference
 from facegan.evaluation.results import (
     Copying,
+    Estimate,
     Evaluation,
     Faces,
     FeatureScores,
@@ -30,7 +32,7 @@ from facegan.evaluation.results import (
     ScoreName,
     Spectrum,
 )
-from facegan.evaluation.scores import OtherPeople, Scorer
+from facegan.evaluation.scores import Estimates, OtherPeople, Scorer
 from facegan.evaluation.spectrum import spectrum
 
 if TYPE_CHECKING:
@@ -41,8 +43,12 @@ Features = npt.NDArray[np.float32]
 # Opens something that shows the progress of a named piece of work.
 Watch = Callable[[str], AbstractContextManager[Progress]]
 
+# Pictures in which faces are looked for: shares are then known to a percent.
+_FACES = 2_000
 # With fewer held-out pictures, the floor's show what kinds of people there are.
 _ENOUGH_HELD_OUT = 500
+# Changes whenever the same features would give other floors.
+_FLOORS = 1
 # Pictures whose spectra are taken: more change nothing that can be seen.
 _SPECTRA = 1_000
 # Real pictures copied at a time.
@@ -73,6 +79,47 @@ class Judgement:
     evaluation: Evaluation
     closest: Images | None = None
     closest_generated: Images | None = None
+
+
+def _shows_faces(clear: Faces | None) -> bool:
+    """Whether there are faces to read, in generated pictures about as in real ones."""
+    return clear is not None and clear.generated.value > clear.real.value / 2
+
+
+@dataclass(frozen=True)
+class _Keep:
+    """Floors, computed once for each choice of real pictures."""
+
+    cache: FeatureCache
+    dataset: Dataset
+    extractor: Extractor
+    choice: RealChoice
+    wanted: Sequence[ScoreName]
+    seed: int
+
+    def __call__(self, which: str, make: Callable[[], Estimates]) -> Estimates:
+        known = self.choice
+        chosen = [known.reference, known.floor]
+        if known.others is not None and which != "same":
+            chosen = [known.others.reference, known.others.floor]
+        digest = hashlib.sha256()
+        for rows in chosen:
+            digest.update(np.ascontiguousarray(rows, np.int64).tobytes())
+        name = (
+            f"floor {_FLOORS} {which} {self.dataset.fingerprint} {self.extractor.fingerprint} "
+            f"{digest.hexdigest()} {' '.join(self.wanted)} {self.seed}"
+        )
+
+        def numbers() -> npt.NDArray[np.float64]:
+            found = make()
+            return np.array([[e.value, e.low, e.high] for e in found.values()], np.float64)
+
+        names = [name for name in ALL_SCORES if name in self.wanted]
+        known_rows = self.cache.array(name, numbers)
+        return {
+            score: Estimate(value=float(value), low=float(low), high=float(high))
+            for score, (value, low, high) in zip(names, known_rows, strict=True)
+        }
 
 
 class Judge:
@@ -120,7 +167,8 @@ class Judge:
                 apart = choice.others
                 others = OtherPeople(of(apart.reference), of(apart.floor), apart.people)
             real, floor = of(choice.reference), of(choice.floor)
-            self._scorers.append(Scorer(real, floor, wanted, seed, others))
+            keep = _Keep(cache, dataset, extractor, choice, sorted(wanted), seed)
+            self._scorers.append(Scorer(real, floor, wanted, seed, others, keep))
 
     @property
     def n(self) -> int:
@@ -171,6 +219,7 @@ class Judge:
         copies, closest, closest_generated = None, None, None
         if copying:
             copies, closest, closest_generated = self._copying(images, features, seeds, watch)
+        clear = self._clear_faces(images, watch) if not training else None
         evaluation = Evaluation(
             source=source,
             dataset=str(self._dataset.card.get("name")),
@@ -184,9 +233,9 @@ class Judge:
             training=training,
             features=spaces,
             faces=self._faces(images, watch) if faces else None,
-            clear_faces=self._clear_faces(images, watch) if not training else None,
+            clear_faces=clear,
             modes=self._modes(images, watch) if not training else None,
-            kinds=self._kinds(images, watch) if not training else None,
+            kinds=self._kinds(images, watch) if _shows_faces(clear) else None,
             spectrum=self._spectrum(images) if not training else None,
             copying=copies,
         )
@@ -205,8 +254,9 @@ class Judge:
     def _faces(self, images: Images, watch: Watch) -> Faces:
         from facegan.evaluation.detection import faces
 
+        some, real = images[:_FACES], self._floor_images()[: min(_FACES, len(images))]
         with watch("finding faces") as progress:
-            return faces(images, self._floor_images(), self._seed, progress)
+            return faces(some, real, self._seed, progress)
 
     def _clear_faces(self, images: Images, watch: Watch) -> Faces:
         from facegan.evaluation.clear_faces import MOST, clear_faces

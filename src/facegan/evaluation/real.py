@@ -22,7 +22,7 @@ DEFAULT_N = 5_000
 DEFAULT_N_REAL = 10_000
 # A reference of so many times n, and no fewer than this, is enough where none is asked for: what
 # a larger one adds is less than chance in the n pictures leaves.
-_TIMES, _ENOUGH_REAL = 2, 2_000
+_TIMES, _ENOUGH_REAL = 5, 2_000
 # Below this nothing that is measured would mean anything.
 FEWEST = 50
 
@@ -78,7 +78,7 @@ def most_measurable(dataset: Dataset, reference: Reference = "train") -> int:
 
 
 def enough_real(n: int) -> int:
-    """How many real pictures a reference needs beside n generated ones: 2n, 2,000 to 10,000."""
+    """How many real pictures a reference needs beside n generated ones: 5n, 2,000 to 10,000."""
     return min(DEFAULT_N_REAL, max(_TIMES * n, _ENOUGH_REAL))
 
 
@@ -99,8 +99,8 @@ def choose_real(
         dataset: the real pictures.
         n: generated pictures that will be measured, and real ones in the floor; 5,000 by
             default, or half of the split where it has fewer than 10,000.
-        n_real: pictures in the reference; twice n by default, but no fewer than 2,000 and no more
-            than 10,000, or all that are left.
+        n_real: pictures in the reference; five times n by default, but no fewer than 2,000 and no
+            more than 10,000, or all that are left.
         reference: where the reference comes from.
         seed: of the choice.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple, get_args
 
 from facegan.errors import FaceganError, nearest
@@ -19,6 +19,10 @@ from facegan.seeding import BOOTSTRAP, random
 _NAMES: tuple[ScoreName, ...] = get_args(ScoreName)
 # Halves of fewer have no five nearest neighbours, and their scores mean nothing.
 _LEAST = 12
+
+
+Estimates = dict[ScoreName, Estimate]
+Keep = Callable[[str, Callable[[], Estimates]], Estimates]
 
 
 class OtherPeople(NamedTuple):
@@ -49,6 +53,8 @@ class Scorer:
         seed: of the bootstrap.
         others: where it is known who is shown: a second floor, of people none of whom is in its
             reference.
+        keep: calls what computes a floor, or gives what it gave before: floors depend on real
+            pictures alone. It is told which floor: `same` or `others`.
 
     Raises:
         FaceganError: features cannot be used (see `matrices.checked`), are fewer than 12, or
@@ -62,6 +68,7 @@ class Scorer:
         wanted: Collection[ScoreName],
         seed: int,
         others: OtherPeople | None = None,
+        keep: Keep = lambda which, make: make(),
     ) -> None:
         for name in wanted:
             if name not in _NAMES:
@@ -69,11 +76,17 @@ class Scorer:
         self._wanted, self._seed = frozenset(wanted), seed
         self._reference = _Reference(reference, self._wanted)
         self._n, self._dimension = checked(real, "real", _LEAST).shape
-        self._floor = self._reference.estimates(real, seed)
-        self._others: dict[ScoreName, Estimate] = {}
+        same_dimension(self._dimension, checked(reference, "reference", _LEAST).shape[1])
+        self._floor = keep("same", lambda: self._reference.estimates(real, seed))
+        self._others: Estimates = {}
         if others is not None:
-            apart = _Reference(others.reference, self._wanted)
-            self._others = apart.estimates(others.real, seed, others.people)
+            known = others
+
+            def measure_others() -> Estimates:
+                apart = _Reference(known.reference, self._wanted)
+                return apart.estimates(known.real, seed, known.people)
+
+            self._others = keep("others", measure_others)
 
     def scores(self, generated: Features) -> dict[ScoreName, Score]:
         """Every wanted score of generated features [n, D] beside its floors.
@@ -119,14 +132,12 @@ class _Reference:
         if wanted & {"precision", "recall", "density", "coverage"}:
             self._manifold = ManifoldReference(features)
 
-    def estimates(
-        self, features: Features, seed: int, people: Numbers | None = None
-    ) -> dict[ScoreName, Estimate]:
+    def estimates(self, features: Features, seed: int, people: Numbers | None = None) -> Estimates:
         """Every wanted score of features [n, D]; intervals over `people`, where they are given."""
         same_dimension(features.shape[1], self._dimension)
         # The same draws for every row: equal features have equal scores and intervals.
         drawn = {name: random(seed, BOOTSTRAP, number) for number, name in enumerate(_NAMES)}
-        found: dict[ScoreName, Estimate] = {}
+        found: Estimates = {}
         if self._frechet is not None:
             whole = self._frechet.measure(features, drawn["fd"])
             if "fd" in self._wanted:

@@ -185,7 +185,7 @@ def _score_table(track: Track) -> Table:
         Column("generated", "generated"),
         Column("real", floor_title(track.last.evaluation.floors)),
         *([Column("others", OTHERS)] if two else []),
-        Column("ratio", "ratio to other people" if two else "ratio"),
+        Column("ratio", "ratio to others" if two else "ratio"),
         Column("bar", "", style="wide"),
     ]
     rows = [
@@ -286,7 +286,7 @@ def _searched(found: Searched | None) -> Table | None:
         for (code, title, count, p), chance in zip(counts, by_chance, strict=True)
     ]
     columns = [Column("found", "generated"), Column("chance", "by chance"), Column("p", "p")]
-    return Table("searched", "search for copies", columns, rows, "numbers")
+    return Table("searched", "", columns, rows, "numbers")
 
 
 def _floor(measure: Measure) -> str:

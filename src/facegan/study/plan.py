@@ -103,7 +103,8 @@ class Measurement(Config):
     Attributes:
         extractors: feature spaces of the scores at the end; claims are about the first.
         n: generated pictures, and as many real ones for the floor.
-        n_real: real pictures in the reference, at most.
+        n_real: real pictures in the reference, at most; by default as many as n needs: 5n, 2,000 to
+            10,000.
         curve: how often the cheap score is taken on the way; 0: never.
         curve_extractor: its feature space.
         curve_n: its generated pictures.

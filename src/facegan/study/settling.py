@@ -19,7 +19,7 @@ from facegan.data.dataset import Dataset
 from facegan.device import Execution, choose_device, processes
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.extractors import open_extractor
-from facegan.evaluation.real import most_measurable
+from facegan.evaluation.real import enough_real, most_measurable
 from facegan.recipe import Recipe
 from facegan.runs.provenance import dataset_identity
 from facegan.study.execution.local import available_cores, slots
@@ -233,7 +233,8 @@ def _possible(measure: Measurement, name: str, dataset: Dataset) -> Measurement:
             f"Set measure.n to {most} or less, or take a larger dataset.",
         )
     left = len(dataset.indices("train")) - measure.n
-    return measure.model_copy(update={"n_real": min(measure.n_real, left)})
+    wanted = measure.n_real if "n_real" in measure.model_fields_set else enough_real(measure.n)
+    return measure.model_copy(update={"n_real": min(wanted, left)})
 
 
 def _place(dataset: str) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # Of an evaluation and of its feature space (evaluation/results.py): what must be equal before
 # two distances are compared.
 _CONDITIONS = ("dataset_fingerprint", "reference", "n_real", "n_fake", "seed", "resolution")
+# Variety, as a share of the real pictures', that is gained in this share of a run by pictures that
+# are on their way.
+_RISE, _LATELY = 0.03, 0.145
 # An FD below this share of the lowest before it falls.
 _FALL = 0.98
 _SPACE = ("extractor", "resizer", "fingerprint")
@@ -88,7 +91,8 @@ class Past:
         rates: the highest learning rate of each so far.
         penalised: whether the discriminator pays a penalty.
         found: kinds of trouble that were said.
-        falling: whether the newest FD is below all before it, by more than chance.
+        falling: whether the newest FD is below all but the latest before it, by more than chance.
+        rising: whether the variety of the pictures has risen of late: they are on their way.
     """
 
     total: int
@@ -98,7 +102,9 @@ class Past:
     penalised: bool = False
     found: set[str] = field(default_factory=set)
     falling: bool = False
-    _lowest: dict[str, float] = field(default_factory=dict)
+    rising: bool = False
+    _varied: list[tuple[float, float]] = field(default_factory=list)
+    _distances: dict[str, list[Distance]] = field(default_factory=dict)
 
     @property
     def loss(self) -> str:
@@ -120,12 +126,16 @@ class Past:
         self.penalised |= "discriminator/penalty" in line.values
         if self.recipe is not None:
             self.penalised |= getattr(self.recipe.method, "penalty", None) is not None
+        if (variety := line.probe("diversity")) >= 0:
+            self._varied.append((line.at, variety))
+            before = [v for at, v in self._varied if at <= line.at - _LATELY * self.total]
+            self.rising = not before or variety >= before[-1] + _RISE
         if (distance := line.distance) is not None:
-            lowest = self._lowest.get(distance.conditions)
+            series = self._distances.setdefault(distance.conditions, [])
             # Pictures that are all alike have an interval of no width: a little is no fall.
-            enough = None if lowest is None else _FALL * lowest
-            self.falling = enough is not None and distance.high < enough
-            self._lowest[distance.conditions] = min(distance.value, lowest or math.inf)
+            before = [one.value for one in series if one.at <= line.at - _LATELY * self.total]
+            self.falling = bool(before) and distance.high < _FALL * min(before)
+            series.append(distance)
 
 
 def _number(value: object) -> float | None:

@@ -120,6 +120,10 @@ class Measured(Symptom):
         """What to say of all distances so far under these conditions, the newest last."""
 
 
+# Of the lowest FD: less is no gain that could be lost.
+_GAINED = 0.2
+
+
 class Worsening(Measured):
     """FD is back at what it was when training began, in several evaluations in a row.
 
@@ -136,6 +140,9 @@ class Worsening(Measured):
         limit = best.value + max(0.75 * gained, 0.1 * best.value)
         row = list(takewhile(lambda d: d.value > limit and d.low > best.high, reversed(series)))
         if len(row) < 3 or now.at - row[-1].at < LASTING * past.total:
+            return None
+        # Where nothing was gained yet, FD rises while grey becomes pictures, too.
+        if gained < _GAINED * best.value and past.rising:
             return None
         return Words(
             f"The pictures have become worse: FD was {best} at {kimg(best.at)}, has been above "

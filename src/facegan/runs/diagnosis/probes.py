@@ -196,7 +196,7 @@ class NeverVaried(Lasting):
     """In the second half of the run all pictures are still nearly the same."""
 
     kind: Kind = "collapse"
-    _ALIKE, _END, _AT_THE_END = 0.1, 0.97, 0.06
+    _ALIKE, _GROWS, _END, _AT_THE_END = 0.1, 1.04, 0.97, 0.06
 
     def shows(self, line: Line, past: Past) -> bool:
         """Not where it is a consequence of what was already said."""
@@ -211,7 +211,7 @@ class NeverVaried(Lasting):
         rise = (variety - before) / max(line.at - first.at, 1)
         hope = variety + rise * (past.total - line.at) >= self._ALIKE
         if line.at < self._END * past.total:
-            if hope or past.falling or variety >= 1.1 * before + 0.005:
+            if hope or past.falling or variety >= self._GROWS * before + 0.001:
                 return None
         elif variety >= self._AT_THE_END and rise > 0:
             return None
@@ -253,17 +253,17 @@ class Faceless(Lasting):
     """Real pictures show faces, and generated ones do not."""
 
     kind: Kind = "no face"
-    _NONE, _REAL = 0.02, 0.5
+    _NONE, _REAL, _LATE = 0.02, 0.5, 0.55
 
     def shows(self, line: Line, past: Past) -> bool:
-        """After a third of the run, where real pictures show that faces can be found."""
-        late = line.at >= past.total / 3 and line.probe("faces_real") >= self._REAL
+        """Late in the run, where real pictures show that faces can be found."""
+        late = line.at >= self._LATE * past.total and line.probe("faces_real") >= self._REAL
         explained = past.found & {"collapse", "divergence", "idle"}
         return late and line.probe("faces") <= self._NONE and not explained
 
     def words(self, since: float, first: Line, line: Line, past: Past) -> Words | None:
-        """Silent while FD falls."""
-        if past.falling:
+        """Silent while FD falls, or variety rises."""
+        if past.falling or past.rising:
             return None
         return Words(
             f"No face can be found in the generated pictures, {kimg(line.at)} into a run of "
