@@ -36,6 +36,7 @@ MENU = {
     "Start": ["install", "tutorial", "reference/gallery/index", "python", "glossary"],
     "The two papers": ["papers/report", "papers/ignm"],
     "Guides": [
+        "howto",
         "data",
         "recipes",
         "training",

@@ -103,6 +103,9 @@ def signature(name: str, thing: Any) -> str:
 def _plain(text: str) -> str:
     """A signature without the quotes around annotations, and without the modules of types."""
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
+    # Defaults that are no literals: a class by its name, anything else as dots.
+    text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)
+    text = re.sub(r"= <[^<>]*>", "= ...", text)
     return re.sub(r"\b(?:facegan|pathlib|collections|numpy|typing)(?:\.\w+)*\.(\w+)", r"\1", text)
 
 

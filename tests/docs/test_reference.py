@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import pytest
@@ -51,6 +52,9 @@ def test_signatures_are_as_one_writes_them() -> None:
     long = docstrings.signature("train", facegan.train)
     assert "\n    *,\n    budget: str | None = None,\n    device: str = 'auto',\n" in long
     assert long.endswith(") -> Outcome")
+    assert "make_watch: MakeWatch = LineWatch,\n" in docstrings.signature(
+        "study", inspect.unwrap(facegan.study)
+    )
     assert docstrings.signature("Training", facegan.Training).endswith("\n)")
 
 
