@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from facegan.editing.encoder import encoder_of
 from facegan.editing.inversion import Inverted, invert
 from facegan.editing.perceptual import Perceptual
 from facegan.editing.photographs import Lie, Picture, laid, read_photograph
 from facegan.generation.generator import OpenGenerator
 from facegan.generation.png import png_bytes
-
-# Mean absolute differences, in levels of 255, up to which a picture is close, or alike.
-_CLOSE, _ALIKE = 12.0, 24.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,9 @@ class FoundFace:
 def found_face(data: bytes, opened: OpenGenerator, lie: Lie, perceptual: Perceptual) -> FoundFace:
     """The latent of a photograph's main face.
 
+    The encoder that makes the first guess is fitted when a generator's first photograph comes, and
+    kept in the cache.
+
     Args:
         data: an image file.
         opened: the generator.
@@ -53,33 +54,24 @@ def found_face(data: bytes, opened: OpenGenerator, lie: Lie, perceptual: Percept
     """
     spec = opened.loaded.generator.spec
     seen, faces = laid(read_photograph(data), lie, spec.resolution, spec.channels)
-    return FoundFace(seen, invert(opened, seen, perceptual=perceptual), faces)
+    encoder = encoder_of(opened, perceptual)
+    return FoundFace(seen, invert(opened, seen, encoder=encoder, perceptual=perceptual), faces)
 
 
 def told(found: FoundFace) -> dict[str, Any]:
     """What the page is told of it."""
-    latent = base64.b64encode(found.inverted.latent.astype("<f4").tobytes()).decode()
+    inverted = found.inverted
+    latent = base64.b64encode(inverted.latent.astype("<f4").tobytes()).decode()
     several = f", the main one of {found.faces} faces" if found.faces > 1 else ""
+    error = f"Differs by {found.difference:.0f} of 255 levels on average"
+    if inverted.share is not None:
+        error += f"; its distance is {inverted.share:.0%} of that between two faces"
     return {
         "face": {"z": latent},
         "seen": base64.b64encode(png_bytes(found.seen, single=True)).decode(),
         "found": f"As it was cut out{several}",
-        "error": f"Differs by {found.difference:.0f} of 255 levels on average",
+        "error": error,
         "difference": found.difference,
-        "distance": found.inverted.error,
-        "verdict": _verdict(found.difference),
+        "distance": inverted.error,
+        "verdict": inverted.verdict,
     }
-
-
-def _verdict(difference: float) -> str:
-    if difference <= _CLOSE:
-        return "The generator holds this face closely."
-    if difference <= _ALIKE:
-        return (
-            "The generator holds something like this face. What it never saw enough of (a hand, "
-            "a hat, a background) it replaces, and it may be somebody else that you see."
-        )
-    return (
-        "The generator cannot hold this face: what you see is the nearest that it has, and that "
-        "is somebody else."
-    )
