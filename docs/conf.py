@@ -33,9 +33,10 @@ smartquotes = False  # --set is an option, and no dash
 # Where pages stand in the menu. What is not named here comes under "Guides", so that a new page needs
 # nothing but to be written.
 MENU = {
-    "Start": ["tutorial", "reference/gallery/index", "python", "glossary"],
+    "Start": ["install", "tutorial", "reference/gallery/index", "python", "glossary"],
     "The two papers": ["papers/report", "papers/ignm"],
     "Guides": [
+        "howto",
         "data",
         "recipes",
         "training",
@@ -43,6 +44,7 @@ MENU = {
         "metrics",
         "attributes",
         "models",
+        "editing",
         "study",
         "results",
     ],
@@ -78,9 +80,20 @@ def _read(app: Any, name: str, source: list[str]) -> None:
     text = re.sub(
         r"\]\((?:\.\./)*README\.md#the-two-papers\)", f"]({depth}papers/report.md)", source[0]
     )
-    source[0] = re.sub(
+    text = re.sub(
         r"\[([^\]]+)\]\(((?:studies|examples)/[^)]*)\)", rf'<a href="{depth}\2">\1</a>', text
     )
+
+    def outside(link: re.Match[str]) -> str:
+        """A file of the source, which is no part of the site: named, and not linked."""
+        place = (DOCS / name).parent.joinpath(link[2]).resolve()
+        if place.is_relative_to(DOCS.resolve()):
+            return link[0]
+        root = DOCS.resolve().parent
+        where = place.relative_to(root).as_posix() if place.is_relative_to(root) else link[2]
+        return f"{link[1]} (`{where}` in the source)"
+
+    source[0] = re.sub(r"\[([^\]]+)\]\(((?:\.\./)+[^)#\s]+)(?:#[^)\s]*)?\)", outside, text)
 
 
 def _language(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:

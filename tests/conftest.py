@@ -25,6 +25,7 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 # `pytest` take minutes. `bash scripts/test` runs them, too.
 SLOW = (
     "benchmarks/test_mutated_imports",
+    "data/test_resumed_import",
     *(
         "api/test_notebook",
         "apps/test_trained_space",
@@ -41,7 +42,8 @@ SLOW = (
     ),
     *("cli/test_study_commands", "data/test_lfw", "evaluation/test_attributes"),
     "evaluation/test_copy_search",
-    *("docs/test_site", "packaging/"),
+    "editing/test_inversion",
+    *("docs/test_site", "docs/test_tutorial", "packaging/"),
     *("evaluation/test_faces", "loggers/", "losses/test_eight_gaussians", "runs/test_diagnosis"),
     *(
         "study/test_on_ray",
@@ -53,7 +55,7 @@ SLOW = (
     *("test_plugins", "report/test_figures"),
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
     *("training/test_measuring", "training/test_processes", "training/test_quality"),
-    *("training/test_resume", "studio/test_browser"),
+    *("training/test_resume", "studio/test_browser", "studio/test_serving"),
 )
 
 

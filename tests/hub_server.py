@@ -48,6 +48,7 @@ class Hub:
     repositories: dict[str, Repository] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     fails: int = 0  # answer everything with this status
+    owner: str = "me"  # who may make repositories
 
     def repository(self, name: str) -> Repository:
         """One, made with an empty first commit."""
@@ -100,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/api/repos/create":
             said = json.loads(body)
             name = f"{said['organization']}/{said['name']}"
-            if said["organization"] != "me":
+            if said["organization"] != self.hub.owner:
                 return self.refuse(403, said=f"You may not make {name}.")
             if name in self.hub.repositories:
                 said = "You already created this model repo"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from facegan.apps.examining import filter_dataset as filter_dataset
     from facegan.apps.film import film as film
     from facegan.apps.generate import generate as generate
+    from facegan.apps.invert import invert as invert
+    from facegan.apps.invert import prepare_encoder as prepare_encoder
     from facegan.apps.labelling import label as label
     from facegan.apps.models import export as export_model  # noqa: F401
     from facegan.apps.models import install as install_model  # noqa: F401
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from facegan.apps.recipes import recipes as recipes
     from facegan.apps.stepwise import Training as Training
     from facegan.apps.train import train as train
+    from facegan.data.align import Alignment as Alignment
+    from facegan.data.align import align as align
     from facegan.data.dataset import Dataset as Dataset
     from facegan.data.export import export_zip as export_dataset  # noqa: F401
     from facegan.data.importer import import_images as import_images
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
     from facegan.loggers import Logger as Logger
     from facegan.plugins import load_plugin as load_plugin
     from facegan.recipe import Recipe as Recipe
+    from facegan.report.figures import run_figures as run_figures
+    from facegan.report.figures import study_figures as study_figures
     from facegan.report.pages import compare as compare
     from facegan.report.pages import report as report
     from facegan.report.pages import study_report as study_report
@@ -63,6 +69,7 @@ if TYPE_CHECKING:
 # Name → module, and what it is called there if that is another: imported when first used, because
 # PyTorch alone takes seconds to start. Packages of the same name are callable: `callables.py`.
 _PUBLIC = {
+    "Alignment": "facegan.data.align",
     "Dataset": "facegan.data.dataset",
     "FaceganError": "facegan.errors",
     "LineReporter": "facegan.training.reporter",
@@ -71,6 +78,7 @@ _PUBLIC = {
     "Recipe": "facegan.recipe",
     "Reporter": "facegan.training.reporter",
     "Training": "facegan.apps.stepwise",
+    "align": "facegan.data.align",
     "compare": "facegan.report.pages",
     "directions": "facegan.apps.edit",
     "doctor": "facegan.apps.doctor",
@@ -88,6 +96,7 @@ _PUBLIC = {
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",
     "install_model": "facegan.apps.models:install",
+    "invert": "facegan.apps.invert",
     "label": "facegan.apps.labelling",
     "load": "facegan.generation.generator:open_generator",
     "load_plugin": "facegan.plugins",
@@ -96,13 +105,16 @@ _PUBLIC = {
     "open_run": "facegan.report.record",
     "open_studio": "facegan.studio.serving:studio",
     "pack_model": "facegan.apps.packing:pack",
+    "prepare_encoder": "facegan.apps.invert",
     "profile": "facegan.apps.profile",
     "push_model": "facegan.apps.models:push",
     "recipes": "facegan.apps.recipes",
     "remove_model": "facegan.apps.models:remove",
     "report": "facegan.report.pages",
+    "run_figures": "facegan.report.figures",
     "serve": "facegan.studio.serving",
     "study": "facegan.study.run",
+    "study_figures": "facegan.report.figures",
     "study_report": "facegan.report.pages",
     "train": "facegan.apps.train",
 }

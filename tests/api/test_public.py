@@ -26,8 +26,8 @@ SAME = {
     "data import": "import_images",
     "data show": None,  # facegan.Dataset.open shows itself
     "data portraits": "draw_portraits",
-    "data label": "label",
     "data export": "export_dataset",
+    "data label": "label",
     "data doctor": "examine_dataset",
     "data filter": "filter_dataset",
     "evaluate": "evaluate",
@@ -38,6 +38,8 @@ SAME = {
     "directions": "directions",
     "edit": "edit",
     "film": "film",
+    "invert": "invert",
+    "models encoder": "prepare_encoder",
     "export": "export_page",
     "studio": "open_studio",
     "serve": "serve",

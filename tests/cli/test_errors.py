@@ -86,6 +86,13 @@ case("processes-0", f"{TRAIN} new --processes 0", "0", "1", "--processes")
 case("demo-budget", "demo --out new --budget soon", "'soon' is not a budget", "200kimg, 10min")
 case("demo-out-is-a-file", "demo --out recipe.toml", "recipe.toml", "in the way", status=1)
 
+# --- pages and studies ---------------------------------------------------------------------
+case("page-called-pdf", "report run --out page.pdf", "page.pdf", "HTML", ".html", status=None)
+case("figures-of-one-run-twice", "report run run --figures new", "twice", "once", status=None)
+case("noise-too-large", "study quick --dry-run --noise 2", "2 is no noise", "0.1", status=None)
+case("noise-of-nothing", "study quick --dry-run --noise run", "run is not a study", status=None)
+case("figures-of-no-study", "study quick --out run --figures new", "not a study", status=None)
+
 # --- recipes -------------------------------------------------------------------------------
 case("recipe-unknown", "recipes show dcgam", "no recipe 'dcgam'", "mean 'dcgan'", "tanh-gan")
 case("recipe-unknown-train", "train dcgn --data dataset --run new", "'dcgn'", "mean 'dcgan'")

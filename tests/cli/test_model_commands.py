@@ -111,6 +111,23 @@ def push_and_install(call: Any, server: Hub) -> None:
     assert missing.err.startswith("error: There is no model nobody/nothing")
 
 
+@pytest.mark.slow
+def test_a_model_as_onnx_and_as_a_page(at: Path, call: Any) -> None:
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    made = call(*shlex.split("models export mine.safetensors --onnx mine.onnx --half"))
+    assert made.status == 0, made.err
+    assert made.out.startswith("Wrote mine.onnx: ")
+    assert "pictures as PyTorch's, to " in made.out
+    again = call(*shlex.split("models export mine.safetensors --onnx mine.onnx"))
+    assert again.status == 2
+    assert "--overwrite" in again.err
+    page = call(*shlex.split("export mine.safetensors --html faces.html --name 'my faces'"))
+    assert page.status == 0, page.err
+    assert page.out.startswith("Wrote faces.html: ")
+    assert '"name": "my faces"' in Path("faces.html").read_text("utf-8")
+
+
 def test_labels_as_options(at: Path, call: Any) -> None:
     base = "generate mine.safetensors -n 3 --out"
     for words in (

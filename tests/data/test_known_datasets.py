@@ -264,7 +264,10 @@ class TestFolders:
     def test_folders_as_persons(self, tmp_path: Path) -> None:
         files = {f"n{k:06}/{i:04}_01.jpg": jpeg(9 * k + i) for k in range(12) for i in range(3)}
         source = fill_folder(tmp_path / "in", files)
-        dataset = load(source, tmp_path, identities="folders", holdout=0.4)
+        # The pictures are much alike, and people alone shall decide.
+        options = {"identities": "folders", "holdout": 0.4, "duplicates": "keep"}
+        dataset = load(source, tmp_path, **options)
+        assert "notes" not in dataset.card
         assert dataset.card["counts"]["identities"] == 12
         sides = set(zip(dataset.identities, dataset.splits, strict=True))
         assert len(sides) == 12
@@ -485,6 +488,12 @@ class TestLSUN:
         assert len(dataset) == 12
         assert all(len(name) == 40 for name in dataset.names)
         assert dataset.card["source_kind"] == "LMDB"
+
+    def test_its_zip_is_named_as_what_must_be_unpacked(self, tmp_path: Path) -> None:
+        source = fill_zip(tmp_path / "bedroom_train_lmdb.zip", {"a_lmdb/data.mdb": b"x" * 100})
+        with pytest.raises(DataError, match=r"holds a_lmdb/data\.mdb") as caught:
+            load(source, tmp_path)
+        assert "Unpack" in caught.value.hint
 
     def test_nothing_is_written_beside_it(self, tmp_path: Path) -> None:
         pytest.importorskip("lmdb")

@@ -11,11 +11,13 @@ from documents import ROOT, blocks, commands
 
 DOCS = ROOT / "docs"
 PAIRS = [
+    (ROOT / "README.md", ROOT / "README.zh-CN.md"),
     (DOCS / "tutorial.md", DOCS / "zh/tutorial.md"),
     (DOCS / "papers/report.md", DOCS / "zh/report.md"),
     (DOCS / "papers/ignm.md", DOCS / "zh/ignm.md"),
 ]
-_CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+# Code, and tables that scripts/verdict_tables.py writes, which are in English alone.
+_CODE = re.compile(r"^```.*?^```|<!-- brief: .*?<!-- end -->", re.DOTALL | re.MULTILINE)
 # Numbers, as both languages write them; places in links are none.
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)*")
 
@@ -42,6 +44,18 @@ def test_the_same_figures(english: Path, chinese: Path) -> None:
     assert (here - there, there - here) == (Counter(), Counter())
 
 
+@pytest.mark.parametrize("path", [page for pair in PAIRS[2:] for page in pair], ids=str)
+def test_measured_figures_are_those_of_the_studies(path: Path) -> None:
+    """What the papers' pages quote stands in the tables that scripts/verdict_tables.py makes."""
+    published = (DOCS / "results.md").read_text("utf-8")
+    text = _CODE.sub("", path.read_text("utf-8"))
+    measured = re.findall(r"\*\*(?:Measured|实测)\*\*.*?(?=\n\n|\Z)", text, re.DOTALL)
+    assert len(measured) >= 4
+    for text in measured:
+        for pair in re.findall(r"\d[\d.]* → \d+(?:\.\d+)?", text.replace("\n", " ")):
+            assert f"| {pair} |" in published, f"{path.name}: {pair}"
+
+
 @pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=lambda path: path.name)
 def test_the_same_sections_and_tables(english: Path, chinese: Path) -> None:
     def shape(path: Path) -> list[str]:
@@ -66,7 +80,9 @@ def test_the_glossary_translates_terms_that_there_are() -> None:
     assert chinese == [term for term in english if term in set(chinese)]
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.glob("zh/*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.zh-CN.md", *sorted(DOCS.glob("zh/*.md"))], ids=lambda path: path.name
+)
 def test_it_is_chinese(path: Path) -> None:
     text = _CODE.sub("", path.read_text("utf-8"))
     assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 80

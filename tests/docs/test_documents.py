@@ -103,3 +103,10 @@ def test_every_link_leads_somewhere(path: Path) -> None:
         if not target or "://" in target or "/reference/" in f"/{target}":
             continue
         assert (path.parent / target).exists(), f"{name(path)}: {link}"
+
+
+def test_the_readme_is_short() -> None:
+    """A stranger understands it in a minute."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    prose = re.sub(r"<!-- brief: .*?<!-- end -->", "", text, flags=re.DOTALL)
+    assert len(prose.split()) < 1300

@@ -31,7 +31,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("src", "examples", "benchmarks", "tests"):
         (root / folder).symlink_to(ROOT / folder)
     # A page that nobody has named in the menu.
-    (root / "docs/zz-new.md").write_text("# A new page\n\nText.\n", "utf-8")
+    text = "# A new page\n\n[Code](../src/facegan/version.py), [all of it](../benchmarks/), text.\n"
+    (root / "docs/zz-new.md").write_text(text, "utf-8")
     environment = os.environ | {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT / "src")}
     command = ["bash", str(root / "scripts/docs"), str(root / "out")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)

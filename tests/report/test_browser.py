@@ -9,9 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from run_pages import measure
 
+from facegan import portraits
+from facegan.data.dataset import Dataset
+from facegan.data.doctor import examine
+from facegan.data.writer import DatasetWriter
+from facegan.report.doctor_page import write_doctor_page
 from facegan.report.pages import compare, report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -21,7 +27,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 _CHROMIUM = os.environ.get("FACEGAN_CHROMIUM") or next(
     filter(None, map(shutil.which, _NAMES)), None
 )
-_KINDS = ("run", "bare run", "comparison", "many")
+_KINDS = ("run", "bare run", "comparison", "many", "dataset")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,22 @@ def pages(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "bare run": report(run("bare", None)),
         "comparison": compare([*runs[:2], folder / "bare"], folder / "comparison.html"),
         "many": compare(runs, folder / "many.html"),
+        "dataset": examined(folder),
     }
+
+
+def examined(folder: Path) -> Path:
+    """The page of a dataset: long names, twins, and two people who may be one."""
+    drawn = portraits.draw(portraits.sample(16, seed=2), 48)
+    images = np.concatenate([drawn, drawn[:2] // 8, drawn[4:5]])
+    names = [f"{'a-very-long-name_' * 4}{i:04}.png" for i in range(19)]
+    people = ["-".join(["Somebody"] * 8), *names[1:]]
+    with DatasetWriter(folder / "faces", 48, 3) as writer:
+        writer.add(images, names, people, ["train"] * 18 + ["holdout"], names)
+        writer.finish({"name": "drawn", "licence": "CC0-1.0"})
+    dataset = Dataset.open(folder / "faces")
+    who = np.arange(19, dtype=np.float32)[:, None] // 2
+    return write_doctor_page(dataset, examine(dataset, who=who), folder / "doctor.html")
 
 
 @pytest.fixture
@@ -147,14 +168,15 @@ def test_without_scripts_the_last_grid_is_shown_and_no_slider(opened: Callable[.
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_light_and_dark(opened: Callable[..., Any], kind: str) -> None:
+    card, small = (".chart", "th") if kind != "dataset" else ("pre", ".count")
     for scheme, dark in (("light", False), ("dark", True)):
         with opened(kind, color_scheme=scheme) as page:
-            for selector, lighter in (("body", not dark), (".chart", not dark)):
+            for selector, lighter in (("body", not dark), (card, not dark)):
                 paper, text = page.evaluate(_COLOURS, selector)
                 assert (paper > text) is lighter
                 assert contrast(paper, text) > 4.5, (scheme, selector)
             # Every kind of small print too.
-            for selector in (".note", "figcaption", "th"):
+            for selector in (".note", "figcaption", small):
                 _, text = page.evaluate(_COLOURS, selector)
                 paper, _ = page.evaluate(_COLOURS, "body")
                 assert contrast(paper, text) > 4.5, (scheme, selector)

@@ -31,6 +31,7 @@ from facegan.study.outcomes import Scale
 from facegan.study.plan import Plan
 from facegan.study.results import CurvePoint, Found, Key, Speed, StudyResults, TrialResult
 from facegan.study.summaries import summarise
+from facegan.study.tuning import Searched, Tuned
 from facegan.study.verdicts import judge
 from facegan.study.words import between, change
 
@@ -573,7 +574,21 @@ def browser() -> Iterator[Any]:
 
 
 def test_in_a_browser(browser: Any, write: Callable[..., Path]) -> None:
-    found = results(plan(seeds=8), failed(Key(dataset="blobs", method="gan", seed=0), "x" * 300))
+    ranges = {"stages.*.*.lr": {"low": 1e-4, "high": 1e-2}, "training.batch": {"among": [16, 64]}}
+    tuning = {"trials": 3, "budget": "1min", "ranges": ranges}
+    asked = plan(seeds=8, tuning=tuning)
+    found = results(asked, failed(Key(dataset="blobs", method="gan", seed=0), "x" * 300))
+    tuned = {
+        f"blobs/{name}": Tuned(
+            trials=tuple(
+                Searched(seed=n, settings=settings, status="finished", fd=90.0 - n, images=10_000)
+                for n, settings in enumerate(asked.candidates(name))
+            )
+        )
+        for name in asked.all_methods()
+    }
+    first = plan(seeds=8, claims=CLAIMS[:1])
+    found = found.model_copy(update={"tuned": tuned, "first": first})
     folder = write(found)
     file = folder / "report.html"
     file.write_text(study_page(folder, found, judge(found)), "utf-8")

@@ -346,6 +346,24 @@ def test_who_waits_too_long_in_line_is_told_to_come_back(
         assert answer.headers["retry-after"] == "1"
 
 
+def test_a_bug_is_told_here_and_not_to_who_asked(
+    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(model) as client:
+
+        def broken(*arguments: Any) -> Any:
+            raise ZeroDivisionError("a path of this machine")
+
+        monkeypatch.setattr(api, "inputs_of", broken)
+        calm = TestClient(
+            client.app, base_url=f"http://{HOST}", headers=BEARER, raise_server_exceptions=False
+        )
+        answer = calm.get("/api/pictures?seeds=1")
+        assert answer.status_code == 500
+        assert "path" not in answer.text
+        assert "a path of this machine" in caplog.text
+
+
 def test_the_queue_has_an_end(model: Path) -> None:
     import threading
 
@@ -522,6 +540,40 @@ def test_hostile_photographs(client: TestClient) -> None:
         assert answer.status_code == 400, answer.text
         assert answer.json()["error"]
     assert client.post("/api/photograph", content=b"x" * 40_000_001).status_code == 413
+
+
+@pytest.mark.slow
+def test_a_photograph_becomes_a_face_of_the_generator() -> None:
+    """A face of the box's own generator, enlarged, tilted and set aside in a larger picture."""
+    import cv2
+
+    own = of_seeds(Path("lfw-64"), [30])[0]
+    large = cv2.resize(own, (400, 400), interpolation=cv2.INTER_CUBIC)
+    canvas = np.full((700, 900, 3), 120, np.uint8)
+    canvas[150:550, 260:660] = large
+    turn = cv2.getRotationMatrix2D((450, 350), 12, 1)
+    canvas = cv2.warpAffine(canvas, turn, (900, 700), borderMode=cv2.BORDER_REFLECT)
+    file = io.BytesIO()
+    Image.fromarray(canvas).save(file, "JPEG", quality=92)
+    with served(Path("lfw-64")) as client:
+        answer = client.post("/api/photograph", content=file.getvalue())
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        with open_picture(io.BytesIO(base64.b64decode(told["seen"]))) as file_seen:
+            seen = np.asarray(file_seen).astype(int)
+        assert np.abs(seen - own).mean() < 30  # turned back, and cut as it was
+        assert told["difference"] < 20
+        assert "The generator holds" in told["verdict"]
+        made = raw(
+            client.post(
+                "/api/pictures",
+                json={
+                    "latents": [np.frombuffer(base64.b64decode(told["face"]["z"]), "<f4").tolist()],
+                    "format": "raw",
+                },
+            )
+        )
+        assert abs(np.abs(made[0] - seen).mean() - told["difference"]) < 0.5
 
 
 # --- runs ----------------------------------------------------------------------------------

@@ -89,6 +89,41 @@ def test_serve(model: Path, tmp_path: Path) -> None:
         assert process.poll() is None
 
 
+def test_what_is_still_computed_when_it_ends_is_nobodys_traceback(
+    model: Path, tmp_path: Path
+) -> None:
+    import base64
+    import threading
+
+    with running("studio", str(model), "--no-browser") as (_, lines):
+        address = address_in(lines[0])
+        token = lines[0].strip().rpartition("=")[2]
+        z = base64.b64encode(np.zeros(8, "<f4").tobytes()).decode()
+        sent = threading.Event()
+
+        def ask() -> None:
+            # The first time that faces are read takes seconds.
+            sent.set()
+            with contextlib.suppress(httpx.HTTPError):
+                httpx.post(
+                    f"{address}/api/read",
+                    json={"faces": [{"z": z}] * 200},
+                    headers={"Authorization": f"Bearer {token}"},
+                    trust_env=False,
+                    timeout=120,
+                )
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        assert sent.wait(10)
+        while (
+            "facegan_pictures_total 0"
+            in get(f"{address}/api/metrics", headers={"Authorization": f"Bearer {token}"}).text
+        ):
+            pass
+    asking.join(60)
+
+
 def test_a_token_is_made_and_told_where_none_is_given(model: Path) -> None:
     with running("serve", str(model), "--port", "0") as (process, lines):
         lines.append(process.stdout.readline())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from synthetic import only
 
+from facegan.study.contrasts import between_groups, gains
 from facegan.study.outcomes import FAILED, Reached, Scale, time_to
 from facegan.study.results import CurvePoint
 
@@ -78,3 +79,27 @@ def test_times_within_bounds_alone_are_no_difference() -> None:
     assert only("faster_to(a, b, fd=50)", early).verdict == "not enough evidence"
     late = {"a": [[(1.0, 90.0), (2.0, 80.0)]] * 3, "b": [[(3.0, 90.0), (9.0, 80.0)]] * 3}
     assert only("faster_to(b, a, fd=50)", late).verdict == "not enough evidence"
+
+
+@pytest.mark.parametrize("ends", [(0.8, 1.2), (0.9, 9.0), (0.1, 1.3), (1e-9, 1e9)])
+@pytest.mark.parametrize("n", [3, 5])
+def test_times_within_bounds_give_no_false_verdicts(n: int, ends: tuple[float, float]) -> None:
+    """Two methods that are the same; times before or after the ends are known by these alone."""
+    random = np.random.default_rng(n)
+    scale, repeats, false = Scale("log"), 1500, 0
+    for _ in range(repeats):
+        one, two = (
+            {
+                seed: Reached(0.0, ends[0])
+                if time < ends[0]
+                else Reached(ends[1], math.inf)
+                if time > ends[1]
+                else Reached(time, time)
+                for seed, time in enumerate(np.exp(0.3 * random.standard_normal(n)))
+            }
+            for _ in range(2)
+        )
+        contrast = between_groups(*gains(scale, one, two)[:2], None, gains(scale, one, two)[2])
+        late = [sum(r.value is None for r in side.values()) for side in (one, two)]
+        false += contrast is not None and late[0] <= late[1] and contrast.above(0.0) <= 0.05
+    assert false / repeats <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / repeats)

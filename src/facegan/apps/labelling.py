@@ -116,7 +116,13 @@ def _write(
     known = np.stack([*measures.values()], 1) if measures else np.empty((len(dataset), 0))
     with (
         DatasetWriter(
-            target, spec.resolution, spec.channels, columns.names, overwrite, tuple(measures)
+            target,
+            spec.resolution,
+            spec.channels,
+            columns.names,
+            overwrite,
+            tuple(measures),
+            encoded=dataset.encoded,
         ) as writer,
         progress_bar("reading attributes") as progress,
     ):

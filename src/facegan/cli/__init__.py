@@ -17,7 +17,7 @@ import click
 
 from facegan.cli.data import data
 from facegan.cli.doctor import doctor
-from facegan.cli.editing import directions, edit, film
+from facegan.cli.editing import directions, edit, film, invert
 from facegan.cli.evaluate import evaluate
 from facegan.cli.export import export
 from facegan.cli.generate import generate
@@ -208,6 +208,7 @@ cli.add_command(generate)
 cli.add_command(directions)
 cli.add_command(edit)
 cli.add_command(film)
+cli.add_command(invert)
 cli.add_command(studio)
 cli.add_command(export)
 cli.add_command(serve)

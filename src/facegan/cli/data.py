@@ -117,6 +117,11 @@ def data() -> None:
 @click.option("--licence", help="The pictures' licence, for the card.")
 @click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
 @click.option("--workers", type=int, help="Decoding threads; all cores by default.")
+@click.option(
+    "--encoded/--raw",
+    default=None,
+    help="Keep pictures as PNGs, in a third to a half of the bytes.  [default: from 512 pixels on]",
+)
 @click.option("--strict", is_flag=True, help="Refuse if anything is left out or not used.")
 @click.option(
     "--overwrite", is_flag=True, help="Replace an existing dataset once this one is whole."
@@ -236,7 +241,12 @@ def data_label(dataset: Path, **options: Any) -> None:
 @click.argument("dataset", type=FILE_PATH)
 @click.option("--out", type=FILE_PATH, help="The page.  [default: DATASET-doctor.html]")
 @click.option("--show", default=12, show_default=True, help="Pictures of each finding.")
-def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
+@click.option(
+    "--names/--no-names",
+    default=None,
+    help="Compare names with faces.  [default: where 'facegan[faces]' is installed]",
+)
+def data_doctor(dataset: Path, out: Path | None, show: int, names: bool | None) -> None:
     """Say what in DATASET would hurt training, with a page that shows the worst of each kind.
 
     Blur, exposure, size, pose, faces that are cut off or not found, grey, compression, near
@@ -250,7 +260,7 @@ def data_doctor(dataset: Path, out: Path | None, show: int) -> None:
     from facegan.cli.terminal.examination import print_examination
     from facegan.report.doctor_page import write_doctor_page
 
-    opened, found = doctor(dataset, show=show)
+    opened, found = doctor(dataset, show=show, names=names)
     folder = opened.path.resolve()
     page = out if out is not None else folder.with_name(f"{folder.name}-doctor.html")
     print_examination(opened, found, write_doctor_page(opened, found, page))

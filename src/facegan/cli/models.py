@@ -145,6 +145,30 @@ def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
         click.echo(remark, err=True)
 
 
+@models.command("encoder")
+@click.argument("source", required=False)
+@click.option(
+    "--out", type=FILE_PATH, help="The file.  [default: NAME.encoder.safetensors beside MODEL]"
+)
+@click.option("-n", "n", default=8192, show_default=True, help="Pictures that it is fitted to.")
+@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
+@click.option("--device", default="auto", show_default=True)
+def models_encoder(source: str | None, out: Path | None, **options: Any) -> None:
+    """Fit the encoder of SOURCE (a model, a run or a file) for 'facegan invert', and keep it.
+
+    Without it, 'facegan invert' fits one when the first photograph comes.
+
+    \b
+    Example: facegan models encoder runs/a
+    """
+    from facegan.apps.invert import prepare_encoder
+
+    fitted = prepare_encoder(source, out, **options).fitted
+    click.echo(
+        f"Fitted to {fitted.pictures:,} pictures; explains {fitted.explained:.0%} of the latent."
+    )
+
+
 @models.command("install")
 @click.argument("source", type=FILE_PATH, metavar="FILE|USER/NAME")
 @click.option("--name", help="To find it by.  [default: that in its card]")

@@ -26,7 +26,9 @@ from facegan.errors import FaceganError
     type=FILE_PATH,
     help="The study's folder.  [default: studies/NAME]",
 )
-@click.option("--seeds", type=click.IntRange(min=1), help="How many.  [default: the plan's]")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), help="How many, of every method.  [default: the plan's]"
+)
 @click.option("--budget", help="Of every trial: 60kimg, 90s, 15min.  [default: the plan's]")
 @click.option(
     "--workers",

@@ -1,6 +1,6 @@
 """A dataset: a dataset on disk, checked when opened and memory-mapped.
 
-    images.npy     uint8 [N,H,W,C]
+    images.npy     uint8 [N,H,W,C]; of large pictures images.bin and offsets.npy (encoded.py)
     items.csv      name, identity, split, source: one line an image; then a column of numbers for
                    each measure that came with the images, empty where one is missing
     labels.npy     float32 [N,L], only where there are labels; NaN where one is missing
@@ -15,20 +15,23 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data.encoded import ENCODED, OFFSETS, EncodedImages, encoded_hash, read_offsets
 from facegan.data.rows import RowReader
 from facegan.data.spec import ImageSpec
 from facegan.errors import DataError, nearest, one_line
 from facegan.parsing import parse_json
 
 FORMAT = 1
+# Of datasets whose pictures are encoded, which earlier versions cannot read.
+FORMAT_ENCODED = 2
 IMAGES, ITEMS, LABELS, CARD = "images.npy", "items.csv", "labels.npy", "dataset.json"
 DROPPED = "dropped.csv"
 ITEM_COLUMNS = ("name", "identity", "split", "source")
@@ -54,7 +57,8 @@ class Dataset:
     Attributes:
         path: its folder.
         card: the content of dataset.json.
-        images: uint8 [N,H,W,C], read-only, memory-mapped; RGB or grey.
+        images: uint8 [N,H,W,C], read-only, memory-mapped, or decoded where they are indexed; RGB
+            or grey.
         labels: float32 [N,L], read-only, memory-mapped, NaN where missing; None without labels.
         label_names: the L names of the columns of `labels`.
         spec: the shape of its images, without labels: which ones networks see is the recipe's.
@@ -89,7 +93,7 @@ class Dataset:
         """
         path = Path(path)
         card = _read_card(path)
-        images = _open_array(path / IMAGES)
+        images = _open_images(path, card)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2]:
             raise DataError(
                 f"{path / IMAGES} holds {images.dtype} {list(images.shape)}.",
@@ -175,8 +179,15 @@ class Dataset:
         return self._reader(rows)
 
     @cached_property
-    def _reader(self) -> RowReader:
+    def _reader(self) -> Callable[[npt.NDArray[np.integer]], npt.NDArray[np.uint8]]:
+        if isinstance(self.images, EncodedImages):
+            return self.images
         return RowReader(self.images)
+
+    @property
+    def encoded(self) -> bool:
+        """Whether pictures are kept encoded, and decoded when they are asked for."""
+        return isinstance(self.images, EncodedImages)
 
     def indices(self, split: str = "all") -> npt.NDArray[np.int64]:
         """Which images belong to `split` ("train", "holdout" or "all"): int64 [n], ascending."""
@@ -190,7 +201,7 @@ class Dataset:
         """Read every byte; raise DataError unless the content has the card's fingerprint."""
         found = fingerprint(
             self.images.shape,
-            _hash_array(self.images),
+            _hash_images(self.images),
             self.label_names,
             _hash_array(self.labels) if self.labels is not None else "",
             hashlib.sha256(_read_bytes(self.path / ITEMS)).hexdigest(),
@@ -207,9 +218,13 @@ class Dataset:
         path = self.path / ITEMS
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                header, *rows = csv.reader(file)
+                return self._read_items(path, csv.reader(file))
         except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
             raise DataError(f"{path} cannot be read ({error}).", _REBUILD) from error
+
+    def _read_items(self, path: Path, lines: Iterator[list[str]]) -> Items:
+        """Line by line: as rows, the items of a million pictures take a gigabyte."""
+        header = next(lines, [])
         first = len(ITEM_COLUMNS)
         measures = header[first:]
         if tuple(header[:first]) != ITEM_COLUMNS or len(set(header)) < len(header):
@@ -217,20 +232,31 @@ class Dataset:
                 f"{path} has the columns {', '.join(header)}.",
                 f"A dataset's are {', '.join(ITEM_COLUMNS)}, then measures. {_REBUILD}",
             )
-        if len(rows) != len(self):
-            raise DataError(
-                f"{path} lists {len(rows)} images, but {IMAGES} holds {len(self)}.", _REBUILD
-            )
-        for number, row in enumerate(rows, start=2):
-            if len(row) != len(header) or row[2] not in SPLITS:
+        names: list[str] = []
+        identities: list[str] = []
+        splits: list[str] = []
+        sources: list[str] = []
+        values: list[list[str]] = [[] for _ in measures]
+        known = {split: split for split in SPLITS}
+        for number, row in enumerate(lines, start=2):
+            if len(row) != len(header) or row[2] not in known:
                 raise DataError(
                     f"{path}, line {number}: {','.join(row)!r} is not an item.",
                     f"An item is {', '.join(header)}, its split one of "
                     f"{' or '.join(SPLITS)}. {_REBUILD}",
                 )
-        names, identities, splits, sources, *values = (
-            list(column) for column in zip(*rows, strict=True)
-        )
+            name, identity, split, source = row[:first]
+            sources.append(source)
+            # What is the same text is the same object.
+            identities.append(source if identity == source else identity)
+            names.append(source if name == source else name)
+            splits.append(known[split])
+            for column, value in zip(values, row[first:], strict=True):
+                column.append(value)
+        if len(names) != len(self):
+            raise DataError(
+                f"{path} lists {len(names)} images, but {IMAGES} holds {len(self)}.", _REBUILD
+            )
         numbers = {
             name: _numbers(path, name, column)
             for name, column in zip(measures, values, strict=True)
@@ -294,10 +320,10 @@ def _read_card(path: Path) -> dict[str, Any]:
             "If this is a dataset made by another tool, import it first: "
             "`facegan data import SOURCE DATASET`.",
         )
-    if card["format"] > FORMAT:
+    if card["format"] > FORMAT_ENCODED:
         raise DataError(
             f"{path} was made by a newer facegan (format {card['format']}; this one reads "
-            f"{FORMAT}).",
+            f"{FORMAT_ENCODED}).",
             "Update facegan, or import the images again with this one.",
         )
     if not isinstance(card.get("counts"), dict):
@@ -334,6 +360,26 @@ def _open_array(path: Path) -> npt.NDArray[Any]:
     if not array.flags.c_contiguous or path.stat().st_size != array.offset + array.nbytes:
         raise DataError(f"{path} is damaged: its size does not fit its header.", _REBUILD)
     return array
+
+
+def _open_images(path: Path, card: dict[str, Any]) -> npt.NDArray[np.uint8]:
+    """The images, or what gives them as an array would."""
+    if (encoding := card.get("encoding")) is None:
+        return _open_array(path / IMAGES)
+    sides = (card.get("resolution"), card.get("channels"))
+    if encoding != "png" or not all(type(side) is int and 0 < side < 1 << 15 for side in sides):
+        raise DataError(f"{path / CARD}: pictures encoded as {encoding!r:.40}.", _REBUILD)
+    offsets = read_offsets(path / OFFSETS)
+    return cast(Any, EncodedImages(path / ENCODED, offsets, *cast(tuple[int, int], sides)))
+
+
+def _hash_images(images: npt.NDArray[np.uint8]) -> str:
+    if not isinstance(images, EncodedImages):
+        return _hash_array(images)
+    digest = hashlib.sha256()
+    for block in images.blocks():
+        digest.update(block)
+    return encoded_hash(digest.hexdigest(), images.offsets)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -21,10 +21,13 @@ from facegan.data.filtering import Condition, chosen
 from facegan.data.grouping import one_split_each
 from facegan.data.measures import MEASURES, measured
 from facegan.data.rewrite import rewrite
+from facegan.data.who import STRANGE, Alike, alike, strangers
 from facegan.errors import DataError, nearest
 
 Columns = dict[str, npt.NDArray[np.float64]]
 Progress = Callable[[int, int], None]
+# Of each picture, how far it is from the others of its person, where that was measured.
+STRANGER = "stranger"
 # 0 for a picture that has no near duplicate before it in the dataset, 1 for one that has.
 COPY = "copy"
 # Shares of a label's yes (or of its no) below which a network hardly sees it.
@@ -90,6 +93,7 @@ class Examination:
         across: the groups of near duplicates that are on both sides of the split.
         moved: how many pictures `group` would move to the other side.
         several: the groups of near duplicates that show several identities.
+        alike: pictures under two names that may show one person, near duplicates left out.
         both_sides: identities that are on both sides of the split.
         frequent: (identity, pictures) of people with a large share of all pictures.
         labels: labels that are rare, constant or missing.
@@ -101,6 +105,7 @@ class Examination:
     across: tuple[tuple[int, ...], ...]
     moved: int
     several: tuple[tuple[int, ...], ...]
+    alike: tuple[Alike, ...]
     both_sides: tuple[str, ...]
     frequent: tuple[tuple[str, int], ...]
     labels: tuple[Imbalance, ...]
@@ -228,25 +233,56 @@ _RULES = (
         above=1.5,
     ),
     _Rule(
+        "photo-blocks",
+        "Blocks of compression in the photograph",
+        "They are smoothed away where faces were made smaller; what they destroyed stays lost.",
+        "photo_blocks",
+        above=1.5,
+    ),
+    _Rule(
         "enlarged",
         "Enlarged more than twice at import",
         "Enlarged faces are soft, and softness is learned as with blur.",
         "eye_distance",
         below=0.125,
     ),
+    _Rule(
+        "stranger",
+        "Unlike the other pictures of the same name",
+        "Labels, and a split by identity, are wrong where names are. Many are only unusual: older, "
+        "turned away, made up.",
+        STRANGER,
+        above=STRANGE,
+    ),
 )
 
 
-def examine(dataset: Dataset, show: int = 12, progress: Progress | None = None) -> Examination:
+def examine(
+    dataset: Dataset,
+    show: int = 12,
+    progress: Progress | None = None,
+    who: npt.NDArray[np.float32] | None = None,
+) -> Examination:
     """Look at every picture of a dataset.
 
     Args:
         dataset: it stays as it is.
         show: pictures to name for each finding that can be ordered.
         progress: called with (pictures done, pictures in all).
+        who: float32 [N,D], vectors of dlib's face identity, if names are to be compared with
+            faces.
     """
     duplicates = near_duplicates(dataset)
     columns = all_columns(dataset, duplicates, progress)
+    pairs: tuple[Alike, ...] = ()
+    if who is not None:
+        columns[STRANGER] = strangers(who, dataset.identities)
+        together = {(a, b) for group in duplicates.groups for a in group for b in group}
+        pairs = tuple(
+            each
+            for each in alike(who, dataset.identities)
+            if (each.first, each.second) not in together
+        )
     findings = [
         found
         for rule in _RULES
@@ -265,7 +301,8 @@ def examine(dataset: Dataset, show: int = 12, progress: Progress | None = None) 
         duplicates=duplicates,
         across=tuple(g for g in duplicates.groups if len({splits[row] for row in g}) > 1),
         moved=sum(old != new for old, new in zip(splits, regrouped, strict=True)),
-        several=tuple(duplicates.several_names(names)),
+        several=tuple(duplicates.several_names(dataset)),
+        alike=pairs,
         both_sides=tuple(name for name, where in sides.items() if len(where) > 1),
         frequent=tuple((name, n) for name, n in often.most_common(20) if n >= many),
         labels=tuple(_labels(dataset)),
@@ -289,6 +326,7 @@ def filtered(
     keep: Sequence[str] = (),
     duplicates: str = "keep",
     as_labels: Sequence[str] = (),
+    who: npt.NDArray[np.float32] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -302,6 +340,7 @@ def filtered(
         duplicates: "group" to put near duplicates, and the people they show, on one side of the
             split; "thin" to keep the first of each group; "keep" to leave them.
         as_labels: measures that become labels too, so that networks can be conditioned on them.
+        who: vectors of who is shown, as for `examine`; with them there is the column `stranger`.
         overwrite: replace a dataset that exists, once the new one is complete.
         progress: called with (pictures done, pictures in all).
 
@@ -313,12 +352,14 @@ def filtered(
             f"{path} is the dataset to filter.", "Give another name: nothing is lost that way."
         )
     # Before anything is measured, which takes minutes.
-    names = (*dataset.measures, *MEASURES, COPY)
+    names = (*dataset.measures, *MEASURES, COPY, *((STRANGER,) if who is not None else ()))
     for text in (*drop, *keep):
         Condition.parse(text).check((*dataset.label_names, *names))
     _check_labels(dataset, names, as_labels)
     found = near_duplicates(dataset)
     columns = all_columns(dataset, found, progress)
+    if who is not None:
+        columns[STRANGER] = strangers(who, dataset.identities)
     if duplicates == "thin":
         drop = (*drop, f"{COPY}>0")
     conditions = {**_label_columns(dataset), **columns}
@@ -351,8 +392,9 @@ def filtered(
 def _finding(rule: _Rule, columns: Columns, resolution: int, show: int) -> Finding | None:
     """What a rule finds; None where its measure is missing altogether."""
     values = columns.get(rule.column)
-    if values is None or np.isnan(values).all():
+    if values is None or not np.isfinite(values).any():
         return None
+    values = np.where(np.isfinite(values), values, np.nan)
     scale = float(np.nanmedian(values)) if rule.relative else 1.0
     if rule.code == "enlarged":
         scale = float(resolution)

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.dataset import Dataset
+from facegan.data.people import people_known
 
 MOST_BITS = 7
 CORRELATION = 0.97
@@ -51,9 +52,14 @@ class Duplicates:
         """How many there are beyond one of each group."""
         return sum(len(group) - 1 for group in self.groups)
 
-    def several_names(self, identities: list[str]) -> list[tuple[int, ...]]:
-        """The groups whose pictures have different identities."""
-        return [group for group in self.groups if len({identities[row] for row in group}) > 1]
+    def several_names(self, dataset: Dataset) -> list[tuple[int, ...]]:
+        """The groups whose pictures have different identities; none where nobody knows who is
+        shown, and each picture counts as somebody else.
+        """
+        if not people_known(dataset):
+            return []
+        names = dataset.identities
+        return [group for group in self.groups if len({names[row] for row in group}) > 1]
 
 
 def near_duplicates(
@@ -120,9 +126,10 @@ def close_pairs(
                 apart = np.bitwise_count(hashes[here, None] ^ hashes[None, rows[start:]])
                 first, second = np.nonzero(apart <= most)
                 ordered = second > first
+                # The order is stable, so that the lower row is the first.
                 pairs = np.stack([here[first[ordered]], rows[start:][second[ordered]]], 1)
                 if len(pairs):
-                    yield np.sort(pairs.astype(np.int64), axis=1)
+                    yield pairs.astype(np.int64, copy=False)
 
 
 def _correlated(

@@ -15,6 +15,7 @@ import os
 from pathlib import Path
 
 from facegan.data.dataset import IMAGES, ITEMS, LABELS, Dataset
+from facegan.data.encoded import ENCODED, OFFSETS
 from facegan.files import cache_folder
 
 # Bytes of pictures: less is read again in less than a second.
@@ -54,7 +55,7 @@ def _note(path: Path) -> Path:
 def _files(path: Path) -> list[list[int | str]]:
     """What changes of a dataset's files when their content does."""
     found: list[list[int | str]] = []
-    for name in (IMAGES, ITEMS, LABELS):
+    for name in (IMAGES, ENCODED, OFFSETS, ITEMS, LABELS):
         with contextlib.suppress(FileNotFoundError):
             about = (path / name).stat()
             found.append(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from array import array
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from posixpath import basename
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from facegan.data.kinds import DATA, side_kind
 from facegan.data.skipped import SkippedFile
@@ -49,7 +52,7 @@ class ImportLog:
         self._described = 0
         self._dropped: dict[int, list[SkippedFile]] = {}
         self.side_files: list[str] = []
-        self.readable: list[int] = []
+        readable: list[int] = []
         # Million-fold, a reason is one object.
         reasons: dict[str, SkippedFile] = {}
         known = {
@@ -71,8 +74,13 @@ class ImportLog:
                 self._dropped[index] = [reasons[kind]]
                 self.side_files.append(member.path)
             else:
-                self.readable.append(index)
-        self.kept: list[int] = []
+                readable.append(index)
+        self.readable = np.array(readable, np.int64)
+        self.kept = array("q")
+        self._last = -1
+        self._noted = 0
+        self._new_dropped: list[tuple[int, str, str]] = []
+        self._new_conversions: Counter[str] = Counter()
         self.conversions: Counter[str] = Counter()
         # Members that were dealt with, and those that gave an image.
         self._settled = np.zeros(len(members), np.bool_)
@@ -90,6 +98,7 @@ class ImportLog:
         self._gave[index] = True
         self.kept.append(index)
         self.conversions.update(conversions)
+        self._new_conversions.update(conversions)
 
     def drop(self, index: int, unusable: SkippedFile) -> None:
         """Note that member `index`, or one of the faces in it, is left out."""
@@ -97,8 +106,38 @@ class ImportLog:
         self._settle(index)
         noted = SkippedFile(unusable.reason, unusable.detail[:_LONGEST])
         self._dropped.setdefault(index, []).append(noted)
+        self._new_dropped.append((index, noted.reason, noted.detail))
+
+    def to_do(self) -> npt.NDArray[np.bool_]:
+        """Which members are to be read still: bool [members]."""
+        chosen = np.zeros(len(self._members), np.bool_)
+        chosen[self.readable[self.readable > self._last]] = True
+        return chosen
+
+    def news(self) -> dict[str, Any]:
+        """What was noted since this was asked last, as JSON has it; see `replay`."""
+        found = {
+            "last": self._last,
+            "kept": self.kept[self._noted :].tolist(),
+            "dropped": self._new_dropped,
+            "conversions": dict(self._new_conversions),
+        }
+        self._noted, self._new_dropped = len(self.kept), []
+        self._new_conversions = Counter()
+        return found
+
+    def replay(self, news: Mapping[str, Any]) -> None:
+        """Note again what an import that was killed noted."""
+        for index in news["kept"]:
+            self.keep(int(index), ())
+        for index, reason, detail in news["dropped"]:
+            self.drop(int(index), SkippedFile(str(reason), str(detail)))
+        self.conversions.update(news["conversions"])
+        self._last = int(news["last"])
+        self.news()
 
     def _settle(self, index: int) -> None:
+        self._last = max(self._last, index)
         self.done += not self._settled[index]
         self._settled[index] = True
 

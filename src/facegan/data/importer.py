@@ -9,6 +9,7 @@ so that the result depends on the source and the options alone.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import warnings
 from collections import Counter, deque
@@ -22,8 +23,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data import lmdb_file
 from facegan.data.align import MEASURES, Alignment, aligned, one_thread_each
-from facegan.data.dataset import DROPPED, Dataset
+from facegan.data.dataset import DROPPED, FORMAT, Dataset
 from facegan.data.decode import (
     BACKGROUND,
     FILTER,
@@ -38,14 +40,15 @@ from facegan.data.import_log import ImportLog, summary
 from facegan.data.kinds import ARCHIVE, INSIDE, could_be_picture, side_kind
 from facegan.data.labels import Joined, LabelTable, Reading, Repeats
 from facegan.data.layouts import Layout, recognise
-from facegan.data.layouts.folders import CLASSES, classes_of
+from facegan.data.layouts.folders import CLASSES, classes_of, note_on_folders
 from facegan.data.layouts.persons import persons
 from facegan.data.recognise import open_source, sources_within
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import Member, Source
+from facegan.data.sources import FolderSource, Member, Source
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, one_line
+from facegan.version import __version__
 
 _BATCH, _BATCH_BYTES = 64, 8 << 20
 # An archive inside is the dataset where it is so much larger than the pictures beside it.
@@ -64,7 +67,7 @@ def import_images(
     resolution: int = 64,
     crop: int | Literal["full"] = "full",
     channels: int = 3,
-    align: Alignment | None = None,
+    align: Alignment | bool | None = None,
     labels: Path | str | None = None,
     labels_note: str | None = None,
     columns: Sequence[str] | None = None,
@@ -77,6 +80,7 @@ def import_images(
     licence: str | None = None,
     workers: int | None = None,
     strict: bool = False,
+    encoded: bool | None = None,
     overwrite: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
@@ -94,8 +98,8 @@ def import_images(
             of the original; pictures smaller than that are left out.
         channels: 3 for RGB, 1 for grey.
         align: find the faces, turn them upright and cut each in its own square, as these options
-            say; `crop` does not apply then. Of the faces of a photograph, which share a split,
-            the main one has the name, the identity and the labels of the photograph.
+            say, or as usual where it is True; `crop` does not apply then. The faces of a
+            photograph share a split; the main one has its name, its identity and its labels.
         labels: a table of labels by file name (CSV, TSV, semicolons, JSON lines), or "folders"
             for classes by the folder that each picture lies in; replaces labels that the source
             brings.
@@ -117,6 +121,8 @@ def import_images(
         workers: decoding threads; by default one for each processor available.
         strict: make an error of whatever is left out or not used: files, side files, rows of
             labels, pictures without labels.
+        encoded: whether pictures are kept as PNGs, a third to a half of the bytes, and decoded when
+            they are asked for; by default from 512 pixels a side on.
         overwrite: replace a dataset that exists, once the new one is complete.
         seed: which pictures are held out, where no official split says so.
         progress: called after each batch with (files done, files in all).
@@ -129,6 +135,8 @@ def import_images(
     _check_options(shape, holdout, workers, repeats)
     if duplicates is not None:
         check_treatment(duplicates)
+    if isinstance(align, bool):
+        align = Alignment() if align else None
     if align is not None and crop != "full":
         raise DataError(
             f"crop is {crop}, and faces are to be aligned.",
@@ -156,6 +164,9 @@ def import_images(
     if identities is not None:
         who, whence = persons(identities, likely)
         layout = replace(layout, identities=who, identities_from=whence)
+    if CLASSES in (labels, identities):
+        unsaid = note_on_folders(likely)
+        layout = replace(layout, notes=tuple(each for each in layout.notes if each != unsaid))
     import_log = ImportLog(members, layout.used, layout.unused, origin.holds_files)
     joined = _join(table, members, import_log, origin) if table is not None else None
     names = table.names if table is not None else ()
@@ -164,10 +175,17 @@ def import_images(
 
     with (
         DatasetWriter(
-            dataset, resolution, channels, names, overwrite, MEASURES if align is not None else ()
+            dataset,
+            resolution,
+            channels,
+            names,
+            overwrite,
+            MEASURES if align is not None else (),
+            resume=_content_of(origin, members, shape, align, layout, joined, holdout, seed),
+            encoded=encoded,
         ) as writer,
         contextlib.closing(
-            _decoded(origin, set(import_log.readable), shape, align, workers)
+            _decoded(origin, _left_to_do(writer, import_log), shape, align, workers)
         ) as batches,
         warnings.catch_warnings(),
         one_thread_each() if align is not None else contextlib.nullcontext(),
@@ -191,6 +209,8 @@ def import_images(
                     None if joined is None else _labels(joined, rows),
                     np.array([picture.measures for picture in pictures], np.float64),
                 )
+            if writer.due:
+                writer.note(import_log.news())
             if progress is not None:
                 progress(import_log.done, len(import_log.readable))
         if not import_log.kept:
@@ -225,10 +245,67 @@ def _listed(origin: Source, reading: Reading | None) -> tuple[Source, list[Membe
         if inner is not None:
             notes = (f"{origin.name} holds no pictures itself: read was {_within(inner, origin)}.",)
             origin, members = inner, inner.members()
+        elif not isinstance(origin, FolderSource) and (
+            data := next((m.path for m in members if _needs_a_folder(m.path)), None)
+        ):
+            raise DataError(
+                f"{origin.path} holds {one_line(data, 120)}, which is read from a folder.",
+                "Unpack it, and give the folder.",
+            )
     _require_none_inside(origin, members)
     usable = [index for index, member in enumerate(members) if member.refused is None]
     layout = recognise(origin, [members[index].path for index in usable], usable, reading)
     return origin, members, replace(layout, notes=(*notes, *layout.notes))
+
+
+def _needs_a_folder(path: str) -> bool:
+    """Whether a member of an archive is a database or table that could be read outside of it."""
+    return basename(path) == lmdb_file.FILE or path.lower().endswith(".parquet")
+
+
+class _Chosen:
+    """Numbers of members, as a byte for each member: a set of a million takes 60 MB."""
+
+    def __init__(self, chosen: npt.NDArray[np.bool_]) -> None:
+        self._chosen = chosen
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and number >= 0 and bool(self._chosen[number])
+
+
+def _left_to_do(writer: DatasetWriter, import_log: ImportLog) -> _Chosen:
+    """The members to read: all that can be, or what a killed import left to do."""
+    for note in writer.notes:
+        import_log.replay(note)
+    return _Chosen(import_log.to_do())
+
+
+def _content_of(
+    source: Source,
+    members: Sequence[Member],
+    shape: Shape,
+    align: Alignment | None,
+    layout: Layout,
+    joined: Joined | None,
+    holdout: float,
+    seed: int,
+) -> str:
+    """What decides each byte of the dataset, as a hash: an import that was killed goes on only if
+    nothing of it changed."""
+    digest = hashlib.sha256()
+    about = (FORMAT, __version__, source.kind, source.sha256, shape, align, holdout, seed)
+    digest.update(repr(about).encode("utf-8", "backslashreplace"))
+    for member in members:
+        said = (
+            *(member.path, member.size, member.stamp, layout.identity(member.path)),
+            layout.split(member.path, holdout, seed),
+        )
+        digest.update(repr(said).encode("utf-8", "backslashreplace"))
+    if joined is not None:
+        digest.update(repr(joined.table.names).encode("utf-8", "backslashreplace"))
+        digest.update(joined.rows.tobytes())
+        digest.update(np.ascontiguousarray(joined.table.values).data)
+    return digest.hexdigest()
 
 
 def _within(inner: Source, outer: Source) -> str:
@@ -493,6 +570,12 @@ def _card(
     for name, by_path in layout.counted.items():
         found = Counter(by_path[path] for path in import_log.kept_paths if path in by_path)
         card[name] = dict(found.most_common())
-    if layout.notes:
-        card["notes"] = list(layout.notes)
+    notes = list(layout.notes)
+    if layout.splits and all(layout.splits.get(p) == "train" for p in import_log.kept_paths):
+        notes.append(
+            "All pictures are of the official training set: nothing is held out, so scores and "
+            "copies have no faces that were never seen."
+        )
+    if notes:
+        card["notes"] = notes
     return card

@@ -17,7 +17,7 @@ _BATCH = 256
 # What the writer finds out itself.
 _WRITERS = {
     *("format", "created_with", "resolution", "channels", "label_names", "fingerprint"),
-    *("mean", "std"),
+    *("mean", "std", "encoding"),
 }
 # Counts of pictures, which the writer takes anew; files that were read and left out stay counted.
 _COUNTED = {
@@ -66,7 +66,13 @@ def rewrite(
         said["labels"] = {key: value for key, value in about.items() if key != "columns"}
     names = (*dataset.label_names, *(labels or ()))
     with DatasetWriter(
-        path, spec.resolution, spec.channels, names, overwrite, tuple(columns)
+        path,
+        spec.resolution,
+        spec.channels,
+        names,
+        overwrite,
+        tuple(columns),
+        encoded=dataset.encoded,
     ) as writer:
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]

@@ -44,11 +44,13 @@ class Member:
         path: where it lies inside the source, parts separated by "/".
         size: bytes, uncompressed, as declared.
         refused: why it must not be read, or None.
+        stamp: when it was changed, in nanoseconds; 0 in an archive, which has a hash.
     """
 
     path: str
     size: int
     refused: SkippedFile | None = None
+    stamp: int = 0
 
 
 class Source(ABC):
@@ -189,7 +191,7 @@ class FolderSource(Source):
             return Member(path, 0, SkippedFile("link"))
         if not stat.S_ISREG(about.st_mode):
             return Member(path, 0, SkippedFile("not a regular file"))
-        return Member(path, about.st_size, refuse(path, about.st_size))
+        return Member(path, about.st_size, refuse(path, about.st_size), about.st_mtime_ns)
 
 
 def is_junk(path: str) -> bool:
@@ -211,6 +213,8 @@ def refuse(path: str, size: int) -> SkippedFile | None:
 
 def tidy(path: str) -> str:
     """`path` without "./" and doubled slashes."""
+    if "//" not in path and "./" not in path and not path.endswith(("/", "/.")):
+        return path or "."  # pathlib keeps the parts of each path that it sees
     return str(PurePosixPath(path))
 
 

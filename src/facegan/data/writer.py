@@ -14,6 +14,8 @@ import csv
 import glob
 import io
 import json
+import math
+import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -29,6 +31,7 @@ from facegan.data.dataset import (
     CARD,
     DROPPED,
     FORMAT,
+    FORMAT_ENCODED,
     IMAGES,
     ITEM_COLUMNS,
     ITEMS,
@@ -38,14 +41,21 @@ from facegan.data.dataset import (
     is_dataset,
     put_aside,
 )
+from facegan.data.encoded import ENCODED, FROM_RESOLUTION, OFFSETS, EncodedFile
 from facegan.data.statistics import Statistics, count_classes, describe_labels
 from facegan.disk import exchange, sync
 from facegan.errors import DataError, storage
 from facegan.locks import HeldError, Lock
+from facegan.parsing import parse_json
 from facegan.version import __version__
 
+# What a writer notes of how far it is, while the dataset is not whole.
+NOTES = "notes.jsonl"
+# Bytes of pictures between two notes, and pictures read again at a time.
+_NOTE_EVERY = 64 << 20
+_AGAIN = 256
 # All that a dataset's folder may hold where it is to be replaced.
-_WRITTEN = frozenset({IMAGES, ITEMS, LABELS, CARD, DROPPED})
+_WRITTEN = frozenset({IMAGES, ENCODED, OFFSETS, ITEMS, LABELS, CARD, DROPPED})
 
 
 class BeingWrittenError(DataError):
@@ -63,6 +73,13 @@ class DatasetWriter:
         overwrite: replace a dataset that stands at `path`, once the new one is complete.
             A folder that is not a dataset is never replaced.
         measures: the names of what is measured of each image.
+        resume: what decides the content, as one word: a writer of the same dataset that was killed
+            is taken up where it made its last note, if its word was the same. "" for none.
+        encoded: whether pictures are kept as PNGs, a third to a half of the bytes; by default from
+            512 pixels a side on.
+
+    Attributes:
+        notes: of a writer that was taken up: what it noted, in order; else empty.
 
     Raises:
         DataError: `path` is taken, or another process is writing it.
@@ -77,6 +94,8 @@ class DatasetWriter:
         label_names: Sequence[str] = (),
         overwrite: bool = False,
         measures: Sequence[str] = (),
+        resume: str = "",
+        encoded: bool | None = None,
     ) -> None:
         if resolution < 1 or channels not in (1, 3):
             raise ValueError(f"resolution {resolution}, channels {channels}")
@@ -97,8 +116,11 @@ class DatasetWriter:
         self._partial = self.path.with_name(f".{self.path.name}.partial-{secrets.token_hex(4)}")
         self._replaced = put_aside(self.path)
         self._lock: Lock | None = None
-        self._count = 0
+        self._count = self._noted = 0
         self._statistics = Statistics(channels)
+        self._encoded = resolution >= FROM_RESOLUTION if encoded is None else encoded
+        self._resume = resume
+        self.notes: list[Any] = []
 
     def __enter__(self) -> Self:
         with storage(self.path):
@@ -114,10 +136,22 @@ class DatasetWriter:
             self._lock = lock
         try:
             with storage(self.path):
+                self._put_back()
+                try:
+                    self._check_target()
+                except DataError:
+                    self._clear_leftovers(all_of_them=False)
+                    raise
+                taken_up = bool(self._resume) and self._take_up()
                 self._clear_leftovers()
-                self._check_target()
+                if taken_up:
+                    return self
                 self._partial.mkdir()
-                self._images = GrowingArray(self._partial / IMAGES, np.uint8, self._shape)
+                self._images: GrowingArray | EncodedFile
+                if self._encoded:
+                    self._images = EncodedFile(self._partial / ENCODED, self._shape)
+                else:
+                    self._images = GrowingArray(self._partial / IMAGES, np.uint8, self._shape)
                 self._labels = (
                     GrowingArray(self._partial / LABELS, np.float32, (len(self.label_names),))
                     if self.label_names
@@ -125,6 +159,8 @@ class DatasetWriter:
                 )
                 self._items = HashedFile(self._partial / ITEMS)
                 self._items.write(_csv_lines([(*ITEM_COLUMNS, *self.measures)]))
+                if self._resume:
+                    write_synced(self._partial / NOTES, _note({"resume": self._resume}))
         except BaseException:
             self._release()
             raise
@@ -185,6 +221,87 @@ class DatasetWriter:
         self._statistics.add(images, identities, splits)
         self._count += count
 
+    @property
+    def due(self) -> bool:
+        """Whether so much was added since the last note that another is worth its time."""
+        rows = self._count - self._noted
+        return bool(self._resume) and rows * math.prod(self._shape) >= _NOTE_EVERY
+
+    def note(self, state: Any) -> None:
+        """Note how far the work is: a writer that is killed from now on can be taken up here.
+
+        Args:
+            state: what whoever writes must know to go on, beside what was noted before; as JSON
+                has it.
+        """
+        with storage(self.path):
+            for part in (self._images, self._labels, self._items):
+                if part is not None:
+                    part.synced()
+            line = {
+                "rows": self._count,
+                "bytes": self._images.length,
+                "items": self._items.length,
+                "state": state,
+            }
+            with (self._partial / NOTES).open("ab") as file:
+                file.write(_note(line))
+                file.flush()
+                os.fsync(file.fileno())
+        self._noted = self._count
+
+    def _take_up(self) -> bool:
+        """Go on with what a killed writer left of the same content, as far as it is whole."""
+        for leftover in self._leftovers():
+            lines = _read_notes(leftover / NOTES)
+            if len(lines) < 2 or lines[0] != {"resume": self._resume}:
+                continue
+            try:
+                leftover.rename(self._partial)
+                last = lines[-1]
+                self._count = self._noted = int(last["rows"])
+                if self._encoded:
+                    self._images = EncodedFile(
+                        self._partial / ENCODED, self._shape, self._count, int(last["bytes"])
+                    )
+                else:
+                    self._images = GrowingArray(
+                        self._partial / IMAGES, np.uint8, self._shape, self._count
+                    )
+                self._labels = None
+                if self.label_names:
+                    self._labels = GrowingArray(
+                        self._partial / LABELS,
+                        np.float32,
+                        (len(self.label_names),),
+                        self._count,
+                    )
+                self._items = HashedFile(self._partial / ITEMS, int(last["items"]))
+                self._count_again()
+            except (OSError, ValueError, KeyError, TypeError):
+                self._release_parts()
+                shutil.rmtree(self._partial, ignore_errors=True)
+                self._count = self._noted = 0
+                self._statistics = Statistics(self._shape[2])
+                continue
+            self.notes = [line["state"] for line in lines[1:]]
+            return True
+        return False
+
+    def _count_again(self) -> None:
+        """The statistics of what a killed writer wrote."""
+        with (self._partial / ITEMS).open(encoding="utf-8", newline="") as file:
+            _, *rows = csv.reader(file)
+        if len(rows) != self._count:
+            raise ValueError(f"{len(rows)} items, not {self._count}")
+        for begin in range(0, self._count, _AGAIN):
+            some = rows[begin : begin + _AGAIN]
+            self._statistics.add(
+                self._images.rows(begin, begin + len(some)),
+                [row[ITEM_COLUMNS.index("identity")] for row in some],
+                [row[ITEM_COLUMNS.index("split")] for row in some],
+            )
+
     def extra(self, name: str, text: str) -> None:
         """Put one more file, `name` with content `text`, into the dataset."""
         with storage(self.path):
@@ -218,6 +335,7 @@ class DatasetWriter:
                 self._labels.complete(self._count)
             text = json.dumps(self._complete(card), indent=1, ensure_ascii=False, allow_nan=False)
             write_synced(self._partial / CARD, (text + "\n").encode())
+            (self._partial / NOTES).unlink(missing_ok=True)
             sync(self._partial)
             self._move_into_place()
             sync(self.path.parent)
@@ -225,9 +343,10 @@ class DatasetWriter:
     def _complete(self, card: Mapping[str, Any]) -> dict[str, Any]:
         mean, std = self._statistics.mean_and_std()
         complete = {
-            "format": FORMAT,
+            "format": FORMAT_ENCODED if self._encoded else FORMAT,
             "created_with": f"facegan {__version__}",
-            **card,
+            **{key: value for key, value in card.items() if key != "encoding"},
+            **({"encoding": "png"} if self._encoded else {}),
             "resolution": self._shape[0],
             "channels": self._shape[2],
             "counts": {**card.get("counts", {}), **self._statistics.counts},
@@ -273,15 +392,28 @@ class DatasetWriter:
                 "Move that elsewhere, or choose another name for the dataset.",
             )
 
-    def _clear_leftovers(self) -> None:
-        """Undo what killed processes left behind; holding the lock, no live one owns it."""
-        for leftover in self.path.parent.glob(f".{glob.escape(self.path.name)}.partial-*"):
-            shutil.rmtree(leftover)
+    def _clear_leftovers(self, all_of_them: bool = True) -> None:
+        """Remove what killed processes left behind; holding the lock, no live one owns it.
+
+        Args:
+            all_of_them: also those that could be taken up.
+        """
+        for leftover in self._leftovers():
+            if leftover != self._partial and (
+                all_of_them or len(_read_notes(leftover / NOTES)) < 2
+            ):
+                shutil.rmtree(leftover)
+
+    def _put_back(self) -> None:
+        """Undo half of an exchange that a killed process left behind."""
         if self._replaced.exists():
             if self.path.exists():
                 shutil.rmtree(self._replaced)
             else:
                 self._replaced.rename(self.path)
+
+    def _leftovers(self) -> list[Path]:
+        return sorted(self.path.parent.glob(f".{glob.escape(self.path.name)}.partial-*"))
 
     def _move_into_place(self) -> None:
         if exchange(self._partial, self.path):
@@ -298,16 +430,37 @@ class DatasetWriter:
             raise
         shutil.rmtree(self._replaced, ignore_errors=True)
 
-    def _release(self) -> None:
-        """Let go of everything; what is not in place by now is thrown away."""
+    def _release_parts(self) -> None:
         for name in ("_images", "_labels", "_items"):
             part = getattr(self, name, None)
             if part is not None:
                 part.abandon()
+
+    def _release(self) -> None:
+        """Let go of everything; what is not in place by now is thrown away."""
+        self._release_parts()
         shutil.rmtree(self._partial, ignore_errors=True)
         if self._lock is not None:
             self._lock.release(remove=True)
             self._lock = None
+
+
+def _note(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def _read_notes(path: Path) -> list[Any]:
+    """The whole lines of a writer's notes, up to the first that is none."""
+    found: list[Any] = []
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                found.append(parse_json(line))
+    except (OSError, ValueError):
+        pass
+    return found
 
 
 def printable(name: str) -> str:

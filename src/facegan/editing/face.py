@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from facegan.data.pictures import MAX_PIXELS, open_picture
 from facegan.editing.directions import FARTHEST, Directions
 from facegan.errors import DataError, FaceganError, RunError, one_line
 from facegan.generation.generator import OpenGenerator
-from facegan.generation.samples import image_inputs
+from facegan.generation.samples import GROUP, image_inputs
 from facegan.parsing import parse_json
 
 ENTRY = "facegan.face"
@@ -87,8 +87,8 @@ class EditedFace:
         columns = fixed(self.labels, model.labels)
         rows: torch.Tensor | None = None
         if self.seed is not None:
-            drawn, rows = image_inputs(generator, self.seed, columns)
-            z = drawn.numpy()
+            latent, rows = image_inputs(generator, self.seed, columns)
+            z = latent.numpy()
         else:
             assert self.latent is not None
             size = generator.latent.size + generator.noise
@@ -175,6 +175,40 @@ class EditedFace:
                 f"{path} tells of no face that can be made again: {one_line(error)}.",
                 "Give a PNG of one face that facegan or its studio wrote.",
             ) from error
+
+
+def drawn(
+    model: OpenGenerator, z: Floats, rows: torch.Tensor | None = None
+) -> npt.NDArray[np.uint8]:
+    """Pictures of latents, computed as those of seeds are: the same ones, whatever the others.
+
+    Args:
+        model: the generator.
+        z: float32 [N, Z + noise].
+        rows: scaled labels [N, L], for a generator with labels.
+
+    Returns:
+        uint8 [N, H, W, C].
+    """
+    made = []
+    for begin in range(0, len(z), GROUP):
+        some = torch.from_numpy(z[begin : begin + GROUP].copy())
+        own = None if rows is None else rows[begin : begin + GROUP]
+        # Filled up with the last one, as `facegan.generation.samples` does.
+        fill = GROUP - len(some)
+        some = torch.cat([some, some[-1:].expand(fill, -1)])
+        own = None if own is None else torch.cat([own, own[-1:].expand(fill, -1)])
+        made.append(model.pictures_at(some, own))
+    return np.concatenate(made)[: len(z)]
+
+
+def pictures_of(
+    model: OpenGenerator, faces: Sequence[EditedFace], known: Directions | None
+) -> npt.NDArray[np.uint8]:
+    """The pictures of some faces, uint8 [N, H, W, C]; `known` are the generator's directions."""
+    inputs = [face.inputs(model, known) for face in faces]
+    rows = [row for _, row in inputs if row is not None]
+    return drawn(model, np.concatenate([z for z, _ in inputs]), torch.cat(rows) if rows else None)
 
 
 class _Entry(BaseModel):

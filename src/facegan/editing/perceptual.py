@@ -33,8 +33,8 @@ class Perceptual:
             for each in backbone.sections(whole)[:_SECTIONS]
         ]
 
-    def maps(self, images: Tensor) -> list[Tensor]:
-        """Images float [N, C, H, W] in [0, 1] → maps [N, C, H, W] with channels of length 1."""
+    def raw(self, images: Tensor) -> list[Tensor]:
+        """Images float [N, C, H, W] in [0, 1] → the network's maps at 1/4, 1/8 and 1/16."""
         x = images.expand(-1, 3, -1, -1)
         if x.shape[2:] != (SIDE, SIDE):
             x = F.interpolate(x, size=(SIDE, SIDE), mode="bicubic", antialias=True)
@@ -43,8 +43,12 @@ class Perceptual:
         found = []
         for section in self._sections:
             x = section(x)
-            found.append(F.normalize(x, dim=1, eps=1e-6))
+            found.append(x)
         return found
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Images float [N, C, H, W] in [0, 1] → maps [N, C, H, W] with channels of length 1."""
+        return [F.normalize(each, dim=1, eps=1e-6) for each in self.raw(images)]
 
     @staticmethod
     def between(one: list[Tensor], other: list[Tensor]) -> Tensor:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from facegan.data.dataset import Dataset
-from facegan.data.doctor import Examination, Finding
+from facegan.data.doctor import STRANGER, Examination, Finding
 from facegan.documents import render
 from facegan.report.filmstrip import data_uri, webp
 from facegan.runs.commands import Command
@@ -43,8 +43,9 @@ _LIMITS = (
     ),
     (
         "identities",
-        "Who is shown is taken from the dataset. Whether two pictures of one name show one person "
-        "is not checked, but for near duplicates.",
+        "Whether names fit faces is judged by a network (dlib's), where the extra faces is "
+        "installed. It is made for whole faces that look ahead, and errs more often with some "
+        "groups of people than with others.",
     ),
 )
 
@@ -112,6 +113,7 @@ def doctor_page(dataset: Dataset, found: Examination) -> str:
         groups=_groups(dataset, found),
         found=found,
         several=[sorted({dataset.identities[row] for row in g}) for g in found.several[:_NAMED]],
+        alike=_alike(dataset, found),
         both_sides=list(found.both_sides[:_NAMED]),
         frequent=[(name, f"{n:,}", f"{n / len(dataset):.1%}") for name, n in found.frequent],
         labels=list(found.labels),
@@ -151,7 +153,16 @@ def _shown(dataset: Dataset, found: Examination, finding: Finding) -> _Shown:
     count = len(finding.rows)
     said = "none" if not count else f"{count:,} of {finding.total:,}, {finding.share:.1%}"
     bad = set(finding.rows)
-    pictures = [_picture(dataset, row, f"{values[row]:.3g}", row in bad) for row in finding.worst]
+    named = finding.measure == STRANGER
+    pictures = [
+        _picture(
+            dataset,
+            row,
+            f"{values[row]:.3g}{f' {dataset.identities[row]}' if named else ''}",
+            row in bad,
+        )
+        for row in finding.worst
+    ]
     return _Shown(
         finding,
         said,
@@ -194,6 +205,19 @@ def _groups(dataset: Dataset, found: Examination) -> list[_Group]:
             group in several,
         )
         for group in order[:_GROUPS]
+    ]
+
+
+def _alike(dataset: Dataset, found: Examination) -> list[_Group]:
+    """Pairs under two names that may show one person."""
+    return [
+        _Group(
+            [_picture(dataset, row, dataset.identities[row]) for row in (each.first, each.second)],
+            0,
+            dataset.splits[each.first] != dataset.splits[each.second],
+            True,
+        )
+        for each in found.alike[:_NAMED]
     ]
 
 

@@ -40,6 +40,8 @@ _PIXELS_AN_INCH = 300
 _FEW = 4
 _AXES = {"kimg": "images shown to the discriminator (thousands)"}
 _AXES |= {unit: f"time ({unit})" for unit in ("seconds", "minutes", "hours")}
+# Letters of names and notes beyond which bars have the whole width of the text.
+_LONG = 22
 # Rows of a strip that fit on a page.
 _MOST_ROWS = 8
 
@@ -175,7 +177,9 @@ def write_bars(
     values = [x for bar in bars for x in (bar.value, *bar.dots) if x > 0]
     log = bool(values) and max(values) > 8 * min([*values, floor or math.inf])
     with _printed() as figure_of:
-        figure = figure_of(figsize=(COLUMN, 0.7 + 0.21 * len(bars)))
+        beside = max(len(bar.label) + len(bar.note) for bar in bars)
+        wide = beside > _LONG
+        figure = figure_of(figsize=(TEXT if wide else COLUMN, 0.7 + 0.21 * len(bars)))
         figure.set_layout_engine("constrained")
         axes = figure.add_subplot()
         for place, bar in enumerate(bars):
@@ -196,7 +200,7 @@ def write_bars(
             axes.set_xscale("log")
         else:
             axes.set_xlim(left=0)
-        _ticks(axes)
+        _ticks(axes, few=not wide)
         axes.set_xlabel(axis + (", logarithmic" if log else ""))
         axes.tick_params(axis="y", length=0)
         written = _saved(figure, folder, name)
@@ -289,13 +293,13 @@ def write_effects(
     return [*written, write_csv(folder / f"{name}.csv", rows)]
 
 
-def _ticks(axes: Axes) -> None:
+def _ticks(axes: Axes, few: bool = False) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     if axes.get_xscale() == "log":
         low, high = axes.get_xlim()
         # Few decades need numbers between their powers of ten.
-        subs = [1.0, 2.0, 5.0] if high / low < 300 else [1.0]
+        subs = [1.0] if high / low > 300 else [1.0, 3.0] if few else [1.0, 2.0, 5.0]
         if high / low < 8:
             subs = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0]
         axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=9))

@@ -134,7 +134,9 @@ def _verdicts(results: StudyResults, dataset: str, found: tuple[AtBudget, ...]) 
                 worse = one.difference[0] < 0
                 size = f"{factor(one.difference[0])} {'worse' if worse else 'better'}"
             cells.append(Cell(Formatted(text, size)))
-        rows.append(Row(claim.says, cells, code=claim.test))
+        marks = found[-1].judged[number].marks
+        note = f"after results: {'; '.join(marks)}" if marks else ""
+        rows.append(Row(claim.says, cells, note=note, code=claim.test))
     return Table(f"verdicts {dataset}", "claim", columns, rows, "cards numbers study words")
 
 

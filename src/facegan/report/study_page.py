@@ -216,9 +216,9 @@ def _searched(results: StudyResults, dataset: str, method: str) -> Cell:
     best = found.trials[found.chosen].fd
     said = f"FD {'–' if before is None else brief(before)} → {brief(best or 0.0)}: {chosen}"
     if own != method:
-        return Cell(Formatted(f"that of {own}", chosen))
+        return Cell(Formatted(f"that of {own}"), chosen)
     cost = duration(sum(trial.seconds for trial in found.trials))
-    return Cell(Formatted(cost, f"{found.ended} of {len(found.trials)} trials; {said}"))
+    return Cell(Formatted(cost), f"{found.ended} of {len(found.trials)} trials; {said}")
 
 
 def _cost(trials: Sequence[TrialResult]) -> list[str]:

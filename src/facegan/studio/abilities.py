@@ -27,9 +27,9 @@ from facegan.studio.computing import TOGETHER, Floats, Pictures
 
 if TYPE_CHECKING:
     from facegan.editing.perceptual import Perceptual
+    from facegan.editing.photographs import Lie
     from facegan.editing.readings import Readers
     from facegan.studio.api import Studio
-    from facegan.studio.photographs import Lie
 
 # Faces whose readings say how much faces differ, where no directions were found.
 _SPREAD_OF = 192
@@ -148,12 +148,13 @@ class Abilities:
     def photograph(self, studio: Studio, data: bytes) -> dict[str, Any]:
         """The latent of a photograph's face. The photograph stays in memory."""
         from facegan.editing.perceptual import Perceptual
-        from facegan.studio.photographs import found_face, lie_of, told
+        from facegan.editing.photographs import lie_of
+        from facegan.studio.photographs import found_face, told
 
         opened, _ = studio.require()
         self._perceptual = self._perceptual or Perceptual()
         self._lie = self._lie or lie_of(opened)
-        return told(found_face(data, opened, self._lie, self._perceptual), len(opened.labels))
+        return told(found_face(data, opened, self._lie, self._perceptual))
 
     def _reading(self, studio: Studio) -> Readers:
         from facegan.editing.readings import Readers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -166,6 +167,7 @@ def application(studio: Studio, token: str, hosts: frozenset[str], cookie: str |
         return _error(error.status_code, said, dict(error.headers or {}))
 
     def broken(_: Request, error: Exception) -> Response:
+        logging.getLogger("facegan.studio").error("An answer failed", exc_info=error)
         return _error(500, f"Something went wrong here ({type(error).__name__}).")
 
     app = Starlette(
@@ -196,6 +198,8 @@ def _route(studio: Studio, path: str, handler: Handler, *methods: str) -> Route:
             response = _error(400, error.message, hint=error.hint)
         except TimeoutError:
             response = _error(504, "It took too long.", {"Retry-After": "5"})
+        except asyncio.CancelledError:  # the server ends, and waited long enough for this
+            return _error(503, "The server is ending.")
         except HTTPException as error:
             studio.metrics.count(path, error.status_code, time.perf_counter() - begun)
             raise
@@ -352,8 +356,8 @@ def _live(studio: Studio) -> Callable[[WebSocket], Awaitable[None]]:
         try:
             while True:
                 await _frame(studio, socket, await socket.receive_bytes())
-        except (WebSocketDisconnect, KeyError):  # KeyError: text, which nobody here sends
-            pass
+        except (WebSocketDisconnect, KeyError, asyncio.CancelledError):
+            pass  # KeyError: text, which nobody here sends; cancelled where the server ends
         finally:
             studio.sockets -= 1
 

@@ -121,7 +121,7 @@ def studio(
         number = listener.getsockname()[1]
         names = frozenset(f"{name}:{number}" for name in ("127.0.0.1", "localhost"))
         app = application(made, token, names, f"facegan-{number}")
-        _run(app, listener, lambda: ready(f"http://127.0.0.1:{number}/?token={token}"))
+        _run(app, made, listener, lambda: ready(f"http://127.0.0.1:{number}/?token={token}"))
 
 
 def serve(
@@ -165,7 +165,7 @@ def serve(
         names = frozenset(f"{name}:{number}" for name in ("127.0.0.1", "localhost", "[::1]"))
         app = application(made, token, names if local else frozenset(), None)
         shown = f"[{host}]" if ":" in host else host
-        _run(app, listener, lambda: ready(f"http://{shown}:{number}", token))
+        _run(app, made, listener, lambda: ready(f"http://{shown}:{number}", token))
 
 
 @contextlib.contextmanager
@@ -181,12 +181,17 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _run(app: Any, listener: socket.socket, ready: Callable[[], None]) -> None:
+def _run(app: Any, made: Studio, listener: socket.socket, ready: Callable[[], None]) -> None:
     import uvicorn
+
+    if made.computing is not None:
+        made.computing.quicken()
 
     config = uvicorn.Config(
         app,
-        log_level="error",
+        # What others send, and what was cut short, is not this terminal's business; what went
+        # wrong here is told by `facegan.studio.api`.
+        log_level="critical",
         access_log=False,
         server_header=False,
         # Whoever sits in front of it is nobody's business: no header changes who asks.

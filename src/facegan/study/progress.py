@@ -37,9 +37,13 @@ class LineWatch:
         result = TrialFolder(folder).result()
         results = self._folder.results()
         how = "has no readable result" if result is None else outcome(result)
-        self.said(
-            f"{self._name(folder)}: {how}   [{len(results.results)} of {len(results.keys)} trials]"
-        )
+        if folder.is_relative_to(self._folder.tuning):
+            search = results.tuned.values()
+            ended = sum(found.ended for found in search)
+            count = f"{ended} of {sum(len(found.trials) for found in search)} trials of the search"
+        else:
+            count = f"{len(results.results)} of {len(results.keys)} trials"
+        self.said(f"{self._name(folder)}: {how}   [{count}]")
 
     def said(self, message: str) -> None:
         """Print."""

@@ -22,7 +22,7 @@ from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.power import PUBLISHED, Noise, foretold
 from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
-from facegan.study.settling import Settled, candidate, settle, with_settings
+from facegan.study.settling import Settled, candidate, settle
 from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
 from facegan.study.tuning import ranged
 from facegan.study.verdicts import Judged, decided, judge
@@ -76,7 +76,7 @@ def study(
         plan: a Plan, a shipped plan's name, or a TOML file.
         out: the study's folder; `studies/NAME` by default.
         datasets: replace the plan's, by name; a plan with a single dataset takes one under "".
-        seeds: replace the plan's: a list, or how many.
+        seeds: replace the plan's, of all methods: a list, or how many.
         budget: replaces the plan's.
         workers: trials at once; by default one for each core, or for each GPU.
         device: `auto`, `cpu`, `cuda`, `mps`.
@@ -172,6 +172,12 @@ def adapted(
         changes["datasets"] = {**plan.datasets, **given}
     if seeds is not None:
         changes["seeds"] = seeds if isinstance(seeds, int) else list(seeds)
+        methods = plan.values()["methods"]
+        if any("seeds" in method for method in methods.values()):
+            changes["methods"] = {
+                name: {key: value for key, value in method.items() if key != "seeds"}
+                for name, method in methods.items()
+            }
     if budget is not None:
         changes["budget"] = budget
     return plan.replaced(**changes) if changes else plan
@@ -205,7 +211,7 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
         *(f"  claim: {claim.says}  {claim.test}" for claim in plan.claims),
         *fit.said,
     ]
-    search = plan.tuning
+    search, searching = plan.tuning, 0.0
     if search is not None:
         count = search.trials * sum(plan.searched(name) == name for name in methods) * len(datasets)
         said += [
@@ -218,14 +224,17 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
                 for name, each in plan.methods[method].ranges.items()
             ),
         ]
+        searching = math.ceil(count / (workers or len(local.available_cores()))) * (
+            parse_budget(search.budget).seconds or 0.0
+        )
     seconds = parse_budget(plan.budget).seconds
     at_once = workers or len(local.available_cores())
     if seconds is None:
         said.append("How long that takes is known when the speed of each method is measured.")
     else:
+        whole = math.ceil(trials / at_once) * seconds + searching
         said.append(
-            f"Training takes about {duration(math.ceil(trials / at_once) * seconds)}, {at_once} "
-            "at once; measuring is added."
+            f"Training takes about {duration(whole)}, {at_once} at once; measuring is added."
         )
     return said + foretold(plan, noise)
 
@@ -290,7 +299,7 @@ def _specs(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
         method, speed = methods[key.method], f"{key.dataset}/{key.method}"
         search = found.get(f"{key.dataset}/{plan.searched(key.method)}")
         if search is not None:
-            method = with_settings(method, search.settings)
+            method = method.with_settings(search.settings)
             speed = candidate(speed, search.chosen)
         spec = _spec(plan, settled, key, method, speed, plan.budget, settled.measures[key.dataset])
         trials.append((folder.trial(key), spec))
@@ -307,7 +316,7 @@ def _search(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
             if plan.searched(name) != name:
                 continue
             key = Key(dataset=dataset, method=name, seed=seed)
-            method = with_settings(methods[name], plan.candidates(name)[number])
+            method = methods[name].with_settings(plan.candidates(name)[number])
             measure = settled.measures[dataset]
             # FD at the end decides; what is measured on the way would cost time for nothing.
             measure = measure.model_copy(update={"curve": 0, "extractors": measure.extractors[:1]})

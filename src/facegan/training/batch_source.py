@@ -206,11 +206,12 @@ class _Images:
         self._ahead = ReadAhead(dataset.copied) if self._worth_it() else None
 
     def _worth_it(self) -> bool:
-        """Whether reading takes time that a step has to spare: from a disk, or to a device."""
+        """Whether reading takes time: from a disk, to a device, or because it decodes."""
         if self._on_device is not None:
             return False
         size = self._dataset.images.nbytes
-        return self._device.type != "cpu" or 4 * size > memory_limit() > 0
+        outside = self._device.type != "cpu" or self._dataset.encoded
+        return outside or 4 * size > memory_limit() > 0
 
     @property
     def reads_ahead(self) -> bool:

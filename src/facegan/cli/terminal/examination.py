@@ -49,6 +49,13 @@ def print_examination(dataset: Dataset, found: Examination, page: Path) -> None:
         )
         more = f" and {len(found.several) - _NAMED} more" if len(found.several) > _NAMED else ""
         lines.append(f"Under several names: {names}{more}.")
+    if found.alike:
+        pairs = "; ".join(
+            f"{dataset.identities[each.first]} = {dataset.identities[each.second]}"
+            for each in found.alike[:_NAMED]
+        )
+        more = f" and {len(found.alike) - _NAMED} more" if len(found.alike) > _NAMED else ""
+        lines.append(f"Perhaps one person: {pairs}{more}.")
     if found.both_sides:
         lines.append(f"{len(found.both_sides):,} identities are on both sides of the split.")
     for name, count in found.frequent[:_NAMED]:

@@ -9,26 +9,47 @@ function dictionary(values) {
   return `{${Object.entries(values).map(([name, value]) => `${python(name)}: ${python(value)}`).join(", ")}}`;
 }
 
-/** Python and, where it suffices, a command that make this face. */
+/** Python that makes this face, and the command that does, where there is one. */
 export function codeOf(face, model) {
-  const { source } = model;
-  const lines = [
-    "import numpy as np",
-    "import torch",
-    "from PIL import Image",
-    "",
-    "from facegan.generation.generator import open_generator",
-    "from facegan.generation.samples import image_inputs",
-  ];
+  if (face.z === undefined && !face.parts) return plainCode(face, model);
+  return { python: stepByStep(face, model), command: null };
+}
+
+/** Of a seed, with its labels and edits: one call. */
+function plainCode(face, { source }) {
+  const edited = Boolean(face.edits);
+  const values = [python(source), edited ? '"face.png"' : 'out="face.png", n=1, grid=True', `seed=${face.seed}`];
+  if (face.psi !== undefined) values.push(`truncation=${face.psi}`);
+  for (const group of ["labels", "edits"]) if (face[group]) values.push(`${group}=${dictionary(face[group])}`);
+  const words = ["facegan", edited ? "edit" : "generate", shellWord(source), "--out face.png"];
+  if (!edited) words.push("--grid -n 1");
+  words.push(`--seed ${face.seed}`);
+  if (face.psi !== undefined) words.push(`--truncation ${face.psi}`);
+  for (const [option, group] of [["--label", "labels"], ["--set", "edits"]]) {
+    for (const [name, value] of Object.entries(face[group] ?? {})) words.push(`${option} ${shellWord(`${name}=${value}`)}`);
+  }
+  return {
+    python: `import facegan\n\nfacegan.${edited ? "edit" : "generate"}(\n    ${values.join(",\n    ")},\n)`,
+    command: words.join(" "),
+  };
+}
+
+/** Of a latent, or one moved along components: everything by hand. */
+function stepByStep(face, model) {
+  const lines = ["import numpy as np", "import torch", "from PIL import Image", ""];
+  lines.push("from facegan.generation.generator import open_generator");
+  lines.push("from facegan.generation.samples import image_inputs");
   if (face.edits) lines.push("from facegan.editing.directions import require_directions");
-  lines.push("", `generator = open_generator(${python(source)}, device="cpu")`);
+  if (face.parts) lines.push("from facegan.studio.components import moved");
+  lines.push("", `generator = open_generator(${python(model.source)}, device="cpu")`);
   if (face.z === undefined) {
     lines.push(`z, labels = image_inputs(generator.loaded.generator, ${face.seed})`);
   } else {
-    lines.push("import base64", `z = np.frombuffer(base64.b64decode(${python(face.z)}), np.float32)`, "z = torch.tensor(z)[None]");
-    lines.push(face.row
-      ? `labels = torch.tensor(np.frombuffer(base64.b64decode(${python(face.row)}), np.float32))[None]`
-      : model.labels.length ? `labels = torch.full((1, ${model.labels.length}), torch.nan)` : "labels = None");
+    const decoded = (text) => `torch.tensor(np.frombuffer(base64.b64decode(${python(text)}), np.float32))[None]`;
+    lines.unshift("import base64");
+    lines.push(`z = ${decoded(face.z)}`);
+    if (face.row) lines.push(`labels = ${decoded(face.row)}`);
+    else lines.push(model.labels.length ? `labels = torch.full((1, ${model.labels.length}), torch.nan)` : "labels = None");
   }
   if (face.labels) {
     lines.push("names = [label.name for label in generator.labels]");
@@ -41,18 +62,9 @@ export function codeOf(face, model) {
     lines.push("directions = require_directions(generator.path)");
     lines.push(`z = torch.from_numpy(directions.moved(z.numpy(), ${dictionary(face.edits)}))`);
   }
-  if (face.parts) {
-    lines.push("from facegan.studio.components import moved");
-    lines.push(`z = moved(generator, z, ${dictionary(face.parts)})`.replaceAll(/"(\d+)":/g, "$1:"));
-  }
-  lines.push("picture = generator.pictures_at(z, labels)[0]", "Image.fromarray(picture.squeeze()).save(\"face.png\")");
-  const plain = face.z === undefined && !face.edits && !face.parts;
-  const words = plain
-    ? ["facegan generate", shellWord(source), "--out face.png --grid -n 1", `--seed ${face.seed}`,
-      ...(face.psi === undefined ? [] : [`--truncation ${face.psi}`]),
-      ...Object.entries(face.labels ?? {}).map(([name, value]) => `--label ${shellWord(`${name}=${value}`)}`)]
-    : null;
-  return { python: lines.join("\n"), command: words?.join(" ") ?? null };
+  if (face.parts) lines.push(`z = moved(generator, z, ${dictionary(face.parts)})`.replaceAll(/"(\d+)":/g, "$1:"));
+  lines.push("picture = generator.pictures_at(z, labels)[0]", 'Image.fromarray(picture.squeeze()).save("face.png")');
+  return lines.join("\n");
 }
 
 function shellWord(text) {

@@ -184,38 +184,82 @@ export class ServerEngine {
   }
 }
 
+/** Opens a graph in ONNX Runtime, and answers messages. It is sent to a worker as text, where
+ * nothing else of this file exists; where there are no workers, it runs here. */
+function graphRunner(scope) {
+  let session = null, Tensor = null;
+  const start = async ({ module, wasm, graph }) => {
+    const url = URL.createObjectURL(new Blob([module], { type: "text/javascript" }));
+    const ort = await import(url);
+    URL.revokeObjectURL(url);
+    ort.env.wasm.numThreads = 1;
+    ort.env.wasm.wasmBinary = wasm;
+    ort.env.logLevel = "error";
+    Tensor = ort.Tensor;
+    session = await ort.InferenceSession.create(new Uint8Array(graph), { executionProviders: ["wasm"] });
+    return null;
+  };
+  const run = async ({ z, rows, n }) => {
+    const given = { z: new Tensor("float32", z, [n, z.length / n]) };
+    if (rows) given.labels = new Tensor("float32", rows, [n, rows.length / n]);
+    const { images } = await session.run(given);
+    return images.data.slice();
+  };
+  scope.onmessage = async ({ data }) => {
+    try {
+      const values = await (data.module ? start(data) : run(data));
+      scope.postMessage({ id: data.id, values }, values ? [values.buffer] : []);
+    } catch (error) {
+      scope.postMessage({ id: data.id, error: String(error?.message ?? error) }, []);
+    }
+  };
+}
+
 /** The page's own engine: ONNX Runtime in WebAssembly, from the data blocks of the file. */
 export class PageEngine {
   constructor(model) {
     this.batch = 4;
     this.model = model;
+    this.waiting = new Map();
+    this.counter = 0;
   }
 
   async start() {
-    const module = URL.createObjectURL(
-      new Blob([await unpackedBlock("runtime-module")], { type: "text/javascript" }),
-    );
-    const [ort, wasm, graph] = await Promise.all([
-      import(module),
-      unpackedBlock("runtime-wasm"),
-      unpackedBlock("generator"),
-    ]);
-    URL.revokeObjectURL(module);
-    ort.env.wasm.numThreads = 1;
-    ort.env.wasm.wasmBinary = wasm;
-    ort.env.logLevel = "error";
-    this.ort = ort;
-    this.session = await ort.InferenceSession.create(new Uint8Array(graph), {
-      executionProviders: ["wasm"],
+    const names = ["runtime-module", "runtime-wasm", "generator"];
+    const [module, wasm, graph] = await Promise.all(names.map(unpackedBlock));
+    try {
+      // In a worker, so that the page scrolls smoothly on a phone while it computes.
+      const source = new Blob([`(${graphRunner})(self)`], { type: "text/javascript" });
+      const worker = new Worker(URL.createObjectURL(source)); // a module may not come from a file
+      this.post = (data) => worker.postMessage(data);
+      worker.onmessage = ({ data }) => this.receive(data);
+      worker.onerror = () => this.receive({ id: this.counter, error: "No worker can be started." });
+      await this.ask({ module, wasm, graph });
+    } catch {
+      const here = { postMessage: (data) => this.receive(data) };
+      graphRunner(here);
+      this.post = (data) => here.onmessage({ data });
+      await this.ask({ module, wasm, graph });
+    }
+  }
+
+  ask(data) {
+    const id = ++this.counter;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.post({ id, ...data });
     });
   }
 
+  receive({ id, values, error }) {
+    const job = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error === undefined) job?.resolve(values);
+    else job?.reject(new Error(error));
+  }
+
   async draw(z, rows, n) {
-    const { Tensor } = this.ort;
-    const given = { z: new Tensor("float32", z, [n, z.length / n]) };
-    if (rows) given.labels = new Tensor("float32", rows, [n, rows.length / n]);
-    const { images } = await this.session.run(given);
-    return toBytes(images.data, n, this.model);
+    return toBytes(await this.ask({ z, rows, n }), n, this.model);
   }
 }
 

@@ -30,7 +30,7 @@ export function makePhotograph(app) {
   }
 
   const send = async (file) => {
-    result.replaceChildren(h("p", { class: "working" }, "Looking for the face, then for its latent. This takes seconds…"));
+    result.replaceChildren(h("p", { class: "working" }, "Looking for the face, then for its latent. This takes seconds; for a generator's first photograph, a minute or two…"));
     try {
       const answer = await app.request("/api/photograph", { method: "POST", body: await file.arrayBuffer() });
       showResult(await answer.json());

@@ -22,7 +22,6 @@ export function makeWall(app) {
     paint(tile.canvas, image);
     tile.shown = key;
     tile.button.classList.add("drawn");
-    app.firstFace?.();
   };
 
   const watcher = new IntersectionObserver(

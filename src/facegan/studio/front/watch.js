@@ -58,7 +58,7 @@ let columnCount = 0;
 /** One run: its parts are kept and filled again, so that nothing jumps while it is looked at. */
 function makeColumn(app) {
   const id = `samples-${columnCount++}`;
-  const title = h("h2", {});
+  const title = h("h2", {}, "Run");
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Trained so far" });
   const image = h("img", { class: "samples", alt: "" });
   const slider = h("input", { type: "range", id, min: 0, max: 0, value: 0, step: 1 });

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.data.dataset import CARD, IMAGES, ITEMS, LABELS, Dataset
+from facegan.data.encoded import ENCODED, OFFSETS
 from facegan.errors import DataError, DeviceError, FaceganError, StorageError, storage
 from facegan.files import cache_folder, new_folder, write_text
 from facegan.study.execution.process import progress
@@ -157,7 +158,8 @@ class Store:
 
     def add_dataset(self, dataset: Dataset) -> None:
         """Let nodes have a dataset that one of them does not find."""
-        for name in (IMAGES, ITEMS, LABELS, CARD):  # the card last: then all of it is there
+        # The card last: then all of it is there.
+        for name in (IMAGES, ENCODED, OFFSETS, ITEMS, LABELS, CARD):
             path, target = dataset.path / name, f"datasets/{dataset.fingerprint}/{name}"
             if path.exists() and not self._exists(target):
                 with path.open("rb") as file, self._reached():
