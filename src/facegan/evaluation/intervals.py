@@ -87,7 +87,7 @@ def bootstrap_mean(
     sums: Floats = contributions
     pictures: Floats = contributions
     if people is not None:
-        sums = np.bincount(people, contributions)
+        sums = np.asarray(np.bincount(people, contributions), np.float64)
         pictures = np.bincount(people).astype(np.float64)
     n = len(sums)
     means: list[Floats] = []
