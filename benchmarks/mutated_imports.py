@@ -75,18 +75,26 @@ def main() -> None:
         for how, inputs in ((here, options.inputs), (apart, options.commands)):
             if not inputs:
                 continue
-            for name, (counts, slowest) in tried(Path(folder), inputs, options.seed, how).items():
-                said = name if how is here else f"{name} (command line)"
+            by = "" if how is here else " (command line)"
+
+            def say(name: str, counts: Counter[str], slowest: float, by: str = by) -> None:
                 cells = (counts.total(), counts["made"], counts["refused"], counts["escaped"])
-                print(f"| {said} | {' | '.join(f'{c:,}' for c in cells)} | {slowest:.2f} |")
-                escaped += counts["escaped"]
+                row = " | ".join(f"{cell:,}" for cell in cells)
+                print(f"| {name}{by} | {row} | {slowest:.2f} |", flush=True)
+
+            found = tried(Path(folder), inputs, options.seed, how, say)
+            escaped += sum(counts["escaped"] for counts, _ in found.values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"\npeak memory: {peak:,} MB")
     sys.exit(escaped > 0)
 
 
 def tried(
-    folder: Path, inputs: int, seed: int, how: Callable[[Path, Layout], str]
+    folder: Path,
+    inputs: int,
+    seed: int,
+    how: Callable[[Path, Layout], str],
+    said: Callable[[str, Counter[str], float], None] | None = None,
 ) -> dict[str, tuple[Counter[str], float]]:
     """For each layout how many inputs were taken, refused and escaped, and the slowest one."""
     every = layouts()
@@ -95,7 +103,10 @@ def tried(
         dice = random.Random(f"{seed} {number}")
         counts: Counter[str] = Counter()
         slowest = 0.0
-        for _ in range(max(1, round(inputs / len(every)))):
+        share = inputs / len(every)
+        # A process for each input takes seconds.
+        share = share / 10 if each.apart and how is here else share
+        for _ in range(max(1, round(share))):
             name = dice.choice(each.damage or tuple(each.files))
             source = folder / "source"
             shutil.rmtree(source, ignore_errors=True)
@@ -109,6 +120,8 @@ def tried(
             counts[how(folder, each)] += 1
             slowest = max(slowest, time.perf_counter() - begun)
         found[each.name] = counts, slowest
+        if said is not None:
+            said(each.name, counts, slowest)
     return found
 
 
@@ -300,7 +313,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def tarred(files: Mapping[str, bytes], mode: str = "w") -> bytes:
+def tarred(files: Mapping[str, bytes], mode: Any = "w") -> bytes:
     """A tar of these files."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode=mode) as archive:

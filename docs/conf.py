@@ -33,9 +33,10 @@ smartquotes = False  # --set is an option, and no dash
 # Where pages stand in the menu. What is not named here comes under "Guides", so that a new page needs
 # nothing but to be written.
 MENU = {
-    "Start": ["tutorial", "reference/gallery/index", "python", "glossary"],
+    "Start": ["install", "tutorial", "reference/gallery/index", "python", "glossary"],
     "The two papers": ["papers/report", "papers/ignm"],
     "Guides": [
+        "howto",
         "data",
         "recipes",
         "training",
@@ -43,6 +44,7 @@ MENU = {
         "metrics",
         "attributes",
         "models",
+        "editing",
         "study",
         "results",
     ],

@@ -86,21 +86,27 @@ def signature(name: str, thing: Any) -> str:
         found = inspect.signature(thing)
     except (TypeError, ValueError):
         return name
-    text = f"{name}{found}".replace("'", "")
-    text = re.sub(r"\b(?:facegan|pathlib|collections|numpy|typing)(?:\.\w+)*\.(\w+)", r"\1", text)
+    if inspect.isclass(thing):
+        found = found.replace(return_annotation=inspect.Signature.empty)
+    text = _plain(f"{name}{found}")
     if len(text) <= 88:
         return text
-    inner = [str(each).replace("'", "") for each in found.parameters.values()]
-    kinds = [each.kind for each in found.parameters.values()]
-    keyword = next((n for n, kind in enumerate(kinds) if kind.name == "KEYWORD_ONLY"), None)
-    if keyword is not None:
-        inner.insert(keyword, "*")
-    inner = [
-        re.sub(r"\b(?:facegan|pathlib|collections|numpy)(?:\.\w+)*\.(\w+)", r"\1", each)
-        for each in inner
-    ]
+    parameters = list(found.parameters.values())
+    inner = [_plain(str(each)) for each in parameters]
+    kinds = [each.kind.name for each in parameters]
+    if "KEYWORD_ONLY" in kinds and "VAR_POSITIONAL" not in kinds:
+        inner.insert(kinds.index("KEYWORD_ONLY"), "*")
     end = text.rpartition(")")[2]
     return f"{name}(\n" + "".join(f"    {each},\n" for each in inner) + f"){end}"
+
+
+def _plain(text: str) -> str:
+    """A signature without the quotes around annotations, and without the modules of types."""
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
+    # Defaults that are no literals: a class by its name, anything else as dots.
+    text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)
+    text = re.sub(r"= <[^<>]*>", "= ...", text)
+    return re.sub(r"\b(?:facegan|pathlib|collections|numpy|typing)(?:\.\w+)*\.(\w+)", r"\1", text)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

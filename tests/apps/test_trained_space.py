@@ -26,7 +26,7 @@ def test_which_spaces_flatter() -> None:
 
 def test_what_is_said_of_them() -> None:
     projected = Recipe.load("projected")
-    assert "--extractor faces" in str(caveat(projected, ["efflite0"]))
+    assert "--extractor selfsup" in str(caveat(projected, ["efflite0"]))
     both = str(caveat(projected, ["efflite0", "inception"]))
     assert "Go by inception." in both
     assert "--extractor" not in both
@@ -62,19 +62,17 @@ def test_training_says_so_once(run: tuple[Path, list[str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("installed", "asked", "measured"),
+    ("asked", "measured"),
     [
-        (True, ["efflite0@32"], ["efflite0@32", "faces"]),
-        (False, ["efflite0@32"], ["efflite0@32"]),
-        (True, ["efflite0@32", "inception"], ["efflite0@32", "inception"]),
-        (True, ["inception"], ["inception"]),
+        (["efflite0@32"], ["efflite0@32", "selfsup"]),
+        (["efflite0@32", "inception"], ["efflite0@32", "inception"]),
+        (["inception"], ["inception"]),
     ],
 )
 def test_another_extractor_is_added(
     run: tuple[Path, list[str]],
     dataset: Path,
     monkeypatch: pytest.MonkeyPatch,
-    installed: bool,
     asked: list[str],
     measured: list[str],
 ) -> None:
@@ -86,7 +84,6 @@ def test_another_extractor_is_added(
         return open_extractor("efflite0@32", device)
 
     monkeypatch.setattr(app, "open_extractor", stand_in)
-    monkeypatch.setattr(app, "_faces_installed", lambda: installed)
     found = app.evaluate(run[0], dataset, n=50, extractors=asked, faces=False, copying=False)
     assert opened == measured
     if asked == ["inception"]:
@@ -96,10 +93,7 @@ def test_another_extractor_is_added(
         assert ("Go by" in found.caveat) == (len(measured) == 2)
 
 
-def test_pictures_without_a_recipe_are_measured_as_asked(
-    dataset: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "_faces_installed", lambda: True)
+def test_pictures_without_a_recipe_are_measured_as_asked(dataset: Path) -> None:
     found = app.evaluate(
         dataset, dataset, n=50, extractors=["efflite0@32"], faces=False, copying=False
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from facegan import portraits
 from facegan.data.dataset import Dataset
@@ -58,6 +59,25 @@ def test_the_command_that_the_page_names_can_be_typed(
     again = call(*words)
     assert again.status == 2
     assert "already holds a dataset" in again.err
+
+
+@pytest.mark.parametrize(
+    ("treatment", "said"),
+    [("group", "kept on one side"), ("thin", "thinned to one"), ("keep", "kept as they are")],
+)
+def test_an_import_says_what_became_of_duplicates(
+    call: Any, tmp_path: Path, treatment: str, said: str
+) -> None:
+    drawn = portraits.draw(portraits.sample(6, seed=2), 48)
+    for number, picture in enumerate([*drawn, (drawn[2] * 0.9).astype(np.uint8)]):
+        (tmp_path / "in" / str(number)).mkdir(parents=True)
+        Image.fromarray(picture).save(tmp_path / "in" / str(number) / "a.png")
+    out = str(tmp_path / "out")
+    ended = call("data", "import", str(tmp_path / "in"), out, "--duplicates", treatment)
+    assert ended.status == 0, ended.err
+    assert f"Near duplicates: 1 in 1 groups, {said}" in ended.out
+    assert "several names" not in ended.out  # nobody knows who is shown
+    assert len(Dataset.open(out)) == (6 if treatment == "thin" else 7)
 
 
 def test_wrong_input_is_said(call: Any, faces: Dataset, tmp_path: Path) -> None:

@@ -145,6 +145,68 @@ def test_a_sweep_moves_all_faces_there_and_back(tmp_path: Path) -> None:
     assert np.allclose(light[1:4], light[:4:-1])
 
 
+# --- mixing and photographs ----------------------------------------------------------------
+def test_two_faces_are_mixed_and_the_file_says_so(call: Any, tmp_path: Path) -> None:
+    out = tmp_path / "mixed.png"
+    ended = call("edit", "--seed", "1", "--mix", "5@16", "--out", str(out))
+    assert ended.status == 0, ended.err
+    with Image.open(out) as image:
+        assert "mixed: from 16 px on with seed 5" in image.info["facegan.model"]
+        assert ENTRY not in image.info
+    made = facegan.generate(out=tmp_path / "plain", n=5, seed=1)
+    for path in (made[0], made[4]):
+        assert np.abs(pixels(out).astype(int) - pixels(path)).mean() > 2
+
+
+def test_a_face_is_found_in_a_photograph_and_edited(call: Any, tmp_path: Path) -> None:
+    """The photograph is a generated face, enlarged, turned and beside the middle."""
+    face = facegan.generate(out=tmp_path / "face", n=1, seed=18, truncation=0.6)[0]
+    with Image.open(face) as image:
+        large = image.convert("RGB").resize((256, 256), Image.Resampling.BICUBIC)
+    photograph = Image.new("RGB", (500, 400), (90, 110, 130))
+    photograph.paste(large, (180, 80))
+    photograph = photograph.rotate(8, Image.Resampling.BICUBIC)
+    photograph.save(tmp_path / "photograph.png")
+    out, both = tmp_path / "found.png", tmp_path / "both.png"
+    words = ("--steps", "30", "--out", str(out), "--compare", str(both))
+    ended = call("invert", str(tmp_path / "photograph.png"), *words)
+    assert ended.status == 0, ended.err
+    assert "The generator holds" in ended.out
+    assert "two of its faces are" in ended.out
+    assert np.abs(pixels(out).astype(int) - pixels(face)).mean() < 30
+    side_by_side = pixels(both)
+    assert (side_by_side[:, 66:] == pixels(out)).all()
+    with Image.open(out) as image:
+        said = json.loads(image.info[ENTRY])
+        assert image.size == (64, 64)
+    assert said["from"] == "photograph"
+    assert "seed" not in said
+    again = tmp_path / "again.png"
+    assert call("edit", "--from", str(out), "--out", str(again)).status == 0
+    assert (pixels(again) == pixels(out)).all()
+    smile = tmp_path / "smile.png"
+    ended = call("edit", "--from", str(out), "--set", "smiling=2", "--out", str(smile))
+    assert ended.status == 0
+    assert (pixels(smile) != pixels(out)).any()
+
+
+def test_what_is_cut_out_already_is_taken_as_it_is(tmp_path: Path) -> None:
+    face = facegan.generate(out=tmp_path / "face", n=1, seed=2)[0]
+    found = facegan.invert(None, face, tmp_path / "found.png", aligned=True, steps=0)
+    assert (found.photograph == pixels(face)).all()
+    assert found.faces is None
+    assert found.inverted.curve == (found.inverted.error,)
+    assert found.rows()[0]["verdict"] == found.inverted.verdict
+
+
+def test_an_encoder_is_written_where_it_is_asked_for(call: Any, tmp_path: Path) -> None:
+    out = tmp_path / "own.encoder.safetensors"
+    ended = call("models", "encoder", "lfw-64", "-n", "1000", "--out", str(out))
+    assert ended.status == 0, ended.err
+    assert "explains" in ended.out
+    assert out.stat().st_size > 100_000
+
+
 # --- what is refused -----------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("words", "fragments"),
@@ -165,6 +227,16 @@ def test_a_sweep_moves_all_faces_there_and_back(tmp_path: Path) -> None:
         (("edit", "--from", "none.png", "--set", "age=1"), ("none.png", "cannot be read")),
         (("edit", "--set", "age=1", "--directions", "none"), ("none", "safetensors")),
         (("edit", "own.safetensors", "--set", "age=1"), ("no directions", "facegan directions")),
+        (("edit", "--mix", "3"), ("--mix 3", "SEED@SIDE")),
+        (("edit", "--mix", "3@64"), ("64", "8, 16, 32")),
+        (("invert", "none.jpg"), ("none.jpg", "cannot be read")),
+        (("invert", "text.jpg"), ("text.jpg", "no photograph")),
+        (("invert", "blank.png"), ("no face", "looks into the camera")),
+        (("invert", "blank.png", "--crop", "10"), ("crop", "aligned")),
+        (("invert", "blank.png", "--aligned", "--crop", "999"), ("999", "1 to 80")),
+        (("invert", "blank.png", "--steps", "-1"), ("-1", "from 0")),
+        (("invert", "blank.png", "--out", "a.jpg"), ("a.jpg", ".png")),
+        (("models", "encoder", "-n", "5"), ("5", "1000")),
         (("directions", "-n", "5"), ("5", "1000")),
         (("directions", "--name", "Nose"), ("'Nose'", "Pointy_Nose")),
         (("film", "--out", "a.avi"), ("a.avi", ".webp")),
@@ -192,6 +264,8 @@ def test_what_cannot_be_done_is_told_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     if "own.safetensors" in words:
         shutil.copy(MODEL, "own.safetensors")
+    (tmp_path / "text.jpg").write_text("no picture")
+    Image.new("RGB", (90, 80), "white").save(tmp_path / "blank.png")
     before = sorted(tmp_path.iterdir())
     ended = call(*words)
     assert ended.status == 2, ended.err

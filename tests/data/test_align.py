@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -249,6 +250,18 @@ def test_orientation_and_grey(tmp_path: Path) -> None:
     assert made.card["conversions"]["turned upright"] == 1
     upright = cv2.cvtColor(align(photograph_, 64), cv2.COLOR_RGB2GRAY)
     assert np.abs(made.images[0, :, :, 0].astype(int) - upright).mean() < 1
+
+
+def test_compression_is_seen_in_the_photograph() -> None:
+    picture = cv2.GaussianBlur(photograph(640, 400, (PLACE, 3)), (0, 0), 1.5)
+    found = []
+    for quality in (95, 20, 8):
+        data = encoded(picture, "JPEG", quality=quality)
+        with Image.open(io.BytesIO(data)) as image:
+            (face,), _ = aligned(np.asarray(image), 32)
+        found.append(face.blocks)
+    assert found[0] < 1.2 < found[1] < found[2]
+    assert dict(zip(MEASURES, face.measures, strict=True))["photo_blocks"] == face.blocks
 
 
 def test_a_crop_and_an_alignment_exclude_each_other(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from imagefiles import fill_folder, lfw_files, png
+from imagefiles import encoded, fill_folder, lfw_files, png, scene
 from PIL import Image
 
 from facegan.apps.data import draw_portraits, import_dataset, show
@@ -89,6 +89,15 @@ def test_import_says_what_became_of_the_files(tmp_path: Path, capsys: pytest.Cap
     assert "not an image" in printed
     assert "b.txt: text" in printed
     assert "dropped.csv" in printed
+
+
+def test_grey_pictures_are_named_as_such(tmp_path: Path, capsys: pytest.CaptureFixture):
+    grey = {f"{n}.png": encoded(scene(seed=n)[:, :, 0]) for n in range(3)}
+    source = fill_folder(tmp_path / "in", grey | {"c.png": png(7)})
+    import_dataset(source, tmp_path / "a", holdout=0)
+    assert "75% of the pictures are grey" in capsys.readouterr().out
+    import_dataset(source, tmp_path / "b", holdout=0, channels=1)
+    assert "are grey" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("crop", ["half", "-5", "", "1.5", "٣"])

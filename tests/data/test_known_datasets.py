@@ -489,6 +489,12 @@ class TestLSUN:
         assert all(len(name) == 40 for name in dataset.names)
         assert dataset.card["source_kind"] == "LMDB"
 
+    def test_its_zip_is_named_as_what_must_be_unpacked(self, tmp_path: Path) -> None:
+        source = fill_zip(tmp_path / "bedroom_train_lmdb.zip", {"a_lmdb/data.mdb": b"x" * 100})
+        with pytest.raises(DataError, match=r"holds a_lmdb/data\.mdb") as caught:
+            load(source, tmp_path)
+        assert "Unpack" in caught.value.hint
+
     def test_nothing_is_written_beside_it(self, tmp_path: Path) -> None:
         pytest.importorskip("lmdb")
         folder = lmdb(tmp_path / "a_lmdb", 3)

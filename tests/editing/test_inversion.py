@@ -182,7 +182,7 @@ def test_verdicts_follow_the_share() -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
     words = [
         Inverted(np.zeros(2, np.float32), picture, error, (error,), 2.0, 0.1).verdict
-        for error in (0.1, 0.9, 1.9)
+        for error in (0.1, 0.5, 1.9)
     ]
     assert ["closely" in words[0], "something like" in words[1], "cannot" in words[2]] == [True] * 3
     unknown = Inverted(np.zeros(2, np.float32), picture, 0.5, (0.5,))

@@ -154,8 +154,7 @@ def test_a_bundled_model_is_small_and_says_all_of_itself(path: Path) -> None:
     assert found.copying is not None
     assert found.copying.pairs == (), "they name people"
     assert card.training is not None
-    assert None not in (card.data[0].train, card.data[0].licence)
-    assert card.data[0].identities is None  # nobody knows who the blobs are
+    assert None not in (card.data[0].train, card.data[0].identities, card.data[0].licence)
     assert card.rounding is not None
     assert card.rounding.within_one >= 0.999
     assert card.licence != "not stated"

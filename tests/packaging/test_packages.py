@@ -123,5 +123,8 @@ def test_an_installed_copy_works_where_no_checkout_is(
 def test_every_extra_is_told_of_by_the_doctor() -> None:
     from facegan.apps.doctor import EXTRAS
 
+    page = (ROOT / "docs/install.md").read_text("utf-8")
+    for extra in EXTRAS:
+        assert f"| `{extra.name}` | {extra.adds} |" in page
     of_developers = {"test", "parity", "browser", "dev", "docs"}
     assert {extra.name for extra in EXTRAS} == set(PROJECT["optional-dependencies"]) - of_developers

@@ -204,3 +204,33 @@ def test_a_method_with_more_seeds_keeps_up_with_the_others() -> None:
     half = {(m, s) for m, s in keys[: len(keys) // 2]}
     assert half == {("a", 0), ("a", 1), ("a", 2), ("a-without-x", 0), ("b", 0)}
     assert Plan.parse(found.to_toml()) == found
+
+
+def test_a_search_may_multiply_what_a_method_has() -> None:
+    """A schedule stays a schedule, and two players' rates as different as they are."""
+    found = plan(
+        methods={
+            "a": {"recipe": "ignm-cpu"},
+            "b": {"recipe": "dcgan", "set": ["stages.*.discriminator.lr=1e-4"]},
+        },
+        claims=[],
+        tuning={
+            "trials": 2,
+            "budget": "1kimg",
+            "ranges": {"stages.*.*.lr": {"low": 0.2, "high": 5, "times": True}},
+        },
+    )
+    methods = found.all_methods()
+    first, second = (found.candidates(name)[1] for name in ("a", "b"))
+    assert first == second
+    factor = float(first[0].removeprefix("stages.*.*.lr*="))
+    before, after = (
+        method.resolved().stages[0].generator.lr
+        for method in (methods["a"], methods["a"].with_settings(first))
+    )
+    assert after.start == pytest.approx(factor * before.start, rel=1e-5)
+    assert after == before.model_copy(update={"start": after.start})
+    other = methods["b"].with_settings(first).resolved().stages[0]
+    assert other.discriminator.lr == pytest.approx(1e-4 * factor, rel=1e-5)
+    assert other.generator.lr == pytest.approx(2e-4 * factor, rel=1e-5)
+    assert Plan.parse(found.to_toml()) == found

@@ -220,6 +220,7 @@ def _print_outcome(dataset: Dataset) -> None:
         soft_wrap=True,
     )
     _print_notes(dataset.card)
+    _print_duplicates(dataset.card)
     if dropped := _counts(dataset.card, "dropped"):
         console.print(_counts_table("left out", dropped))
         console.print(
@@ -227,6 +228,26 @@ def _print_outcome(dataset: Dataset) -> None:
         )
     if conversions := _counts(dataset.card, "conversions"):
         console.print(_counts_table("converted", conversions))
+
+
+def _print_duplicates(card: dict[str, Any]) -> None:
+    """How many near duplicates there are, and what was done about them."""
+    found = card.get("near_duplicates")
+    if not isinstance(found, dict) or not found["groups"]:
+        return
+    done = {
+        "group": "kept on one side of the split",
+        "thin": "thinned to one of each group",
+        "keep": f"kept as they are, {found['groups_across_splits']:,} groups on both sides of the "
+        "split",
+    }[found["treatment"]]
+    names = found["groups_of_several_identities"]
+    also = f" Groups under several names: {names:,}; the card names them." if names else ""
+    _console().print(
+        f"Near duplicates: {found['pictures']:,} in {found['groups']:,} groups, {done}.{also}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _print_notes(card: dict[str, Any]) -> None:
@@ -264,6 +285,12 @@ def _print_notes(card: dict[str, Any]) -> None:
             say(line)
     for line in card.get("notes", []):
         say(line)
+    grey = card.get("conversions", {}).get("grey repeated as colour", 0)
+    if 2 * grey > card["counts"]["kept"]:
+        share = grey / card["counts"]["kept"]
+        say(
+            f"{share:.0%} of the pictures are grey: --grey keeps one channel in the place of three."
+        )
 
 
 def _print_card(dataset: Dataset) -> None:

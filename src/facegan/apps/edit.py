@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from facegan.data.grid import grid
 from facegan.editing.directions import (
     Directions,
@@ -15,6 +17,7 @@ from facegan.editing.directions import (
     said,
 )
 from facegan.editing.face import ENTRY, EditedFace, pictures_of
+from facegan.editing.mixing import mixed
 from facegan.errors import FaceganError
 from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator, open_generator
@@ -73,6 +76,7 @@ def edit(
     n: int = 1,
     start: str | Path | None = None,
     sheet: str | None = None,
+    mix: tuple[int, int] | None = None,
     truncation: float = 1.0,
     labels: Mapping[str, float] | None = None,
     directions: str | Path | None = None,
@@ -95,6 +99,8 @@ def edit(
         start: in the place of seeds, a PNG of one face that facegan or its studio wrote. What is
             asked for here is added to its edits.
         sheet: a direction that is shown in steps from −3 to 3, a row for each face.
+        mix: a seed and a side in pixels: what maps of this side and larger decide is that of the
+            seed's face. Where the latent modulates no maps, this is refused.
         truncation: ψ in [0, 1], of seeds.
         labels: of a generator trained with labels, name → value that all faces share.
         directions: a file of directions; that beside the generator's file by default.
@@ -110,15 +116,17 @@ def edit(
     """
     if n < 1 or seed < 0:
         raise FaceganError(f"n is {n}, seed {seed}.", "Allowed: n from 1, seed from 0.")
-    if start is None and not edits and sheet is None:
+    if start is None and not edits and sheet is None and mix is None:
         raise FaceganError("There is nothing to change.", "Give edits, such as smiling=2.")
     opened = open_generator(source, best, device)
-    known = directions_of(opened, directions)
-    asked = known.amounts(edits or {})
+    # A mixture alone needs no directions.
+    known = directions_of(opened, directions) if edits or sheet or start or directions else None
+    asked = known.amounts(edits or {}) if known else {}
     if start is not None:
         begun = [face_of(Path(start), opened)]
         if n != 1:
             raise FaceganError("One face is begun with, and more are asked for.", "Leave n at 1.")
+        assert known is not None
         begun[0] = replace(begun[0], edits=known.amounts(begun[0].edits))
     else:
         named = opened.named(labels or {})
@@ -130,6 +138,7 @@ def edit(
     faces = [replace(face, edits=_added(face.edits, asked)) for face in begun]
     shown = faces
     if sheet is not None:
+        assert known is not None
         (name,) = known.amounts({sheet: 0.0})
         shown = [
             replace(face, edits=_added(face.edits, {name: amount}))
@@ -137,12 +146,13 @@ def edit(
             for amount in SHEET
         ]
         columns = len(SHEET)
-    about = _about(opened, faces[0], sheet)
-    target = Path(out) if out is not None else Path(_told(opened, faces, sheet))
+    about = _about(opened, faces[0], sheet, mix)
+    target = Path(out) if out is not None else Path(_told(opened, faces, sheet, mix))
     if target.suffix.lower() != ".png":
         raise FaceganError(f"{target} is no name of a PNG file.", "Let it end in .png.")
-    images = pictures_of(opened, shown, known)
-    more = {ENTRY: faces[0].entry()} if len(shown) == 1 else {}
+    images = _mixed(opened, shown, known, mix) if mix else pictures_of(opened, shown, known)
+    # A mixture is none of the faces that the entry can tell of.
+    more = {ENTRY: faces[0].entry()} if len(shown) == 1 and mix is None else {}
     seeds = [face.seed for face in faces if face.seed is not None]
     whole = images[0] if len(images) == 1 else grid(images, columns)
     save_png(target, whole, seeds, about, more)
@@ -175,16 +185,40 @@ def _added(edits: Mapping[str, float], more: Mapping[str, float]) -> dict[str, f
     return {name: amount for name, amount in total.items() if amount}
 
 
-def _about(opened: OpenGenerator, face: EditedFace, sheet: str | None) -> dict[str, str]:
+def _mixed(
+    opened: OpenGenerator,
+    faces: Sequence[EditedFace],
+    known: Directions | None,
+    mix: tuple[int, int],
+) -> np.ndarray:
+    """The pictures of faces, their fine things those of the face of a seed."""
+    seed, side = mix
+    first = faces[0]
+    other = EditedFace(seed=seed, truncation=first.truncation, labels=first.labels)
+    fine = other.inputs(opened)
+    images = [mixed(opened, face.inputs(opened, known), fine, side) for face in faces]
+    return np.concatenate(images)
+
+
+def _about(
+    opened: OpenGenerator, face: EditedFace, sheet: str | None, mix: tuple[int, int] | None
+) -> dict[str, str]:
     about = opened.about(face.truncation, face.labels)
     if face.edits:
         about["edits"] = said(face.edits)
     if sheet is not None:
         about["sheet"] = f"{sheet} from {SHEET[0]:g} to {SHEET[-1]:g}"
+    if mix is not None:
+        about["mixed"] = f"from {mix[1]} px on with seed {mix[0]}"
     return about
 
 
-def _told(opened: OpenGenerator, faces: Sequence[EditedFace], sheet: str | None) -> str:
+def _told(
+    opened: OpenGenerator,
+    faces: Sequence[EditedFace],
+    sheet: str | None,
+    mix: tuple[int, int] | None,
+) -> str:
     """A file's name from what decides its pictures."""
     first, last = faces[0], faces[-1]
     parts = [opened.model or opened.loaded.recipe.name]
@@ -193,6 +227,8 @@ def _told(opened: OpenGenerator, faces: Sequence[EditedFace], sheet: str | None)
         parts.append(f"truncation-{first.truncation:g}")
     if sheet is not None:
         parts.append(f"{sheet}-sheet")
+    if mix is not None:
+        parts.append(f"mixed-{mix[0]}-from-{mix[1]}px")
     if first.seed is None:
         parts.append("latent")
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facegan.data.grid import grid
-from facegan.editing.encoder import ENDING, Encoder, encoder_of
+from facegan.editing.encoder import Encoder, encoder_of
 from facegan.editing.face import ENTRY, EditedFace
 from facegan.editing.inversion import STEPS, Inverted, invert_all, with_own_error
 from facegan.editing.perceptual import Perceptual
@@ -17,7 +17,7 @@ from facegan.errors import FaceganError
 from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.png import save_png
-from facegan.models.store import SUFFIX
+from facegan.models.companions import companion
 from facegan.progress import progress_bar
 from facegan.values import Value
 
@@ -156,8 +156,7 @@ def prepare_encoder(
     with progress_bar("fitting the encoder") as progress:
         encoder = fit_encoder(opened, perceptual, n, progress)
     encoder = with_own_error(opened, encoder, perceptual)
-    beside = opened.path.with_name(f"{opened.path.stem}{ENDING}{SUFFIX}")
-    encoder.save(beside if out is None else Path(out))
+    encoder.save(companion(opened.path, "encoder") if out is None else Path(out))
     return encoder
 
 

@@ -99,6 +99,11 @@ def directions(
     help="Begin with the face of a PNG that facegan or its studio wrote.",
 )
 @click.option("--sheet", metavar="NAME", help="Show one direction in steps, a row for each face.")
+@click.option(
+    "--mix",
+    metavar="SEED@SIDE",
+    help="Take what is decided on maps of SIDE pixels and larger from another seed: 12@16.",
+)
 @click.option("--out", type=FILE_PATH, help="The PNG file.  [default: a telling name, here]")
 @_truncation
 @_label
@@ -107,7 +112,11 @@ def directions(
 @_best
 @_device
 def edit(
-    source: Path | None, edits: tuple[str, ...], labels: tuple[str, ...], **options: Any
+    source: Path | None,
+    edits: tuple[str, ...],
+    labels: tuple[str, ...],
+    mix: str | None,
+    **options: Any,
 ) -> None:
     """Change faces of MODEL by meaning. The PNG says how, so that it can be repeated.
 
@@ -117,11 +126,13 @@ def edit(
     Example: facegan edit --seed 7 --set smiling=+2 --out smile.png
     Example: facegan edit lfw-64 -n 8 --sheet eyeglasses --out sheet.png
     Example: facegan edit --from smile.png --set age=1.5
+    Example: facegan edit --seed 7 --mix 12@16 --out mixture.png
     """
     from facegan.apps.edit import edit as run_edit
 
     wanted, shared = _amounts(edits, "--set"), _amounts(labels, "--label")
-    (written,) = run_edit(source, edits=wanted, labels=shared, **options)
+    mixture = None if mix is None else _mixture(mix)
+    (written,) = run_edit(source, edits=wanted, labels=shared, mix=mixture, **options)
     click.echo(f"Wrote {written}.")
 
 
@@ -239,6 +250,14 @@ def _amounts(words: tuple[str, ...], option: str) -> dict[str, float]:
             raise FaceganError(f"{option} {name} is given twice.", "Give it once.")
         found[name] = number
     return found
+
+
+def _mixture(word: str) -> tuple[int, int]:
+    """`12@16` → `(12, 16)`."""
+    match = re.fullmatch(r"([0-9]{1,15})@([0-9]{1,5})", word, re.ASCII)
+    if match is None:
+        raise FaceganError(f"--mix {word[:80]} is not understood.", "Write SEED@SIDE: --mix 12@16.")
+    return int(match[1]), int(match[2])
 
 
 def _range(word: str) -> tuple[str, float, float]:

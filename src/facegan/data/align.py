@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data.blocks import blockiness
 from facegan.data.skipped import SkippedFile
 from facegan.errors import DataError
 from facegan.faces import Face, Mesh, Square, cut, detect, mesh
@@ -29,8 +30,10 @@ BORDERS = ("reflect", "edge", "refuse")
 # What is known of an aligned face, in the order of the columns. The first four are its square.
 MEASURES = (
     *("face_x", "face_y", "face_side", "face_angle"),
-    *("face_score", "eye_distance", "yaw", "pitch", "roll", "outside"),
+    *("face_score", "eye_distance", "yaw", "pitch", "roll", "outside", "photo_blocks"),
 )
+# Blocks of compression are looked for in so many pixels of the photograph, in the middle of a face.
+_LOOKED_AT = 512
 # Photographs larger than twice the detector's side are searched a second time, reduced to this, for
 # the small faces in them.
 _CLOSER = 3 * SIDE
@@ -107,6 +110,7 @@ class AlignedFace:
         mesh: its landmarks in the photograph.
         outside: the share of the square that lies outside of the photograph.
         number: 0 for the main face of the photograph, then by how much less they are that.
+        blocks: of compression, in the photograph; see `facegan.data.blocks.blockiness`.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -115,6 +119,7 @@ class AlignedFace:
     mesh: Mesh
     outside: float
     number: int
+    blocks: float
 
     @property
     def measures(self) -> tuple[float, ...]:
@@ -124,7 +129,7 @@ class AlignedFace:
         return (
             *(square.x, square.y, square.side, square.angle),
             *(self.score, eye_distance(self.mesh), looks.yaw, looks.pitch, looks.roll),
-            self.outside,
+            *(self.outside, self.blocks),
         )
 
 
@@ -186,7 +191,8 @@ def aligned(
             continue
         border: Literal["reflect", "edge"] = "edge" if options.border == "edge" else "reflect"
         pixels = cut(photograph, square, size, border)
-        found.append(AlignedFace(pixels, square, face.score, points, outside, number))
+        blocks = _blocks(photograph, square)
+        found.append(AlignedFace(pixels, square, face.score, points, outside, number, blocks))
     left_out += [SkippedFile("not the main face", _place(points)) for _, points in rest]
     return found, left_out
 
@@ -230,6 +236,22 @@ def _unusable(
             "square beyond the photograph", f"{where}: {outside:.0%} of the square is outside"
         )
     return None
+
+
+def _blocks(photograph: npt.NDArray[np.uint8], square: Square) -> float:
+    """How much of compression's blocks there is where a face was, before it was turned."""
+    import cv2
+
+    reach = min(square.side, _LOOKED_AT) / 2
+    top, bottom, left, right = (
+        round(min(max(place, 0), size))
+        for middle, size in ((square.y, photograph.shape[0]), (square.x, photograph.shape[1]))
+        for place in (middle - reach, middle + reach)
+    )
+    part = photograph[top:bottom, left:right]
+    if not part.size:
+        return float("nan")
+    return blockiness(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32))
 
 
 def _candidates(photograph: npt.NDArray[np.uint8], options: Alignment) -> list[tuple[Face, Mesh]]:

@@ -105,6 +105,7 @@ class TarSource(Source):
                 for info in tar:
                     plain_file = info.isreg() and not info.issparse()
                     yield info, tar.extractfile(info) if plain_file else None
+                    cast(Any, tar).members.clear()  # else all headers stay: half a kilobyte each
             while plain.rest(_BLOCK):  # a checksum stands at the very end
                 pass
             while packed.read(_BLOCK):

@@ -233,6 +233,13 @@ _RULES = (
         above=1.5,
     ),
     _Rule(
+        "photo-blocks",
+        "Blocks of compression in the photograph",
+        "They are smoothed away where faces were made smaller; what they destroyed stays lost.",
+        "photo_blocks",
+        above=1.5,
+    ),
+    _Rule(
         "enlarged",
         "Enlarged more than twice at import",
         "Enlarged faces are soft, and softness is learned as with blur.",
@@ -294,7 +301,7 @@ def examine(
         duplicates=duplicates,
         across=tuple(g for g in duplicates.groups if len({splits[row] for row in g}) > 1),
         moved=sum(old != new for old, new in zip(splits, regrouped, strict=True)),
-        several=tuple(duplicates.several_names(names)),
+        several=tuple(duplicates.several_names(dataset)),
         alike=pairs,
         both_sides=tuple(name for name, where in sides.items() if len(where) > 1),
         frequent=tuple((name, n) for name, n in often.most_common(20) if n >= many),

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.dataset import Dataset
+from facegan.data.people import people_known
 
 MOST_BITS = 7
 CORRELATION = 0.97
@@ -51,9 +52,14 @@ class Duplicates:
         """How many there are beyond one of each group."""
         return sum(len(group) - 1 for group in self.groups)
 
-    def several_names(self, identities: list[str]) -> list[tuple[int, ...]]:
-        """The groups whose pictures have different identities."""
-        return [group for group in self.groups if len({identities[row] for row in group}) > 1]
+    def several_names(self, dataset: Dataset) -> list[tuple[int, ...]]:
+        """The groups whose pictures have different identities; none where nobody knows who is
+        shown, and each picture counts as somebody else.
+        """
+        if not people_known(dataset):
+            return []
+        names = dataset.identities
+        return [group for group in self.groups if len({names[row] for row in group}) > 1]
 
 
 def near_duplicates(

@@ -91,7 +91,7 @@ def _about(
     """What the card says."""
     before = dataset.splits
     across = sum(len({before[row] for row in group}) > 1 for group in found.groups)
-    several = found.several_names(dataset.identities)
+    several = found.several_names(dataset)
     about: dict[str, Any] = {
         "treatment": treatment,
         "criterion": f"hashes of 64 bits differ in at most {MOST_BITS}, correlation at 24×24 "

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from facegan.data import lmdb_file
 from facegan.data.align import MEASURES, Alignment, aligned, one_thread_each
 from facegan.data.dataset import DROPPED, FORMAT, Dataset
 from facegan.data.decode import (
@@ -43,7 +44,7 @@ from facegan.data.layouts.folders import CLASSES, classes_of, note_on_folders
 from facegan.data.layouts.persons import persons
 from facegan.data.recognise import open_source, sources_within
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import Member, Source
+from facegan.data.sources import FolderSource, Member, Source
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, one_line
@@ -244,10 +245,22 @@ def _listed(origin: Source, reading: Reading | None) -> tuple[Source, list[Membe
         if inner is not None:
             notes = (f"{origin.name} holds no pictures itself: read was {_within(inner, origin)}.",)
             origin, members = inner, inner.members()
+        elif not isinstance(origin, FolderSource) and (
+            data := next((m.path for m in members if _needs_a_folder(m.path)), None)
+        ):
+            raise DataError(
+                f"{origin.path} holds {one_line(data, 120)}, which is read from a folder.",
+                "Unpack it, and give the folder.",
+            )
     _require_none_inside(origin, members)
     usable = [index for index, member in enumerate(members) if member.refused is None]
     layout = recognise(origin, [members[index].path for index in usable], usable, reading)
     return origin, members, replace(layout, notes=(*notes, *layout.notes))
+
+
+def _needs_a_folder(path: str) -> bool:
+    """Whether a member of an archive is a database or table that could be read outside of it."""
+    return basename(path) == lmdb_file.FILE or path.lower().endswith(".parquet")
 
 
 class _Chosen:
@@ -557,6 +570,12 @@ def _card(
     for name, by_path in layout.counted.items():
         found = Counter(by_path[path] for path in import_log.kept_paths if path in by_path)
         card[name] = dict(found.most_common())
-    if layout.notes:
-        card["notes"] = list(layout.notes)
+    notes = list(layout.notes)
+    if layout.splits and all(layout.splits.get(p) == "train" for p in import_log.kept_paths):
+        notes.append(
+            "All pictures are of the official training set: nothing is held out, so scores and "
+            "copies have no faces that were never seen."
+        )
+    if notes:
+        card["notes"] = notes
     return card

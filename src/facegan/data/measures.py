@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.align import one_thread_each
+from facegan.data.blocks import blockiness
 from facegan.data.dataset import Dataset
 from facegan.faces import detect, mesh
 from facegan.faces.alignment import eye_distance, pose
@@ -42,7 +43,6 @@ MEASURES = (
 _VERSION = 1
 _SHARPEST = 128
 _DARK, _LIGHT = 5, 250
-_GRID = 8
 # Detection wants some border, and faces of 40 pixels or more.
 _BORDER, _LOOKED_AT = 0.25, 160
 _LOOKS = 2
@@ -108,21 +108,6 @@ def measure(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
             *_face(rgb),
         ]
     )
-
-
-def blockiness(luma: npt.NDArray[np.float32]) -> float:
-    """How much larger steps across the lines of an 8-pixel grid are than steps elsewhere.
-
-    JPEG's blocks show as such lines; where a picture was resized since, they no longer do. The
-    grid may begin anywhere.
-    """
-    ratio = 1.0
-    for steps in (np.abs(np.diff(luma, axis=1)).mean(0), np.abs(np.diff(luma, axis=0)).mean(1)):
-        if len(steps) < 2 * _GRID:
-            return float("nan")
-        phases = np.array([steps[phase::_GRID].mean() for phase in range(_GRID)])
-        ratio *= (phases.max() + 0.5) / (np.median(phases) + 0.5)
-    return float(np.sqrt(ratio))
 
 
 def _face(rgb: npt.NDArray[np.uint8]) -> tuple[float, ...]:

@@ -213,6 +213,8 @@ def refuse(path: str, size: int) -> SkippedFile | None:
 
 def tidy(path: str) -> str:
     """`path` without "./" and doubled slashes."""
+    if "//" not in path and "./" not in path and not path.endswith(("/", "/.")):
+        return path or "."  # pathlib keeps the parts of each path that it sees
     return str(PurePosixPath(path))
 
 

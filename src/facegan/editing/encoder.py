@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from facegan.editing.perceptual import Perceptual
 from facegan.errors import FaceganError, RunError, one_line
 from facegan.files import cache_folder, read_safetensors, sha256, write_bytes
 from facegan.generation.generator import OpenGenerator
+from facegan.models.companions import companion
 from facegan.models.store import SUFFIX
 from facegan.parsing import parse_json
 from facegan.seeding import EDITING, Random, random
@@ -33,7 +34,6 @@ from facegan.version import __version__
 Floats = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
-ENDING = ".encoder"
 KEY, FORMAT = "facegan.encoder", 1
 _PIXELS, _PLACES = 16, 4
 _GROUP = 32
@@ -117,7 +117,8 @@ class Encoder:
         from safetensors.numpy import save
 
         about = {"format": FORMAT, **self.fitted.model_dump(mode="json")}
-        tensors = {"mean": self.mean, "weight": self.weight.astype(np.float16)}
+        half = self.weight.astype(np.float16)
+        tensors: dict[str, npt.NDArray[Any]] = {"mean": self.mean, "weight": half}
         write_bytes(path, save(tensors, metadata={KEY: json.dumps(about)}))
 
     @classmethod
@@ -247,7 +248,7 @@ def _apart(maps: list[list[Tensor]], images: Tensor) -> float:
 def encoder_at_hand(model: OpenGenerator) -> Encoder | None:
     """The encoder beside a generator's file, or the one that was kept; None where there is none."""
     digest = sha256(model.path)
-    for path in (model.path.with_name(f"{model.path.stem}{ENDING}{SUFFIX}"), _kept(digest)):
+    for path in (companion(model.path, "encoder"), _kept(digest)):
         if path.is_file():
             try:
                 return Encoder.load(path, digest)

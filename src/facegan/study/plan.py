@@ -23,7 +23,7 @@ from facegan.recipe import Recipe
 from facegan.recipe.explain import explain
 from facegan.shipped import Shipped
 from facegan.study.claims import Test, ablated, parse_test
-from facegan.study.tuning import Range, Tuning
+from facegan.study.tuning import Range, Tuning, multiplied
 
 # Names become folders and stand in claims.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -95,6 +95,17 @@ class Method(Config):
     def resolved(self) -> Recipe:
         """The recipe with its overrides, still with its own budget and seed."""
         return Recipe.load(self.recipe).override(*self.set)
+
+    def with_settings(self, settings: tuple[str, ...]) -> Method:
+        """The same with those of a trial of its search; `key*=2` doubles what it has there."""
+        changed = self
+        for setting in settings:
+            key, times, factor = setting.partition("*=")
+            more = [setting]
+            if times:
+                more = multiplied(changed.resolved().values(), key, float(factor))
+            changed = changed.model_copy(update={"set": (*changed.set, *more)})
+        return changed
 
 
 class Measurement(Config):
@@ -267,7 +278,7 @@ class Plan(Config):
         known = plan.all_methods()
         for name, method in known.items() if known_recipes else ():
             try:
-                method.resolved().override(*plan.candidates(name)[-1])
+                method.with_settings(plan.candidates(name)[-1]).resolved()
             except RecipeError as error:
                 raise type(error)(f"methods.{name}: {error.message}", error.hint) from error
         for claim in plan.claims:

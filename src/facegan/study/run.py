@@ -22,7 +22,7 @@ from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.power import PUBLISHED, Noise, foretold
 from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
-from facegan.study.settling import Settled, candidate, settle, with_settings
+from facegan.study.settling import Settled, candidate, settle
 from facegan.study.trial import TrialFolder, TrialSpec, trial_spec
 from facegan.study.tuning import ranged
 from facegan.study.verdicts import Judged, decided, judge
@@ -299,7 +299,7 @@ def _specs(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
         method, speed = methods[key.method], f"{key.dataset}/{key.method}"
         search = found.get(f"{key.dataset}/{plan.searched(key.method)}")
         if search is not None:
-            method = with_settings(method, search.settings)
+            method = method.with_settings(search.settings)
             speed = candidate(speed, search.chosen)
         spec = _spec(plan, settled, key, method, speed, plan.budget, settled.measures[key.dataset])
         trials.append((folder.trial(key), spec))
@@ -316,7 +316,7 @@ def _search(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
             if plan.searched(name) != name:
                 continue
             key = Key(dataset=dataset, method=name, seed=seed)
-            method = with_settings(methods[name], plan.candidates(name)[number])
+            method = methods[name].with_settings(plan.candidates(name)[number])
             measure = settled.measures[dataset]
             # FD at the end decides; what is measured on the way would cost time for nothing.
             measure = measure.model_copy(update={"curve": 0, "extractors": measure.extractors[:1]})

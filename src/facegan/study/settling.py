@@ -169,11 +169,6 @@ def candidate(label: str, number: int) -> str:
     return f"{label}#{number}" if number else label
 
 
-def with_settings(method: Method, settings: tuple[str, ...]) -> Method:
-    """A method with further overrides."""
-    return method.model_copy(update={"set": (*method.set, *settings)})
-
-
 def _candidates(
     plan: Plan,
     label: str,
@@ -187,7 +182,7 @@ def _candidates(
     first = _parts(name, method, dataset, opened, execution)
     yield label, first
     for number, settings in enumerate(plan.candidates(plan.searched(name))[1:], 1):
-        parts = _parts(name, with_settings(method, settings), dataset, opened, execution)
+        parts = _parts(name, method.with_settings(settings), dataset, opened, execution)
         # What differs in its rates alone trains as fast, and is not measured again.
         yield (
             candidate(label, number),

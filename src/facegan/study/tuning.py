@@ -10,12 +10,13 @@ is random, and its draws are the same for all methods.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from facegan.config import Config
+from facegan.errors import RecipeError
 from facegan.seeding import TUNING, random
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Range(Config):
         scale: whether logarithms are drawn evenly, or the numbers.
         whole: whether numbers are rounded to whole ones.
         among: values, each as probable as another, in the place of the four.
+        times: whether the number multiplies what the method has, and does not take its place: a
+            schedule stays a schedule, and two players' rates stay as different as they are.
     """
 
     low: float | None = None
@@ -42,9 +45,12 @@ class Range(Config):
     scale: Literal["log", "linear"] = "log"
     whole: bool = False
     among: tuple[Value, ...] = ()
+    times: bool = False
 
     @model_validator(mode="after")
     def _sound(self) -> Range:
+        if self.times and (self.whole or not all(map(_positive, self.among))):
+            raise ValueError("what a setting is multiplied by is a positive number")
         if self.among:
             if self.low is not None or self.high is not None:
                 raise ValueError("a range has low and high, or among, not both")
@@ -68,6 +74,10 @@ class Range(Config):
         else:
             number = generator.uniform(self.low, self.high)
         return str(round(number)) if self.whole else f"{number:.3g}"
+
+
+def _positive(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 class Tuning(Config):
@@ -104,16 +114,67 @@ class Tuning(Config):
             # The common settings first, so that all methods draw the same.
             draws = random(self.seed, TUNING, number)
             ranges = [*self.ranges.items(), *more.items()]
-            found.append(tuple(f"{key}={each.draw(draws)}" for key, each in ranges))
+            found.append(
+                tuple(
+                    f"{key}{'*=' if each.times else '='}{each.draw(draws)}" for key, each in ranges
+                )
+            )
         return found
+
+
+def multiplied(values: Any, key: str, factor: float) -> list[str]:
+    """The overrides that multiply a setting wherever a recipe has it.
+
+    Args:
+        values: of the recipe, nested.
+        key: `a.b`, with `*` for every table at its level.
+        factor: what numbers are multiplied by; of a schedule, its `start` and its `end`.
+
+    Raises:
+        RecipeError: it is nowhere, or is no number.
+    """
+    found = []
+    for path, value in _places(values, key.split("."), ""):
+        if isinstance(value, dict) and {"start", "end"} <= value.keys():
+            changed = {k: v * factor if k in ("start", "end") else v for k, v in value.items()}
+            inside = ",".join(f"{k}={_toml(v)}" for k, v in changed.items())
+            found.append(f"{path}={{{inside}}}")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found.append(f"{path}={_toml(value * factor)}")
+        else:
+            raise RecipeError(f"{path} is {value!r}, which nothing can multiply.")
+    if not found:
+        raise RecipeError(f"{key} is nowhere in the recipe.", "It cannot be multiplied.")
+    return found
+
+
+def _toml(value: object) -> str:
+    return f"'{value}'" if isinstance(value, str) else f"{value:.6g}"
+
+
+def _places(values: Any, parts: list[str], path: str) -> Iterator[tuple[str, Any]]:
+    """(path, value) of everything that a key with `*` in it names."""
+    if not parts:
+        yield path, values
+        return
+    key, rest = parts[0], parts[1:]
+    if isinstance(values, list):
+        tables = {str(place): value for place, value in enumerate(values)}
+    else:
+        tables = dict(values) if isinstance(values, dict) else {}
+    for name, value in tables.items():
+        if name == key or (key == "*" and isinstance(value, dict) and name != "method"):
+            yield from _places(value, rest, f"{path}.{name}" if path else name)
 
 
 def ranged(values: Range) -> str:
     """A range in words."""
+    times = " times what the method has" if values.times else ""
     if values.among:
-        return f"one of {', '.join(map(str, values.among))}"
+        return f"one of {', '.join(map(str, values.among))}{times}"
     kind = "logarithmic" if values.scale == "log" else "even"
-    return f"{values.low:g} to {values.high:g}, {kind}{', whole' if values.whole else ''}"
+    whole = ", whole" if values.whole else ""
+    return f"{values.low:g} to {values.high:g}{times}, {kind}{whole}"
 
 
 class Searched(Config):

@@ -67,11 +67,6 @@ def read_ffhq(listing: Listing) -> Layout | None:
                 splits[path] = "train" if category == "training" else "holdout"
             if (licence := licence_of.get(number)) is not None:
                 licences[path] = licence
-    if "holdout" not in splits.values():
-        notes.append(
-            "All pictures are of the official training set: nothing is held out, so scores and "
-            "copies have no faces that were never seen."
-        )
     counted = {"licences": licences} if licences else {}
     return Layout("FFHQ", splits=splits, used=used, counted=counted, notes=tuple(notes))
 

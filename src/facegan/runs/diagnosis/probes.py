@@ -287,10 +287,10 @@ class Idle(Symptom):
     def see(self, line: Line, past: Past) -> Words | None:
         """Of the highest rates so far."""
         still = [player for player in PLAYERS if past.rates.get(player) == 0]
-        if len(still) != 1 or line.at < self._SHARE * past.total:
+        moving = [player for player in PLAYERS if past.rates.get(player)]
+        if not (still and moving) or line.at < self._SHARE * past.total:
             return None
-        (player,) = still
-        other = next(each for each in PLAYERS if each != player)
+        (player,), (other,) = still, moving
         return Words(
             f"The {player} has not learned for {kimg(line.at)} of {kimg(past.total)}: its rate is "
             f"0, so the {other} learns against what it was at the start.",

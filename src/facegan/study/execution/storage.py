@@ -158,14 +158,8 @@ class Store:
 
     def add_dataset(self, dataset: Dataset) -> None:
         """Let nodes have a dataset that one of them does not find."""
-        for name in (
-            IMAGES,
-            ENCODED,
-            OFFSETS,
-            ITEMS,
-            LABELS,
-            CARD,
-        ):  # the card last: then all of it is there
+        # The card last: then all of it is there.
+        for name in (IMAGES, ENCODED, OFFSETS, ITEMS, LABELS, CARD):
             path, target = dataset.path / name, f"datasets/{dataset.fingerprint}/{name}"
             if path.exists() and not self._exists(target):
                 with path.open("rb") as file, self._reached():

@@ -15,10 +15,11 @@ from PIL import Image
 from drawn_photographs import photograph
 from facegan import portraits
 from facegan.data import measures
+from facegan.data.blocks import blockiness
 from facegan.data.dataset import Dataset
 from facegan.data.doctor import COPY, examine, filtered
 from facegan.data.filtering import Condition, chosen
-from facegan.data.measures import MEASURES, blockiness, measure, measured
+from facegan.data.measures import MEASURES, measure, measured
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError
 from facegan.faces import Square
