@@ -56,7 +56,6 @@ SLOW = (
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
     *("training/test_measuring", "training/test_processes", "training/test_quality"),
     "training/test_resume",
-    "studio/test_browser",
     "studio/test_serving",
     "studio/test_quick",
     "studio/test_in_a_browser",
