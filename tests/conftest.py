@@ -55,7 +55,10 @@ SLOW = (
     *("test_plugins", "report/test_figures"),
     *("training/test_conditional", "training/test_extending", "training/test_machines"),
     *("training/test_measuring", "training/test_processes", "training/test_quality"),
-    *("training/test_resume", "studio/test_in_a_browser", "studio/test_serving"),
+    "training/test_resume",
+    "studio/test_serving",
+    "studio/test_quick",
+    "studio/test_in_a_browser",
 )
 
 
