@@ -138,7 +138,7 @@ def main() -> None:
     most = max(wanted.pictures)
     # People of the pictures that are trained on are in none of those measured against.
     learned = {people[row] for row in shuffled[:most]}
-    rest = [row for row in second if people[row] not in learned]
+    rest = np.array([row for row in second if people[row] not in learned])
     measure = measure_with(part(source, wanted.out / "reference", rest, "the others"))
 
     recipe = facegan.Recipe.load(wanted.recipe).override("evaluation.times=0", *wanted.set)
