@@ -162,7 +162,7 @@ MINE = "generate mine.safetensors --out new"
     [
         (f"{MINE} --smilling 1", ("no option --smilling", "no label", "mean 'smiling'")),
         (f"{MINE} --colums 3", ("no option --colums", "mean 'columns'")),
-        (f"{MINE} --smiling yes", ("No such option", "--smiling")),
+        (f"{MINE} --smiling perhaps", ("Smiling cannot be 'perhaps'", "0 and 1")),
         (f"{MINE} --smiling", ("No such option", "--smiling")),
         (f"{MINE} --smiling 2", ("smiling=2 is not possible", "0 (no) to 1 (yes)")),
         (f"{MINE} --smiling 1 --smiling 0", ("--smiling is given twice", "once")),

@@ -24,9 +24,9 @@ from facegan.training.loop import Loop
 
 def lose(rank: str, *words: str) -> None:
     """Be killed in the middle of the run, with a checkpoint behind."""
-    go_on = Loop.go_on
+    steps = Loop.steps
 
-    def killed(self: Loop) -> bool:
+    def killed(self: Loop) -> Any:
         ask, seen = self.stop, self.trainer.state
 
         def stop() -> bool:
@@ -36,20 +36,20 @@ def lose(rank: str, *words: str) -> None:
             return ask()
 
         self.stop = stop  # type: ignore[method-assign]
-        return go_on(self)
+        return steps(self)
 
-    Loop.go_on = killed  # type: ignore[method-assign]
+    Loop.steps = killed  # type: ignore[method-assign]
     sys.argv = ["facegan", *words]
     main()
 
 
 def late(recipe: str, dataset: str, run: str) -> None:
     """The second process learns from the first that it must stop, and is told after that."""
-    go_on, barrier = Loop.go_on, dist.barrier
+    steps, barrier = Loop.steps, dist.barrier
 
-    def stopped(self: Loop) -> bool:
+    def stopped(self: Loop) -> Any:
         self.stop = lambda: self.trainer.execution.main  # type: ignore[method-assign]
-        return go_on(self)
+        return steps(self)
 
     def formatted(*values: Any, **options: Any) -> Any:
         """As the processes take leave of each other."""
@@ -57,7 +57,7 @@ def late(recipe: str, dataset: str, run: str) -> None:
             signal.raise_signal(signal.SIGTERM)
         return barrier(*values, **options)
 
-    Loop.go_on = stopped  # type: ignore[method-assign]
+    Loop.steps = stopped  # type: ignore[method-assign]
     dist.barrier = formatted
     assert not train(Recipe.load(recipe), dataset, run, device="cpu").finished
 

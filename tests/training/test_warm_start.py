@@ -104,7 +104,9 @@ def test_a_generator_file_gives_the_generator_and_its_average(
     about = warm_of(tmp_path / "warm")
     assert about["taken"] == {"generator": 6, "average": 6}
     assert about["sha256"] == sha256(file)
-    assert not any("discriminator" in line for line in warm.said)
+    assert not any(": discriminator: " in line for line in warm.said)
+    # A generator alone is a poorer start, and that is said.
+    assert any("no discriminator beside it" in line for line in warm.said)
 
 
 def test_what_has_another_width_begins_as_the_seed_decides(
