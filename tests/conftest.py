@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chromium import browser as browser
 from facegan.data.writer import DatasetWriter
 from facegan.training.reporter import Reporter
 from tiny import SHORT, TINY, TINY_RECIPES, no_entry

@@ -1,4 +1,4 @@
-"""How much memory there is, asked before much of it is taken.
+"""How much memory there is and may be used, asked before much of it is taken.
 
 A system that runs out kills the process, and what it was doing is lost without a word.
 """
@@ -6,11 +6,17 @@ A system that runs out kills the process, and what it was doing is lost without 
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from facegan.errors import DeviceError
+
+if TYPE_CHECKING:
+    import torch
+
+_GROUPS = Path("/sys/fs/cgroup")
 
 
 def require_memory(wanted: int, device: torch.device, what: str, advice: str) -> None:
@@ -35,13 +41,25 @@ def require_memory(wanted: int, device: torch.device, what: str, advice: str) ->
 def available(device: torch.device) -> int | None:
     """Bytes that this process may still take on a device; None where nobody says."""
     if device.type == "cuda":
+        import torch
+
         return int(torch.cuda.mem_get_info(device)[0])
-    found = [_machine(), _group("memory.max", "memory.current")]
-    known = [each for each in found if each is not None]
-    return min(known) if known else None
+    free = [limit - used for limit, used in _groups()]
+    if (machine := _free_in_machine()) is not None:
+        free.append(machine)
+    return min(free, default=None)
 
 
-def _machine() -> int | None:
+@functools.cache
+def memory_limit() -> int:
+    """Bytes that this process may use at all: the machine's memory, or what a control group
+    allows of it; 0 where nobody says.
+    """
+    found = [_of_machine(), *(limit for limit, _ in _groups())]
+    return min((each for each in found if each > 0), default=0)
+
+
+def _free_in_machine() -> int | None:
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text("ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -49,11 +67,38 @@ def _machine() -> int | None:
     return None
 
 
-def _group(most: str, used: str) -> int | None:
-    """What is left of the limit of this process's control group, where there is one."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        name = Path("/proc/self/cgroup").read_text("ascii").strip().rpartition("::")[2]
-        for folder in (Path("/sys/fs/cgroup") / name.lstrip("/"), Path("/sys/fs/cgroup")):
-            if (folder / most).exists() and (limit := (folder / most).read_text().strip()) != "max":
-                return int(limit) - int((folder / used).read_text())
-    return None
+def _of_machine() -> int:
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _groups() -> list[tuple[int, int]]:
+    """Limit and use of this process's control groups and of those that they are in.
+
+    Of both versions of control groups. Where the use cannot be read, it is taken to be 0.
+    """
+    found = []
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text("ascii").splitlines():
+            _, controllers, name = line.split(":", 2)
+            if controllers == "":
+                base, most, used = _GROUPS, "memory.max", "memory.current"
+            elif "memory" in controllers.split(","):
+                base = _GROUPS / "memory"
+                most, used = "memory.limit_in_bytes", "memory.usage_in_bytes"
+            else:
+                continue
+            folder = base / name.lstrip("/")
+            for each in (folder, *folder.parents):
+                with contextlib.suppress(OSError, ValueError):
+                    found.append((int((each / most).read_text("ascii")), _number(each / used)))
+                if each == base:
+                    break
+    return found
+
+
+def _number(file: Path) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return int(file.read_text("ascii"))
+    return 0

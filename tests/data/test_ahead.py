@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from facegan.data import room, rows
+from facegan import memory
+from facegan.data import rows
 from facegan.data.ahead import ReadAhead
 from facegan.data.dataset import Dataset
 from facegan.device import Execution
@@ -98,13 +99,15 @@ def test_the_limit_of_a_group_counts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "mine" / "memory.max").write_text("1000\n")
     (tmp_path / "said").write_text("0::/mine/inner\n")
     (tmp_path / "mine" / "inner").mkdir()
-    monkeypatch.setattr(room, "_GROUPS", tmp_path)
-    real = room.Path
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path)
+    real = memory.Path
     monkeypatch.setattr(
-        room, "Path", lambda path: tmp_path / "said" if path == "/proc/self/cgroup" else real(path)
+        memory,
+        "Path",
+        lambda path: tmp_path / "said" if path == "/proc/self/cgroup" else real(path),
     )
-    room.memory_limit.cache_clear()
+    memory.memory_limit.cache_clear()
     try:
-        assert room.memory_limit() == 1000
+        assert memory.memory_limit() == 1000
     finally:
-        room.memory_limit.cache_clear()
+        memory.memory_limit.cache_clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,25 +19,9 @@ from facegan.data.writer import DatasetWriter
 from facegan.report.doctor_page import write_doctor_page
 from facegan.report.pages import compare, report
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-# By environment, in the usual places of Linux, or as playwright itself installed it.
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_CHROMIUM = os.environ.get("FACEGAN_CHROMIUM") or next(
-    filter(None, map(shutil.which, _NAMES)), None
-)
 _KINDS = ("run", "bare run", "comparison", "many", "dataset")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        try:
-            started = play.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no chromium can be started: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -553,24 +552,6 @@ def test_many_methods_stay_small(write: Callable[..., Path]) -> None:
     assert len(page.source) < 4_000_000
     keys = [v for t, n, v in page.attributes if (t, n) == ("span", "class") and v.startswith("key")]
     assert len(set(keys)) >= 16
-
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_CHROMIUM = os.environ.get("FACEGAN_CHROMIUM") or next(
-    filter(None, map(shutil.which, _NAMES)), None
-)
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as play:
-        try:
-            started = play.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no chromium can be started: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 def test_in_a_browser(browser: Any, write: Callable[..., Path]) -> None:

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,28 +27,12 @@ from facegan.editing.directions import require_directions
 from facegan.generation.generator import open_generator
 from facegan.generation.samples import image_inputs
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 for _package in ("starlette", "uvicorn", "websockets", "onnx", "onnxscript"):
     pytest.importorskip(_package, reason=f"{_package} is not installed")
 
-# By environment, in the usual places of Linux, or as playwright itself installed it.
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_CHROMIUM = os.environ.get("FACEGAN_CHROMIUM") or next(
-    filter(None, map(shutil.which, _NAMES)), None
-)
 ENGINES = ("studio", "page")
 LABELS = (Label("Hat", True), Label("years", False, 40.0, 12.0))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        try:
-            started = play.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no chromium can be started: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from facegan.data.colour import to_srgb
 from facegan.data.pictures import MAX_PIXELS, open_picture, other_format, register_heif
-from facegan.data.room import memory_limit
 from facegan.data.skipped import SkippedFile
+from facegan.memory import memory_limit
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.room import memory_limit
 from facegan.errors import DataError
+from facegan.memory import memory_limit
 
 
 class RowReader:

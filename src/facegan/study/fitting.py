@@ -106,14 +106,7 @@ def _without_labels(
         )
     parts, gone = {}, []
     for part, without in method.without.items():
-        trial = less.model_copy(
-            update={
-                "set": (*less.set, *without.set),
-                "mix": less.mix if without.mix else (),
-                "pretraining": less.pretraining if without.pretraining else None,
-            }
-        )
-        if _same(less, trial):
+        if _same(less, less.without_part(without)):
             gone.append(ablated(name, part))
         else:
             parts[part] = without

@@ -92,6 +92,17 @@ class Method(Config):
     ranges: dict[str, Range] = Field(default_factory=dict)
     without: dict[str, Without] = Field(default_factory=dict)
 
+    def without_part(self, without: Without) -> Method:
+        """The method with a part left out, and nothing left to leave out."""
+        return self.model_copy(
+            update={
+                "set": (*self.set, *without.set),
+                "mix": self.mix if without.mix else (),
+                "pretraining": self.pretraining if without.pretraining else None,
+                "without": {},
+            }
+        )
+
     def resolved(self) -> Recipe:
         """The recipe with its overrides, still with its own budget and seed."""
         return Recipe.load(self.recipe).override(*self.set)
@@ -334,22 +345,14 @@ class Plan(Config):
         for name, method in self.methods.items():
             found[name] = method
             for part, without in method.without.items():
-                changes: dict[str, Any] = {
-                    "set": (*method.set, *without.set),
-                    "title": f"{method.title or name} without {part}",
-                    "seeds": None,
-                    "without": {},
-                }
-                if not without.mix:
-                    changes["mix"] = ()
-                if not without.pretraining:
-                    changes["pretraining"] = None
                 if ablated(name, part) in self.methods:
                     raise RecipeError(
                         f"{ablated(name, part)!r} is a method, and {name} without {part} as well.",
                         "Give one of the two another name.",
                     )
-                found[ablated(name, part)] = method.model_copy(update=changes)
+                found[ablated(name, part)] = method.without_part(without).model_copy(
+                    update={"title": f"{method.title or name} without {part}", "seeds": None}
+                )
         return found
 
 

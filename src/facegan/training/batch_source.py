@@ -15,11 +15,11 @@ from facegan.data.ahead import ReadAhead
 from facegan.data.conditions import scaled, spec_with_labels
 from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
-from facegan.data.room import memory_limit
 from facegan.data.sampler import Sampler
 from facegan.data.spec import ImageSpec
 from facegan.device import Execution, to_device
 from facegan.errors import DataError, RecipeError
+from facegan.memory import memory_limit
 from facegan.networks.interfaces import LABEL_ROWS
 from facegan.recipe import Recipe
 from facegan.seeding import MIRROR, MIX, RESERVE, random
