@@ -249,10 +249,19 @@ class Recipe(Config):
         return type(self).from_values(values, "the recipe with its overrides")
 
     def with_budget(self, budget: str) -> Recipe:
-        """A copy with another budget: `200kimg`, `10min`, `2h`; as long as it says, not more."""
+        """A copy with another budget: `200kimg`, `10min`, `2h`; as long as it says, not more.
+
+        The recipe's own budget changes nothing: what the recipe trains `at_least` stays.
+        """
+        if budget == self.training.budget:
+            return self
         values = self.values()
         values["training"] |= {"budget": budget, "at_least": 0.0}
         return type(self).from_values(values)
+
+
+# What says how long a recipe trains: a run may go on with another length.
+LENGTH = ("training.budget", "training.at_least")
 
 
 def difference(old: Recipe, new: Recipe) -> list[str]:

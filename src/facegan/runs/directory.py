@@ -10,7 +10,7 @@ from typing import Any
 from facegan.errors import RecipeError, RunError, UnknownKindError
 from facegan.files import held, read_json, remove_parts, write_json, write_text
 from facegan.plugins import needed, with_plugins
-from facegan.recipe import Recipe, difference
+from facegan.recipe import LENGTH, Recipe, difference
 from facegan.runs.journal import Journal
 
 
@@ -97,7 +97,7 @@ class RunDirectory:
             dataset: what `facegan.runs.provenance.dataset_identity` says of the data.
         """
         changes = difference(self.recipe(), recipe)
-        if any(not change.startswith("training.budget:") for change in changes):
+        if any(change.split(":")[0] not in LENGTH for change in changes):
             raise RunError(
                 f"{self.path} was begun with another recipe:\n  " + "\n  ".join(changes),
                 "Give the same recipe and settings to go on, or another --run folder to begin.",
