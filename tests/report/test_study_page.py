@@ -519,7 +519,8 @@ def test_csv_gives_back_every_number(tmp_path: Path) -> None:
 def test_latex_is_balanced_and_has_every_method(tmp_path: Path) -> None:
     found = results(plan(name="a_b", datasets={"x_1": "a", "y": "b"}))
     text = write_tables(tmp_path, found, judge(found))[-1].read_text("utf-8")
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
+    assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}") == 1
     assert text.count("{") == text.count("}")
     assert "\n  dcgan & 61 [52--71] & " in text
     assert text.count(r"x\_1") > 2
