@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from facegan.evaluation.results import EmbeddingCopying, Searched
 from facegan.evaluation.wording import listed
@@ -78,7 +77,9 @@ class Evidence:
 
 def _uneven(here: int, there: int) -> bool:
     """Whether an even chance for either side hardly gives so many here (a sign test)."""
-    return float(stats.binom.sf(here - 1, here + there, 0.5)) < _UNEVEN if here else False
+    from scipy.special import bdtrc
+
+    return float(bdtrc(here - 1, here + there, 0.5)) < _UNEVEN if here else False
 
 
 def in_words(

@@ -10,11 +10,11 @@ twenty evaluations at most (Holm 1979).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from facegan.evaluation.attributes import AGE, AttributeReader
 from facegan.evaluation.intervals import averaged
@@ -67,7 +67,7 @@ def kinds(
         error = np.hypot(both / np.sqrt(len(in_generated)), _error(in_real, people))
         z = (share.value - truth.value) / error if error > 0 else 0.0
         found.append(Kind(name=name, generated=share, real=truth, z=float(z), differs=False))
-    differs = holm([2 * float(stats.norm.sf(abs(kind.z))) for kind in found])
+    differs = holm([math.erfc(abs(kind.z) / math.sqrt(2)) for kind in found])
     return Kinds(
         reader=reader.fingerprint,
         n=len(generated),
