@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.kinds import DATA, side_kind
+from facegan.data.members import Members
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import Member
 from facegan.data.writer import printable
 
 # Characters of a detail: some decoders quote what they could not read.
@@ -43,7 +43,7 @@ class ImportLog:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Members,
         used: Container[str] = (),
         unused: Mapping[str, str] | None = None,
         holds_files: bool = True,
@@ -52,7 +52,7 @@ class ImportLog:
         self._described = 0
         self._dropped: dict[int, list[SkippedFile]] = {}
         self.side_files: list[str] = []
-        readable: list[int] = []
+        readable = array("i")
         # Million-fold, a reason is one object.
         reasons: dict[str, SkippedFile] = {}
         known = {
@@ -75,8 +75,8 @@ class ImportLog:
                 self.side_files.append(member.path)
             else:
                 readable.append(index)
-        self.readable = np.array(readable, np.int64)
-        self.kept = array("q")
+        self.readable = np.array(readable, np.int32)
+        self.kept = array("i")
         self._last = -1
         self._noted = 0
         self._new_dropped: list[tuple[int, str, str]] = []
@@ -90,7 +90,7 @@ class ImportLog:
     @property
     def kept_paths(self) -> Iterator[str]:
         """The paths of those that became images; once for each image."""
-        return (self._members[index].path for index in self.kept)
+        return (self._members.path(index) for index in self.kept)
 
     def keep(self, index: int, conversions: Sequence[str]) -> None:
         """Note that member `index` became an image."""
@@ -160,7 +160,7 @@ class ImportLog:
         writer.writerow(("name", "reason", "detail"))
         for index in sorted(self._dropped):
             for why in self._dropped[index]:
-                row = (self._members[index].path, why.reason, why.detail)
+                row = (self._members.path(index), why.reason, why.detail)
                 writer.writerow([printable(value) for value in row])
         return buffer.getvalue()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from facegan.data import lmdb_file, parquet
@@ -107,7 +107,7 @@ def open_source(path: Path | str | Source) -> Source:
     )
 
 
-def sources_within(source: Source, members: list[Member]) -> Source | None:
+def sources_within(source: Source, members: Sequence[Member]) -> Source | None:
     """What a folder without pictures holds, if that is pictures in another form: one archive, the
     shards of a WebDataset, LMDBs or Parquet files.
 
