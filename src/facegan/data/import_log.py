@@ -6,7 +6,7 @@ import csv
 import io
 from array import array
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from posixpath import basename
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.kinds import DATA, side_kind
-from facegan.data.members import Members
+from facegan.data.members import Member, packed
 from facegan.data.skipped import SkippedFile
 from facegan.data.writer import printable
 
@@ -43,12 +43,12 @@ class ImportLog:
 
     def __init__(
         self,
-        members: Members,
+        members: Iterable[Member],
         used: Container[str] = (),
         unused: Mapping[str, str] | None = None,
         holds_files: bool = True,
     ) -> None:
-        self._members = members
+        self._members = packed(members)
         self._described = 0
         self._dropped: dict[int, list[SkippedFile]] = {}
         self.side_files: list[str] = []
@@ -58,7 +58,7 @@ class ImportLog:
         known = {
             why: SkippedFile("side file, not used", why) for why in set((unused or {}).values())
         }
-        for index, member in enumerate(members):
+        for index, member in enumerate(self._members):
             if member.refused is not None:
                 self._dropped[index] = [member.refused]
             elif member.path in used:
@@ -83,8 +83,8 @@ class ImportLog:
         self._new_conversions: Counter[str] = Counter()
         self.conversions: Counter[str] = Counter()
         # Members that were dealt with, and those that gave an image.
-        self._settled = np.zeros(len(members), np.bool_)
-        self._gave = np.zeros(len(members), np.bool_)
+        self._settled = np.zeros(len(self._members), np.bool_)
+        self._gave = np.zeros(len(self._members), np.bool_)
         self.done = 0
 
     @property
