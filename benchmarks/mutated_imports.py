@@ -4,9 +4,10 @@ Each input is a whole source (a folder, an archive, a database, with its lists a
 one file has changes. An import may make a dataset, which must be whole, or refuse with an error
 that a person can act on, and then leaves nothing. Anything else is an escape: another exception,
 half a dataset, a file left over or changed. With `--commands`, so many inputs go through the
-command line in a process of their own; a process that ends by a signal is an escape.
+command line, each in a process of its own: a copy of this one, or with `--anew` a new interpreter.
+A process that ends by a signal is an escape.
 
-    python benchmarks/mutated_imports.py --inputs 5000 --commands 100
+    python benchmarks/mutated_imports.py --inputs 5000 --commands 500
 """
 
 from __future__ import annotations
@@ -14,29 +15,37 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+import traceback
 import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from mutated_inputs import damaged
 from PIL import Image, ImageCms
 
+import facegan.apps.data
+import facegan.cli
 from facegan.data.dataset import Dataset
 from facegan.data.importer import import_images
 from facegan.errors import FaceganError
+
+# Seconds that a command may take.
+_LONGEST = 300
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=5_000)
     parser.add_argument("--commands", type=int, default=0)
+    parser.add_argument("--anew", action="store_true", help="a new interpreter for each command")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -72,7 +82,8 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|")
     escaped = 0
     with tempfile.TemporaryDirectory() as folder:
-        for how, inputs in ((here, options.inputs), (apart, options.commands)):
+        command = apart if options.anew else forked
+        for how, inputs in ((command, options.commands), (here, options.inputs)):
             if not inputs:
                 continue
             by = "" if how is here else " (command line)"
@@ -105,7 +116,7 @@ def tried(
         slowest = 0.0
         share = inputs / len(every)
         # A process for each input takes seconds.
-        share = share / 10 if each.apart and how is here else share
+        share = share / 10 if each.apart and how is not apart else share
         for _ in range(max(1, round(share))):
             name = dice.choice(each.damage or tuple(each.files))
             source = folder / "source"
@@ -142,17 +153,68 @@ def here(folder: Path, each: Layout) -> str:
 
 
 def apart(folder: Path, each: Layout) -> str:
-    """The same through the command line."""
+    """The same through the command line, in a new interpreter."""
+    words = [sys.executable, "-m", "facegan", *_words(folder, each)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=_LONGEST)
+    return _judged(folder, each, done.returncode, done.stderr)
+
+
+def forked(folder: Path, each: Layout) -> str:
+    """The same through the command line's entry point, in a copy of this process: the interpreter
+    has loaded what it needs. Layouts that a library's threads read get a new interpreter."""
+    if each.apart:
+        return apart(folder, each)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        child = os.fork()
+        if child == 0:
+            _command(_words(folder, each), said.fileno())
+        ends = time.monotonic() + _LONGEST
+        while not (found := os.waitpid(child, os.WNOHANG))[0]:
+            if time.monotonic() > ends:
+                os.kill(child, signal.SIGKILL)
+            time.sleep(0.002)
+        said.seek(0)
+        text = said.read().decode("utf-8", "replace")
+    return _judged(folder, each, os.waitstatus_to_exitcode(found[1]), text)
+
+
+def _command(words: list[str], output: int) -> NoReturn:
+    """Run the command line in this process, which ends with its status."""
+    status = 70  # of whatever comes out of the entry point and is no exit
+    try:
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        sys.stdout = sys.stderr = open(output, "w", closefd=False)  # noqa: SIM115
+        sys.argv = ["facegan", *words]
+        facegan.cli.main()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else end.code is not None
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _words(folder: Path, each: Layout) -> list[str]:
     source, options = _asked(folder, each)
-    words = [sys.executable, "-m", "facegan", "data", "import", str(source), str(folder / "out")]
+    words = ["data", "import", str(source), str(folder / "out")]
     words += ["--resolution", "8", "--min-size", "1", "--workers", "1"]
     for name, value in options.items():
         words += [f"--{name}", str(value)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
-    if done.returncode not in (0, 1, 2) or "Traceback" in done.stderr:
-        print(f"{each.name}: {done.returncode} {done.stderr[-300:]}", file=sys.stderr)
+    return words
+
+
+def _judged(folder: Path, each: Layout, status: int, said: str) -> str:
+    """`made`, `refused` or `escaped`, by how a command ended and what it said."""
+    if status not in (0, 1, 2) or "Traceback" in said:
+        print(f"{each.name}: {status} {said[-300:]}", file=sys.stderr)
         return _looked_at(folder, "escaped", each)
-    return _looked_at(folder, "refused" if done.returncode else "made", each)
+    return _looked_at(folder, "refused" if status else "made", each)
 
 
 def _asked(folder: Path, each: Layout) -> tuple[Path, dict[str, Any]]:

@@ -76,7 +76,9 @@ def _of_machine() -> int:
 def _groups() -> list[tuple[int, int]]:
     """Limit and use of this process's control groups and of those that they are in.
 
-    Of both versions of control groups. Where the use cannot be read, it is taken to be 0.
+    Of both versions of control groups. Where the use cannot be read, it is taken to be 0. Files
+    that the system keeps in memory are no use: they go when their room is wanted, and a dataset
+    that was read once fills all that a group allows.
     """
     found = []
     with contextlib.suppress(OSError, ValueError):
@@ -92,10 +94,23 @@ def _groups() -> list[tuple[int, int]]:
             folder = base / name.lstrip("/")
             for each in (folder, *folder.parents):
                 with contextlib.suppress(OSError, ValueError):
-                    found.append((int((each / most).read_text("ascii")), _number(each / used)))
+                    limit = int((each / most).read_text("ascii"))
+                    found.append((limit, max(0, _number(each / used) - _files(each))))
                 if each == base:
                     break
     return found
+
+
+def _files(group: Path) -> int:
+    """Bytes of files that a group keeps in memory and that can be dropped."""
+    found: dict[str, int] = {}
+    with contextlib.suppress(OSError, ValueError):
+        for line in (group / "memory.stat").read_text("ascii").splitlines():
+            name, _, number = line.partition(" ")
+            found[name] = int(number)
+    # In version 1, those of the groups inside are in the totals alone.
+    kinds = ("inactive_file", "active_file")
+    return sum(found.get(f"total_{kind}", found.get(kind, 0)) for kind in kinds)
 
 
 def _number(file: Path) -> int:

@@ -52,5 +52,23 @@ def test_damaged_sources_leave_a_whole_dataset_or_nothing(
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_same_through_the_command_line(mutated: ModuleType, tmp_path: Path) -> None:
-    found = mutated.tried(tmp_path, 10, 2, mutated.apart)
+    found = mutated.tried(tmp_path, 100, 2, mutated.forked)
     assert sum(counts["escaped"] for counts, _ in found.values()) == 0
+    assert sum(counts["made"] for counts, _ in found.values()) > 10
+    assert sum(counts["refused"] for counts, _ in found.values()) > 10
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_commands_that_escape_are_told_apart(
+    mutated: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = mutated.layouts()[0]
+    (tmp_path / "source").mkdir()
+
+    def fails() -> None:
+        raise KeyError
+
+    monkeypatch.setattr("facegan.cli.main", fails)
+    assert mutated.forked(tmp_path, each) == "escaped"
+    monkeypatch.setattr("facegan.cli.main", lambda: mutated.os.abort())
+    assert mutated.forked(tmp_path, each) == "escaped"

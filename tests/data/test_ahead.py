@@ -111,3 +111,26 @@ def test_the_limit_of_a_group_counts(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert memory.memory_limit() == 1000
     finally:
         memory.memory_limit.cache_clear()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_that_a_group_keeps_in_memory_are_no_use_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    group = tmp_path / ("memory" if version == 1 else "") / "mine"
+    group.mkdir(parents=True)
+    names = ("limit_in_bytes", "usage_in_bytes") if version == 1 else ("max", "current")
+    for name, value in zip(names, (1000, 990), strict=True):
+        (group / f"memory.{name}").write_text(f"{value}\n")
+    total = "total_" if version == 1 else ""
+    lines = f"inactive_file 7\nactive_file 7\n{total}inactive_file 600\n{total}active_file 200\n"
+    (group / "memory.stat").write_text(f"anon 90\n{lines}{total}shmem 50\n")
+    (tmp_path / "said").write_text("5:memory:/mine\n" if version == 1 else "0::/mine\n")
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path)
+    real = memory.Path
+    monkeypatch.setattr(
+        memory,
+        "Path",
+        lambda path: tmp_path / "said" if path == "/proc/self/cgroup" else real(path),
+    )
+    assert memory.available(torch.device("cpu")) == 1000 - (990 - 800)

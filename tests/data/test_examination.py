@@ -22,7 +22,8 @@ from facegan.data.filtering import Condition, chosen
 from facegan.data.measures import MEASURES, measure, measured
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError
-from facegan.faces import Square
+from facegan.faces import Mesh, Square
+from facegan.faces.alignment import wholeness
 
 SIZE = 64
 
@@ -39,6 +40,14 @@ def value(image: np.ndarray, name: str) -> float:
 def _turned(image: np.ndarray) -> np.ndarray:
     matrix = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), 24, 1)
     return cv2.warpAffine(image, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
+
+
+def _hidden(image: np.ndarray) -> np.ndarray:
+    """A dark thing before mouth and nose, on a stick."""
+    canvas = image.copy()
+    cv2.circle(canvas, (32, 42), 11, (25, 25, 30), -1)
+    cv2.line(canvas, (32, 42), (40, SIZE), (25, 25, 30), 5)
+    return canvas
 
 
 DAMAGE = {
@@ -115,6 +124,37 @@ def test_faces_that_are_cut_off_or_turned_away() -> None:
     assert np.corrcoef(there[found], back[found])[0, 1] < -0.5
     small = photograph(SIZE, SIZE, (Square(32, 32, 48), 3))
     assert value(small, "eyes") == pytest.approx(0.75 * value(whole, "eyes"), rel=0.08)
+
+
+def test_what_stands_before_a_face_makes_it_less_whole(
+    damaged: tuple[Dataset, dict[str, int]],
+) -> None:
+    fine = portraits_of(24, seed=7)
+    before, after = (
+        np.array([value(each, "whole") for each in images])
+        for images in (fine, [_hidden(each) for each in fine])
+    )
+    known = np.isfinite(before + after)
+    assert known.sum() >= 12
+    assert (after < before)[known].mean() >= 0.75
+    assert np.median((before - after)[known]) > 3
+    found = next(each for each in examine(damaged[0]).findings if each.code == "hidden")
+    column = measured(damaged[0])["whole"]
+    assert found.limits[0] == pytest.approx(0.6 * np.nanmedian(column), rel=0.01)
+    assert sorted(found.rows) == np.flatnonzero(column < found.limits[0]).tolist()
+
+
+def test_what_a_pose_takes_is_given_back() -> None:
+    def turned(yaw: float) -> float:
+        angle = np.radians(yaw)
+        points = np.zeros((468, 3), np.float32)
+        points[263] = points[33] + np.float32([np.cos(angle), 0, np.sin(angle)])
+        points[152, 1] = 1
+        return wholeness(Mesh(points, 1.0, 20.0))
+
+    assert turned(0) == pytest.approx(20)
+    assert turned(-30) == turned(30) == pytest.approx(29)
+    assert turned(80) == turned(50) > turned(30)
 
 
 def test_sharpness_is_the_variance_of_the_laplacian() -> None:

@@ -292,3 +292,10 @@ def test_what_is_no_archive_is_named(tmp_path: Path, name: str, content: bytes, 
 def test_a_missing_source_is_named(tmp_path: Path):
     with pytest.raises(DataError, match="There is nothing at"):
         open_source(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("given", [str, Path])
+def test_an_address_is_named_whole(given: type):
+    with pytest.raises(DataError, match=r"https://example\.org/faces\.zip is an address") as caught:
+        open_source(given("https://example.org/faces.zip"))
+    assert "Download" in caught.value.hint

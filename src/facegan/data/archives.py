@@ -13,12 +13,14 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from array import array
 from collections.abc import Callable, Container, Iterator
 from typing import IO, Any, Self, cast
 
 from facegan.data import sources
+from facegan.data.members import Member, Members, last_of_each_name
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import BZIP2, GZIP, XZ, Member, Source, is_junk, limited, refuse, tidy
+from facegan.data.sources import BZIP2, GZIP, XZ, Source, is_junk, limited, refuse, tidy
 from facegan.errors import DataError, one_line
 
 _BLOCK = 1 << 20
@@ -51,22 +53,31 @@ class TarSource(Source):
 
     kind = "tar archive"
 
-    def members(self) -> list[Member]:
+    def members(self) -> Members:
         """List the archive in its own order; see `Source.members`."""
         self.junk = 0
         digest = hashlib.sha256()
+        found = Members()
+        # Of each header, whether it is a member.
+        self._listed = bytearray()
         with self._damage_reported():
-            found = [self._member(info, file) for info, file in self._stream(digest)]
+            for info, file in self._stream(digest):
+                member = self._member(info, file)
+                self._listed.append(member is not None)
+                if member is not None:
+                    found.append(member)
         self.sha256 = digest.hexdigest()
-        self._positions = [index for index, member in enumerate(found) if member is not None]
-        return sources.last_of_each_name([member for member in found if member is not None])
+        return last_of_each_name(found)
 
     def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """Read the chosen members; see `Source.read`."""
-        number = {position: index for index, position in enumerate(self._positions)}
+        index = -1
         with self._damage_reported():
             for position, (info, file) in enumerate(self._stream()):
-                index = number.get(position, -1)
+                # An archive that grew since it was listed has more than was listed.
+                if position >= len(self._listed) or not self._listed[position]:
+                    continue
+                index += 1
                 if index in chosen and file is not None:
                     try:
                         # Room is made for as much as is asked for, so no more is.
@@ -128,7 +139,7 @@ class ZipSource(Source):
 
     kind = "zip archive"
 
-    def members(self) -> list[Member]:
+    def members(self) -> Members:
         """List the archive in its own order; see `Source.members`."""
         self.junk = 0
         digest = hashlib.sha256()
@@ -137,31 +148,38 @@ class ZipSource(Source):
                 digest.update(block)
             infos = archive.infolist()
             self._check_whole([info for info in infos if not info.is_dir()])
-            found = [self._member(info) for info in infos]
-            self._infos = [i for i, m in zip(infos, found, strict=True) if m is not None]
-            members = sources.last_of_each_name([m for m in found if m is not None])
-            for info, member in zip(self._infos, members, strict=True):
+            members = Members()
+            # Where the members stand in the archive's own list.
+            self._places = array("i")
+            for place, info in enumerate(infos):
+                member = self._member(info)
+                if member is not None:
+                    members.append(member)
+                    self._places.append(place)
+            last_of_each_name(members)
+            for place, member in zip(self._places, members, strict=True):
                 if not member.refused and self._describes_better(member.path):
                     with contextlib.suppress(SkippedFile):
-                        self.description = (member.path, _content(archive, info))
+                        self.description = (member.path, _content(archive, infos[place]))
         self.sha256 = digest.hexdigest()
         return members
 
     def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """Read the chosen members; see `Source.read`."""
         with self._open() as archive:
-            for index, info in enumerate(self._infos):
+            infos = self._infos(archive)
+            for index, place in enumerate(self._places):
                 if index in chosen:
                     try:
-                        yield index, _content(archive, info)
+                        yield index, _content(archive, infos[place])
                     except SkippedFile as unusable:
                         yield index, unusable
 
     def stream(self, number: int) -> IO[bytes]:
         """One member, read and inflated as it is asked for; see `Source.stream`."""
-        info = self._infos[number]
         try:
             with zipfile.ZipFile(self.path) as archive:
+                info = self._infos(archive)[self._places[number]]
                 return io.BufferedReader(_Unzipped(archive.open(info)))
         except _ZIP_DAMAGE as error:
             raise SkippedFile("damaged in the archive", str(error)) from error
@@ -181,6 +199,13 @@ class ZipSource(Source):
         if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
             return Member(path, 0, SkippedFile("not a regular file"))
         return Member(path, info.file_size, refuse(path, info.file_size))
+
+    def _infos(self, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+        """The archive's own list: half a kilobyte a file, so it is not kept."""
+        infos = archive.infolist()
+        if self._places and self._places[-1] >= len(infos):
+            raise zipfile.BadZipFile("it has changed since it was listed")
+        return infos
 
     def _check_whole(self, infos: list[zipfile.ZipInfo]) -> None:
         if any(info.flag_bits & 0x1 for info in infos):

@@ -42,11 +42,10 @@ _CHUNK = 1 << 24
 
 
 class Items(NamedTuple):
-    """The columns of items.csv, one entry an image; the measures by name."""
+    """The columns of items.csv but the splits, one entry an image; the measures by name."""
 
     names: list[str]
     identities: list[str]
-    splits: list[str]
     sources: list[str]
     measures: dict[str, npt.NDArray[np.float64]]
 
@@ -114,7 +113,7 @@ class Dataset:
                     f"The images and the card ask for float32 {list(wanted)}. {_REBUILD}",
                 )
         # Names hold no line breaks (the writer sees to it), so lines can be counted unparsed.
-        lines = _read_bytes(path / ITEMS).count(b"\n") - 1
+        lines = sum(block.count(b"\n") for block in _blocks(path / ITEMS)) - 1
         if lines != len(images):
             raise DataError(
                 f"{path / ITEMS} lists {lines} images, but {IMAGES} holds {len(images)}.", _REBUILD
@@ -155,7 +154,7 @@ class Dataset:
     @property
     def splits(self) -> list[str]:
         """The split of each image, "train" or "holdout"."""
-        return self._items.splits
+        return self._splits
 
     @property
     def sources(self) -> list[str]:
@@ -165,7 +164,21 @@ class Dataset:
     @property
     def measures(self) -> dict[str, npt.NDArray[np.float64]]:
         """What was measured of each image, by name: float64 [N], NaN where it is missing."""
-        return self._items.measures
+        return self._items.measures if self.measure_names else {}
+
+    @cached_property
+    def measure_names(self) -> tuple[str, ...]:
+        """What was measured of the images."""
+        header, _ = self._lines()
+        return tuple(header[len(ITEM_COLUMNS) :])
+
+    def items(self) -> Iterator[tuple[str, str, str, str]]:
+        """Name, identity, split and source of each image, one after another: nothing is kept.
+
+        Raises:
+            DataError: a line is damaged, or there are too few or too many.
+        """
+        return ((row[0], row[1], row[2], row[3]) for row in self._lines()[1])
 
     def copied(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
         """The images of these rows, in memory: uint8 [len(rows),H,W,C].
@@ -204,7 +217,7 @@ class Dataset:
             _hash_images(self.images),
             self.label_names,
             _hash_array(self.labels) if self.labels is not None else "",
-            hashlib.sha256(_read_bytes(self.path / ITEMS)).hexdigest(),
+            _hash_file(self.path / ITEMS),
         )
         if found != self.fingerprint:
             raise DataError(
@@ -213,55 +226,70 @@ class Dataset:
                 _REBUILD,
             )
 
+    def _lines(self) -> tuple[list[str], Iterator[list[str]]]:
+        """The header of items.csv, and its rows, each checked when it is asked for."""
+        path = self.path / ITEMS
+        checked = self._checked(path)
+        return next(checked), checked
+
+    def _checked(self, path: Path) -> Iterator[list[str]]:
+        count = 0
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                lines = csv.reader(file)
+                header = next(lines, [])
+                first = len(ITEM_COLUMNS)
+                if tuple(header[:first]) != ITEM_COLUMNS or len(set(header)) < len(header):
+                    raise DataError(
+                        f"{path} has the columns {', '.join(header)}.",
+                        f"A dataset's are {', '.join(ITEM_COLUMNS)}, then measures. {_REBUILD}",
+                    )
+                yield header
+                for count, row in enumerate(lines, start=1):
+                    if len(row) != len(header) or row[2] not in SPLITS:
+                        raise DataError(
+                            f"{path}, line {count + 1}: {','.join(row)!r} is not an item.",
+                            f"An item is {', '.join(header)}, its split one of "
+                            f"{' or '.join(SPLITS)}. {_REBUILD}",
+                        )
+                    yield row
+        except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}).", _REBUILD) from error
+        if count != len(self):
+            raise DataError(
+                f"{path} lists {count} images, but {IMAGES} holds {len(self)}.", _REBUILD
+            )
+
+    @cached_property
+    def _splits(self) -> list[str]:
+        """Read alone: splits are asked for where names, which take more memory, are not."""
+        # What is the same text is the same object.
+        known = {split: split for split in SPLITS}
+        return [known[split] for _, _, split, _ in self.items()]
+
     @cached_property
     def _items(self) -> Items:
         path = self.path / ITEMS
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                return self._read_items(path, csv.reader(file))
-        except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
-            raise DataError(f"{path} cannot be read ({error}).", _REBUILD) from error
-
-    def _read_items(self, path: Path, lines: Iterator[list[str]]) -> Items:
-        """Line by line: as rows, the items of a million pictures take a gigabyte."""
-        header = next(lines, [])
+        header, lines = self._lines()
         first = len(ITEM_COLUMNS)
         measures = header[first:]
-        if tuple(header[:first]) != ITEM_COLUMNS or len(set(header)) < len(header):
-            raise DataError(
-                f"{path} has the columns {', '.join(header)}.",
-                f"A dataset's are {', '.join(ITEM_COLUMNS)}, then measures. {_REBUILD}",
-            )
         names: list[str] = []
         identities: list[str] = []
-        splits: list[str] = []
         sources: list[str] = []
         values: list[list[str]] = [[] for _ in measures]
-        known = {split: split for split in SPLITS}
-        for number, row in enumerate(lines, start=2):
-            if len(row) != len(header) or row[2] not in known:
-                raise DataError(
-                    f"{path}, line {number}: {','.join(row)!r} is not an item.",
-                    f"An item is {', '.join(header)}, its split one of "
-                    f"{' or '.join(SPLITS)}. {_REBUILD}",
-                )
-            name, identity, split, source = row[:first]
+        for row in lines:
+            name, identity, _, source = row[:first]
             sources.append(source)
             # What is the same text is the same object.
             identities.append(source if identity == source else identity)
             names.append(source if name == source else name)
-            splits.append(known[split])
             for column, value in zip(values, row[first:], strict=True):
                 column.append(value)
-        if len(names) != len(self):
-            raise DataError(
-                f"{path} lists {len(names)} images, but {IMAGES} holds {len(self)}.", _REBUILD
-            )
         numbers = {
             name: _numbers(path, name, column)
             for name, column in zip(measures, values, strict=True)
         }
-        return Items(names, identities, splits, sources, numbers)
+        return Items(names, identities, sources, numbers)
 
 
 def fingerprint(
@@ -389,6 +417,25 @@ def _read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} is missing.", _REBUILD) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}).", _REBUILD) from error
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """The content of a file, a few megabytes at a time."""
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_CHUNK >> 2):
+                yield block
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing.", _REBUILD) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).", _REBUILD) from error
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    for block in _blocks(path):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _hash_array(array: npt.NDArray[Any]) -> str:

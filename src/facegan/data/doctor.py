@@ -150,6 +150,15 @@ _RULES = (
         above=0.05,
     ),
     _Rule(
+        "hidden",
+        "Something is before the face",
+        "Hands, microphones and other heads are rare, each in another place: the generator learns "
+        "them as smears across faces.",
+        "whole",
+        below=0.6,
+        relative=True,
+    ),
+    _Rule(
         "blur",
         "Blurred",
         "The generator learns that blur is one way to look real, and uses it where it is unsure.",

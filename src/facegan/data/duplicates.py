@@ -56,9 +56,10 @@ class Duplicates:
         """The groups whose pictures have different identities; none where nobody knows who is
         shown, and each picture counts as somebody else.
         """
-        if not people_known(dataset):
+        if not self.groups or not people_known(dataset):
             return []
-        names = dataset.identities
+        rows = {row for group in self.groups for row in group}
+        names = {row: item[1] for row, item in enumerate(dataset.items()) if row in rows}
         return [group for group in self.groups if len({names[row] for row in group}) > 1]
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from array import array
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from posixpath import basename
 from typing import Any
 
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.kinds import DATA, side_kind
+from facegan.data.members import Member, packed
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import Member
 from facegan.data.writer import printable
 
 # Characters of a detail: some decoders quote what they could not read.
@@ -43,22 +43,22 @@ class ImportLog:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Iterable[Member],
         used: Container[str] = (),
         unused: Mapping[str, str] | None = None,
         holds_files: bool = True,
     ) -> None:
-        self._members = members
+        self._members = packed(members)
         self._described = 0
         self._dropped: dict[int, list[SkippedFile]] = {}
         self.side_files: list[str] = []
-        readable: list[int] = []
+        readable = array("i")
         # Million-fold, a reason is one object.
         reasons: dict[str, SkippedFile] = {}
         known = {
             why: SkippedFile("side file, not used", why) for why in set((unused or {}).values())
         }
-        for index, member in enumerate(members):
+        for index, member in enumerate(self._members):
             if member.refused is not None:
                 self._dropped[index] = [member.refused]
             elif member.path in used:
@@ -75,22 +75,22 @@ class ImportLog:
                 self.side_files.append(member.path)
             else:
                 readable.append(index)
-        self.readable = np.array(readable, np.int64)
-        self.kept = array("q")
+        self.readable = np.array(readable, np.int32)
+        self.kept = array("i")
         self._last = -1
         self._noted = 0
         self._new_dropped: list[tuple[int, str, str]] = []
         self._new_conversions: Counter[str] = Counter()
         self.conversions: Counter[str] = Counter()
         # Members that were dealt with, and those that gave an image.
-        self._settled = np.zeros(len(members), np.bool_)
-        self._gave = np.zeros(len(members), np.bool_)
+        self._settled = np.zeros(len(self._members), np.bool_)
+        self._gave = np.zeros(len(self._members), np.bool_)
         self.done = 0
 
     @property
     def kept_paths(self) -> Iterator[str]:
         """The paths of those that became images; once for each image."""
-        return (self._members[index].path for index in self.kept)
+        return (self._members.path(index) for index in self.kept)
 
     def keep(self, index: int, conversions: Sequence[str]) -> None:
         """Note that member `index` became an image."""
@@ -160,7 +160,7 @@ class ImportLog:
         writer.writerow(("name", "reason", "detail"))
         for index in sorted(self._dropped):
             for why in self._dropped[index]:
-                row = (self._members[index].path, why.reason, why.detail)
+                row = (self._members.path(index), why.reason, why.detail)
                 writer.writerow([printable(value) for value in row])
         return buffer.getvalue()
 

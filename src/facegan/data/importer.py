@@ -42,9 +42,10 @@ from facegan.data.labels import Joined, LabelTable, Reading, Repeats
 from facegan.data.layouts import Layout, recognise
 from facegan.data.layouts.folders import CLASSES, classes_of, note_on_folders
 from facegan.data.layouts.persons import persons
+from facegan.data.members import Member, Members, Paths, packed
 from facegan.data.recognise import open_source, sources_within
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import FolderSource, Member, Source
+from facegan.data.sources import FolderSource, Source
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, one_line
@@ -149,7 +150,7 @@ def import_images(
     origin = open_source(source)
     _check_places(origin.path, Path(dataset))
     origin, members, layout = _listed(origin, None if labels is not None else reading)
-    likely = [members[index].path for index in _pictures(origin, members)]
+    likely = _pictures(origin, members)
     if labels == CLASSES:
         table = classes_of(likely, str(origin.path))
     elif table is None:
@@ -193,7 +194,7 @@ def import_images(
         warnings.simplefilter("ignore")  # decoders warn about what ends up in the card
         for batch in batches:
             rows = _sort_out(batch, import_log)
-            paths = [members[index].path for index, _ in rows]
+            paths = [members.path(index) for index, _ in rows]
             if rows:
                 pictures = [picture for _, picture in rows]
                 others = [f"#{each.number + 1}" if each.number else "" for each in pictures]
@@ -232,19 +233,19 @@ def import_images(
     return treat_duplicates(made, duplicates or ("keep" if layout.splits else "group"))
 
 
-def _listed(origin: Source, reading: Reading | None) -> tuple[Source, list[Member], Layout]:
+def _listed(origin: Source, reading: Reading | None) -> tuple[Source, Members, Layout]:
     """The source that holds the pictures, its members, and what is known of them.
 
     Raises:
         DataError: the pictures lie in an archive inside, or in several that could be meant.
     """
-    members = origin.members()
+    members = packed(origin.members())
     notes: tuple[str, ...] = ()
     if not _pictures(origin, members):
         inner = sources_within(origin, members)
         if inner is not None:
             notes = (f"{origin.name} holds no pictures itself: read was {_within(inner, origin)}.",)
-            origin, members = inner, inner.members()
+            origin, members = inner, packed(inner.members())
         elif not isinstance(origin, FolderSource) and (
             data := next((m.path for m in members if _needs_a_folder(m.path)), None)
         ):
@@ -253,8 +254,8 @@ def _listed(origin: Source, reading: Reading | None) -> tuple[Source, list[Membe
                 "Unpack it, and give the folder.",
             )
     _require_none_inside(origin, members)
-    usable = [index for index, member in enumerate(members) if member.refused is None]
-    layout = recognise(origin, [members[index].path for index in usable], usable, reading)
+    usable = members.usable()
+    layout = recognise(origin, Paths(members, usable), usable, reading)
     return origin, members, replace(layout, notes=(*notes, *layout.notes))
 
 
@@ -282,7 +283,7 @@ def _left_to_do(writer: DatasetWriter, import_log: ImportLog) -> _Chosen:
 
 def _content_of(
     source: Source,
-    members: Sequence[Member],
+    members: Members,
     shape: Shape,
     align: Alignment | None,
     layout: Layout,
@@ -315,20 +316,24 @@ def _within(inner: Source, outer: Source) -> str:
     return inner.kind
 
 
-def _pictures(source: Source, members: Sequence[Member]) -> list[int]:
-    """The numbers of the members that may be pictures, by their names."""
-    return [
-        index
-        for index, member in enumerate(members)
-        if member.refused is None and (not source.holds_files or could_be_picture(member.path))
-    ]
+def _pictures(source: Source, members: Members) -> Paths:
+    """The paths of the members that may be pictures, by their names."""
+    usable = Paths(members, members.usable())
+    if not source.holds_files:
+        return usable
+    return usable.those(np.fromiter(map(could_be_picture, usable), np.bool_, len(usable)))
 
 
-def _require_none_inside(source: Source, members: Sequence[Member]) -> None:
+def _require_none_inside(source: Source, members: Members) -> None:
     """Refuse an archive inside that holds more than all pictures beside it: it is the dataset."""
-    inside = [m for m in members if side_kind(m.path) == INSIDE and source.holds_files]
-    pictures = sum(m.size for m in members if side_kind(m.path) is None)
-    largest = max(inside, key=lambda member: member.size, default=None)
+    largest: Member | None = None
+    pictures = 0
+    for member in members:
+        kind = side_kind(member.path)
+        pictures += member.size if kind is None else 0
+        larger = largest is None or member.size > largest.size
+        if kind == INSIDE and source.holds_files and larger:
+            largest = member
     if largest is not None and largest.size > _MUCH_LARGER * pictures:
         raise DataError(
             f"{source.path} holds an archive, {largest.path}, which is much larger than all the "
@@ -365,17 +370,16 @@ def _check_places(source: Path, dataset: Path) -> None:
 
 
 def _join(
-    table: LabelTable, members: Sequence[Member], import_log: ImportLog, source: Source
+    table: LabelTable, members: Members, import_log: ImportLog, source: Source
 ) -> Joined | None:
     """The label values of every member, in order; None if no member could be a picture."""
-    asking = [
-        index
-        for index in import_log.readable
-        if not source.holds_files or could_be_picture(members[index].path)
-    ]
-    if not asking:
+    asking = import_log.readable
+    if source.holds_files:
+        readable = Paths(members, asking)
+        asking = asking[np.fromiter(map(could_be_picture, readable), np.bool_, len(asking))]
+    if not len(asking):
         return None
-    joined = table.join([members[index].path for index in asking])
+    joined = table.join(Paths(members, asking))
     rows = np.full(len(members), -1, np.int64)
     rows[asking] = joined.rows
     return Joined(table, rows, joined.unused_rows, joined.loosely)
@@ -411,7 +415,7 @@ def _about_labels(
     about: dict[str, Any] = {
         "source": table.source,
         "note": note or "not stated",
-        "matched": int(joined.matched[sorted(set(import_log.kept))].sum()),
+        "matched": int(joined.matched[np.unique(import_log.kept)].sum()),
         "unused_rows": joined.unused_rows,
     }
     if joined.loosely:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import os
 import struct
+from array import array
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from facegan.data import sources
+from facegan.data.members import Member, Members, last_of_each_name
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import Member, Source
+from facegan.data.sources import Source
 from facegan.errors import DataError
 
 FILE = "data.mdb"
@@ -49,26 +51,27 @@ class LmdbSource(Source):
     kind = "LMDB"
     holds_files = False
 
-    def members(self) -> list[Member]:
+    def members(self) -> Members:
         """List the keys, in their order; see `Source.members`."""
         self.junk = 0
-        self._values: list[_Value] = []
-        members: list[Member] = []
+        self._starts, self._sizes = array("q"), array("q")
+        members = Members()
         with self._reader() as reader:
             for key, value in reader.entries():
                 path = _name(key, len(members))
                 refused = sources.refuse(path, value.size)
                 members.append(Member(path, value.size, refused))
-                self._values.append(value)
-        return sources.last_of_each_name(members)
+                self._starts.append(value.start)
+                self._sizes.append(value.size)
+        return last_of_each_name(members)
 
     def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """Read the chosen values; see `Source.read`."""
         with self._reader() as reader:
-            for number, value in enumerate(self._values):
+            for number, (start, size) in enumerate(zip(self._starts, self._sizes, strict=True)):
                 if number in chosen:
                     try:
-                        yield number, reader.bytes_at(value.start, value.size)
+                        yield number, reader.bytes_at(start, size)
                     except _Damaged as error:
                         yield number, SkippedFile("damaged in the database", str(error))
 

@@ -9,9 +9,10 @@
 - `face`: score of the face detector, 0 to 1; 0 where it finds none;
 - `eyes`: from the middle of one eye to that of the other, in pixels of the picture;
 - `yaw`, `pitch`, `roll`: where the face looks, see `facegan.faces.alignment.Pose`, in degrees;
-- `cut`: share of the face's landmarks outside of the picture.
+- `cut`: share of the face's landmarks outside of the picture;
+- `whole`: how little stands before the face, see `facegan.faces.alignment.wholeness`.
 
-A face that is not found has no eyes, no pose and no share cut off: these are missing.
+A face that is not found has no eyes, no pose, no share cut off and is not whole: these are missing.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ from facegan.data.align import one_thread_each
 from facegan.data.blocks import blockiness
 from facegan.data.dataset import Dataset
 from facegan.faces import detect, mesh
-from facegan.faces.alignment import eye_distance, pose
+from facegan.faces.alignment import eye_distance, pose, wholeness
 from facegan.faces.weights import HASHES
 from facegan.files import cache_folder
 
 MEASURES = (
     *("sharpness", "brightness", "contrast", "clipped", "colour", "blocks"),
-    *("face", "eyes", "yaw", "pitch", "roll", "cut"),
+    *("face", "eyes", "yaw", "pitch", "roll", "cut", "whole"),
 )
 # Raised when a measure changes.
-_VERSION = 1
+_VERSION = 2
 _SHARPEST = 128
 _DARK, _LIGHT = 5, 250
 # Detection wants some border, and faces of 40 pixels or more.
@@ -111,7 +112,7 @@ def measure(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 
 
 def _face(rgb: npt.NDArray[np.uint8]) -> tuple[float, ...]:
-    """Score, distance of the eyes, pose, and the share cut off, of the face in the middle."""
+    """The measures from `face` on, of the face in the middle."""
     import cv2
 
     side = len(rgb)
@@ -124,7 +125,7 @@ def _face(rgb: npt.NDArray[np.uint8]) -> tuple[float, ...]:
         framed = cv2.resize(framed, (size, size), interpolation=interpolation).astype(np.uint8)
     found = detect(framed)
     if not found:
-        return (0.0, *(np.nan,) * 5)
+        return (0.0, *(np.nan,) * 6)
     middle = len(framed) / 2
     face = max(
         found,
@@ -144,6 +145,7 @@ def _face(rgb: npt.NDArray[np.uint8]) -> tuple[float, ...]:
         looks.pitch,
         looks.roll,
         float(outside),
+        wholeness(points),
     )
 
 

@@ -14,11 +14,14 @@ from collections.abc import Container, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from facegan.data import sources
 from facegan.data.labels import LabelTable, Reading
 from facegan.data.layouts.layout import Layout
+from facegan.data.members import Member, Members, Paths
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import Member, Source
+from facegan.data.sources import Source
 from facegan.data.tables import Column, Table, cell_of
 from facegan.errors import DataError, one_line
 from facegan.parsing import parse_json
@@ -46,10 +49,10 @@ class ParquetSource(Source):
         super().__init__(path)
         self._files = list(files)
 
-    def members(self) -> list[Member]:
+    def members(self) -> Members:
         """List the rows, without reading a picture; see `Source.members`."""
         self.junk = 0
-        members: list[Member] = []
+        members = Members()
         self._begins: list[int] = []
         self._columns: dict[str, Column] = {}
         self._splits: dict[str, str] = {}
@@ -58,10 +61,10 @@ class ParquetSource(Source):
             self._begins.append(len(members))
             with _Opened(file) as opened:
                 self._list(file, opened, members)
-        self._paths = [member.path for member in members]
+        self._paths = Paths(members, np.arange(len(members), dtype=np.int32))
         return members
 
-    def _list(self, file: Path, opened: _Opened, members: list[Member]) -> None:
+    def _list(self, file: Path, opened: _Opened, members: Members) -> None:
         image = opened.image
         self._image = image.name
         named = opened.classes()

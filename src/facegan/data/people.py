@@ -17,9 +17,12 @@ def people_known(dataset: Dataset) -> bool:
     It is where any two pictures are said to. Where each picture is a person of its own, the card
     may say that this is so (drawn portraits, one picture of each person); otherwise nobody knows.
     """
-    if len(set(dataset.identities)) < len(dataset.identities):
+    if known_by(dataset.card):
         return True
-    return known_by(dataset.card)
+    counts = dataset.card["counts"]
+    if isinstance(counts.get("kept"), int) and isinstance(counts.get("identities"), int):
+        return False  # counted by whoever wrote it: a million names need no reading
+    return len(set(dataset.identities)) < len(dataset)
 
 
 def known_by(card: Mapping[str, Any]) -> bool:

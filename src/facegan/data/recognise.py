@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from facegan.data import lmdb_file, parquet
@@ -19,6 +19,8 @@ from facegan.registry import Registry
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _SHARDS = re.compile(r"(.*)\{(\d{1,9})\.\.(\d{1,9})\}(.*)")
 _MOST_SHARDS = 100_000
+# A path has lost one of the slashes of an address.
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs|hf):/+(.*)", re.IGNORECASE)
 
 # What somebody may give, by its first bytes, and what it is in words.
 _OTHERS = {
@@ -97,6 +99,11 @@ def open_source(path: Path | str | Source) -> Source:
         if source is not None:
             return source
     if not path.exists():
+        if address := _ADDRESS.fullmatch(path.as_posix()):
+            raise DataError(
+                f"{address[1]}://{address[2]} is an address on the network.",
+                "Download it, and give the file.",
+            )
         raise DataError(f"There is nothing at {path}.", "Give a folder of images or an archive.")
     if not path.is_file():
         raise DataError(f"{path} is neither a file nor a folder.", "Give a folder or an archive.")
@@ -107,7 +114,7 @@ def open_source(path: Path | str | Source) -> Source:
     )
 
 
-def sources_within(source: Source, members: list[Member]) -> Source | None:
+def sources_within(source: Source, members: Sequence[Member]) -> Source | None:
     """What a folder without pictures holds, if that is pictures in another form: one archive, the
     shards of a WebDataset, LMDBs or Parquet files.
 

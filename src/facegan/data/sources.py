@@ -13,11 +13,12 @@ import re
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from facegan.data.labels import Reading
+from facegan.data.members import Member as Member
+from facegan.data.members import Members
 from facegan.data.skipped import SkippedFile
 from facegan.errors import DataError
 
@@ -34,23 +35,6 @@ GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
 
 _DESCRIPTION = "dataset.json"
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"}
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One file of a source.
-
-    Attributes:
-        path: where it lies inside the source, parts separated by "/".
-        size: bytes, uncompressed, as declared.
-        refused: why it must not be read, or None.
-        stamp: when it was changed, in nanoseconds; 0 in an archive, which has a hash.
-    """
-
-    path: str
-    size: int
-    refused: SkippedFile | None = None
-    stamp: int = 0
 
 
 class Source(ABC):
@@ -85,7 +69,7 @@ class Source(ABC):
         return self.path.resolve().name
 
     @abstractmethod
-    def members(self) -> list[Member]:
+    def members(self) -> Sequence[Member]:
         """List every file but junk, in a fixed order.
 
         Raises:
@@ -130,10 +114,10 @@ class FolderSource(Source):
 
     kind = "folder"
 
-    def members(self) -> list[Member]:
+    def members(self) -> Members:
         """List the tree, sorted by path; see `Source.members`."""
         self.junk = 0
-        self._found = sorted(self._walk(), key=lambda member: member.path)
+        self._found = Members(self._walk())
         for member in self._found:
             if not member.refused and self._describes_better(member.path):
                 with contextlib.suppress(SkippedFile):
@@ -142,16 +126,16 @@ class FolderSource(Source):
 
     def read(self, chosen: Container[int]) -> Iterator[tuple[int, bytes | SkippedFile]]:
         """Read the chosen files; see `Source.read`."""
-        for index, member in enumerate(self._found):
+        for index in range(len(self._found)):
             if index in chosen:
                 try:
-                    yield index, self._content(member.path)
+                    yield index, self._content(self._found.path(index))
                 except SkippedFile as unusable:
                     yield index, unusable
 
     def stream(self, number: int) -> IO[bytes]:
         """One file, open; see `Source.stream`."""
-        return (self.path / self._found[number].path).open("rb")
+        return (self.path / self._found.path(number)).open("rb")
 
     def _content(self, path: str) -> bytes:
         try:
@@ -161,26 +145,39 @@ class FolderSource(Source):
             raise SkippedFile("cannot be read", error.strerror or str(error)) from error
 
     def _walk(self) -> Iterator[Member]:
-        folders = [""]
-        while folders:
-            prefix = folders.pop()
+        """Every file, in the order of the paths: one folder's names are held at a time, and those
+        of the folders that it lies in."""
+        # A folder's name ends in "/", so that its files come where their paths say.
+        levels: list[tuple[str, list[str]]] = [("", [""])]
+        while levels:
+            prefix, names = levels[-1]
+            if not names:
+                levels.pop()
+                continue
+            path = prefix + names.pop()
+            if path and not path.endswith("/"):
+                yield self._member(path)
+                continue
             try:
-                entries = list(os.scandir(self.path / prefix))
+                levels.append((path, self._names(path)))
             except OSError as error:
-                if not prefix:
+                if not path:
                     raise DataError(
                         f"{self.path} cannot be read ({error.strerror}).", "Check its permissions."
                     ) from error
-                yield Member(prefix, 0, SkippedFile("cannot be read", error.strerror or ""))
-                continue
+                yield Member(path, 0, SkippedFile("cannot be read", error.strerror or ""))
+
+    def _names(self, prefix: str) -> list[str]:
+        """What a folder holds but junk, the last first; folders end in "/"."""
+        found = []
+        with os.scandir(self.path / prefix) as entries:
             for entry in entries:
-                path = prefix + entry.name
-                if is_junk(path):
+                if is_junk(prefix + entry.name):
                     self.junk += 1
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(path + "/")
                 else:
-                    yield self._member(path)
+                    folder = entry.is_dir(follow_symlinks=False)
+                    found.append(f"{entry.name}/" if folder else entry.name)
+        return sorted(found, reverse=True)
 
     def _member(self, path: str) -> Member:
         try:
@@ -223,14 +220,3 @@ def limited(data: bytes) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise SkippedFile("file too large", f"more than {MAX_FILE_BYTES} bytes")
     return data
-
-
-def last_of_each_name(members: list[Member]) -> list[Member]:
-    """`members`, refusing all but the last of those that share a path, as unpacking would."""
-    last = {member.path: index for index, member in enumerate(members) if not member.refused}
-    return [
-        member
-        if member.refused or last[member.path] == index
-        else Member(member.path, member.size, SkippedFile("duplicate name", "a later one is kept"))
-        for index, member in enumerate(members)
-    ]

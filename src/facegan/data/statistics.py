@@ -13,6 +13,7 @@ import numpy.typing as npt
 from facegan.data.dataset import SPLITS
 from facegan.data.spec import class_groups
 
+_HASH = 16
 # Rows of labels looked at together.
 _ROWS = 1 << 16
 
@@ -22,11 +23,10 @@ class Statistics:
 
     def __init__(self, channels: int) -> None:
         self._histogram = np.zeros((channels, 256), np.int64)
-        self._identities: set[str] = set()
-        self._seen: dict[bytes, str] = {}
-        self._across: set[bytes] = set()
+        # Of each image a hash of its pixels and one of who is shown, 32 bytes: as sets of objects,
+        # they would take ten times that.
+        self._pixels, self._people, self._held = bytearray(), bytearray(), bytearray()
         self._splits = dict.fromkeys(SPLITS, 0)
-        self._duplicates = 0
 
     def add(
         self, images: npt.NDArray[np.uint8], identities: Sequence[str], splits: Sequence[str]
@@ -34,15 +34,11 @@ class Statistics:
         """Count n images, uint8 [n,H,W,C], of these persons and splits."""
         import cv2
 
-        self._identities.update(identities)
-        for image, split in zip(images, splits, strict=True):
+        for image, identity, split in zip(images, identities, splits, strict=True):
             self._splits[split] += 1
-            digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
-            if digest in self._seen:
-                self._duplicates += 1
-                if self._seen[digest] != split:
-                    self._across.add(digest)
-            self._seen.setdefault(digest, split)
+            self._pixels += _hash(np.ascontiguousarray(image).data)
+            self._people += _hash(identity.encode("utf-8", "surrogatepass"))
+            self._held.append(split == "holdout")
             if split == "train":
                 for channel, histogram in enumerate(self._histogram):
                     # float32 counts are exact below 2**24 pixels; one image stays below.
@@ -52,12 +48,16 @@ class Statistics:
     @property
     def counts(self) -> dict[str, int]:
         """Kept, train, holdout, identities and pictures equal to an earlier one."""
+        different, which = _groups(self._pixels)
+        held = np.frombuffer(self._held, np.bool_)
+        sides = np.zeros((2, different), np.bool_)
+        sides[0, which[held]] = sides[1, which[~held]] = True
         return {
             "kept": sum(self._splits.values()),
             **self._splits,
-            "identities": len(self._identities),
-            "duplicates": self._duplicates,
-            "duplicates_across_splits": len(self._across),
+            "identities": _groups(self._people)[0],
+            "duplicates": len(which) - different,
+            "duplicates_across_splits": int(sides.all(0).sum()),
         }
 
     def mean_and_std(self) -> tuple[list[float], list[float]]:
@@ -67,6 +67,24 @@ class Statistics:
         mean = share @ values
         variance = (share * (values - mean[:, None]) ** 2).sum(axis=1)
         return [round(float(m), 6) for m in mean], [round(float(s), 6) for s in np.sqrt(variance)]
+
+
+def _hash(data: bytes | memoryview) -> bytes:
+    return hashlib.blake2b(data, digest_size=_HASH).digest()
+
+
+def _groups(hashes: bytearray) -> tuple[int, npt.NDArray[np.int32]]:
+    """Equal hashes: how many groups there are, and the group of each hash."""
+    halves = np.frombuffer(hashes, np.uint64).reshape(-1, _HASH // 8)
+    order = np.lexsort(halves.T)
+    new = np.zeros(len(halves), np.bool_)
+    new[:1] = True
+    for half in halves.T:
+        ordered = half[order]
+        new[1:] |= ordered[1:] != ordered[:-1]
+    which = np.empty(len(halves), np.int32)
+    which[order] = np.cumsum(new, dtype=np.int32) - 1
+    return int(new.sum()), which
 
 
 def describe_labels(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from facegan.data.members import Members
 from facegan.data.skipped import SkippedFile
-from facegan.data.sources import Member, Source
+from facegan.data.sources import Source
 
 
 class Together(Source):
@@ -27,14 +28,15 @@ class Together(Source):
         self.parts = parts
         self.holds_files = any(part.holds_files for part in parts.values())
 
-    def members(self) -> list[Member]:
+    def members(self) -> Members:
         """List all of them; see `Source.members`."""
         self._begins: list[int] = []
-        found: list[Member] = []
+        found = Members()
         digest = sha256()
         for name, part in self.parts.items():
             self._begins.append(len(found))
-            found += [replace(each, path=f"{name}/{each.path}") for each in part.members()]
+            for each in part.members():
+                found.append(replace(each, path=f"{name}/{each.path}"))
             self.junk += part.junk
             digest.update(f"{name} {part.sha256}\n".encode("utf-8", "backslashreplace"))
         self._ends = [*self._begins[1:], len(found)]
@@ -45,8 +47,8 @@ class Together(Source):
         """Read the chosen members; see `Source.read`."""
         places = zip(self.parts.values(), self._begins, self._ends, strict=True)
         for part, begin, end in places:
-            mine = {number for number in range(end - begin) if begin + number in chosen}
-            if mine:
+            mine = _From(chosen, begin)
+            if any(number in mine for number in range(end - begin)):
                 for number, content in part.read(mine):
                     yield begin + number, content
 
@@ -55,3 +57,13 @@ class Together(Source):
         places = zip(self.parts.values(), self._begins, self._ends, strict=True)
         part, begin, _ = next(each for each in places if each[1] <= number < each[2])
         return part.stream(number - begin)
+
+
+class _From(Container[int]):
+    """The numbers of one part among those of all of them."""
+
+    def __init__(self, chosen: Container[int], begin: int) -> None:
+        self._chosen, self._begin = chosen, begin
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and number + self._begin in self._chosen

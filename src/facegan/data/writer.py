@@ -19,6 +19,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -291,16 +292,20 @@ class DatasetWriter:
     def _count_again(self) -> None:
         """The statistics of what a killed writer wrote."""
         with (self._partial / ITEMS).open(encoding="utf-8", newline="") as file:
-            _, *rows = csv.reader(file)
-        if len(rows) != self._count:
-            raise ValueError(f"{len(rows)} items, not {self._count}")
-        for begin in range(0, self._count, _AGAIN):
-            some = rows[begin : begin + _AGAIN]
-            self._statistics.add(
-                self._images.rows(begin, begin + len(some)),
-                [row[ITEM_COLUMNS.index("identity")] for row in some],
-                [row[ITEM_COLUMNS.index("split")] for row in some],
-            )
+            lines = csv.reader(file)
+            next(lines)
+            count = 0
+            while some := list(islice(lines, _AGAIN)):
+                if count + len(some) > self._count:
+                    raise ValueError(f"more items than {self._count}")
+                self._statistics.add(
+                    self._images.rows(count, count + len(some)),
+                    [row[ITEM_COLUMNS.index("identity")] for row in some],
+                    [row[ITEM_COLUMNS.index("split")] for row in some],
+                )
+                count += len(some)
+        if count != self._count:
+            raise ValueError(f"{count} items, not {self._count}")
 
     def extra(self, name: str, text: str) -> None:
         """Put one more file, `name` with content `text`, into the dataset."""

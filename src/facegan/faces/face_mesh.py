@@ -45,10 +45,12 @@ class Mesh:
         points: float32 [468,3]: x and y in pixels of the picture; z is depth in the same unit,
             smaller towards the camera, 0 in the middle of the head.
         presence: how sure the network is that there is a face, in [0,1].
+        odds: the same as log odds, which still differ where `presence` is as good as 1.
     """
 
     points: npt.NDArray[np.float32]
     presence: float
+    odds: float = math.inf
 
     @property
     def eyes(self) -> npt.NDArray[np.float64]:
@@ -109,8 +111,9 @@ def _look(picture: npt.NDArray[np.uint8], square: Square) -> Mesh:
     points = points.reshape(POINTS, 3).astype(np.float64)
     flat = mapped(square.to_picture(_SIDE), points[:, :2])
     depth = points[:, 2:] * (square.side / _SIDE)
-    logit = min(max(float(presence.reshape(-1)[0]), -30.0), 30.0)
-    return Mesh(np.concatenate((flat, depth), 1).astype(np.float32), 1 / (1 + math.exp(-logit)))
+    odds = float(presence.reshape(-1)[0])
+    share = 1 / (1 + math.exp(-min(max(odds, -30.0), 30.0)))
+    return Mesh(np.concatenate((flat, depth), 1).astype(np.float32), share, odds)
 
 
 def _angle(pair: npt.NDArray[np.float64]) -> float:

@@ -32,7 +32,12 @@ _LIMITS = (
         "What a finding costs is what is known of GANs in general. None of it was measured on this "
         "dataset: train with and without such pictures where it matters.",
     ),
-    ("occlusion", "Hands, microphones, masks and sunglasses before a face are not looked for."),
+    (
+        "occlusion",
+        "That something is before a face is told by how unsure the landmark network is. It misses "
+        "about half of all microphones and masks, and most dark glasses. It also names faces that "
+        "are odd to it in another way: open mouths, large moustaches, hard light.",
+    ),
     (
         "pose",
         "Poses are estimates from one picture. Beyond 40° to the side they are too small.",

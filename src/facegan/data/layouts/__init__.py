@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from facegan.data.labels import Reading
 from facegan.data.layouts.celeba import read_celeba, read_celeba_hq
 from facegan.data.layouts.ffhq import read_ffhq
@@ -35,7 +38,7 @@ _KNOWN: tuple[Callable[[Listing], Layout | None], ...] = (
 def recognise(
     source: Source,
     paths: Sequence[str],
-    numbers: Sequence[int] | None = None,
+    numbers: Sequence[int] | npt.NDArray[np.integer] | None = None,
     reading: Reading | None = None,
 ) -> Layout:
     """The layout of a source whose usable files lie at `paths`.

@@ -87,7 +87,8 @@ def read_celeba_hq(listing: Listing) -> Layout | None:
     if attributes is None and mapping is None:
         return None
     masks = {path for path in listing.pictures if _HQ_MASK.fullmatch(path)}
-    pictures = _numbered([path for path in listing.pictures if path not in masks], _HQ_PICTURE)
+    others = [path for path in listing.pictures if path not in masks] if masks else listing.pictures
+    pictures = _numbered(others, _HQ_PICTURE)
     if pictures is None:
         return None
     used = {} if attributes is None else {attributes.name: "labels"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from facegan.data.layouts.layout import Layout
@@ -71,7 +71,7 @@ def read_ffhq(listing: Listing) -> Layout | None:
     return Layout("FFHQ", splits=splits, used=used, counted=counted, notes=tuple(notes))
 
 
-def _foldered(paths: list[str]) -> dict[str, tuple[str, int]] | None:
+def _foldered(paths: Sequence[str]) -> dict[str, tuple[str, int]] | None:
     """Path → (folder above the thousands, number), where they lie as FFHQ's do."""
     found = {}
     for path in paths:

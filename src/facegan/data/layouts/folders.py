@@ -6,7 +6,7 @@ from the files: they are taken as such where that is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from posixpath import commonpath, dirname
 
 import numpy as np
@@ -22,38 +22,71 @@ _MOST_CLASSES = 4096
 CLASSES = "folders"
 
 
-def below(paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Path → the folders that it lies in, below the one that holds all of them."""
-    if not paths:
+class ByFolder(Mapping[str, str]):
+    """Path → what is said of the folder that it lies in: nothing is kept for each path.
+
+    Args:
+        paths: those that are listed.
+        said: folder → what is said of it; of other folders, nothing.
+    """
+
+    def __init__(self, paths: Sequence[str], said: Mapping[str, str]) -> None:
+        self._paths, self._said = paths, said
+
+    def __getitem__(self, path: str) -> str:
+        return self._said[dirname(path)]
+
+    def __iter__(self) -> Iterator[str]:
+        return (path for path in self._paths if dirname(path) in self._said)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return bool(self._said)
+
+    @property
+    def words(self) -> list[str]:
+        """All that is said, each once, sorted."""
+        return sorted(set(self._said.values()))
+
+
+def _below(paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Folder → its parts, below the folder that holds all of them."""
+    folders = set(map(dirname, paths))
+    if not folders:
         return {}
-    folders = {dirname(path) for path in paths}
     top = commonpath(folders) if "" not in folders else ""
     skip = len(top.split("/")) if top else 0
-    parts = {folder: tuple(folder.split("/")[skip:]) if folder else () for folder in folders}
-    return {path: parts[dirname(path)] for path in paths}
+    return {folder: tuple(folder.split("/")[skip:]) if folder else () for folder in folders}
 
 
-def parts_of(paths: Sequence[str]) -> dict[str, str]:
-    """Path → split, where the tree's folders are train and val or test; else nothing."""
-    places = below(paths)
+def _parts(places: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Folder → split, where the tree's folders are train and val or test; else nothing."""
     tops = {place[0].lower() if place else "" for place in places.values()}
     if not tops <= _TRAIN | _HELD_OUT or not tops & _TRAIN or not tops & _HELD_OUT:
         return {}
     return {
-        path: "train" if place[0].lower() in _TRAIN else "holdout" for path, place in places.items()
+        folder: "train" if place[0].lower() in _TRAIN else "holdout"
+        for folder, place in places.items()
     }
 
 
-def named_folders(paths: Sequence[str]) -> Mapping[str, str]:
+def parts_of(paths: Sequence[str]) -> Mapping[str, str]:
+    """Path → split, where the tree's folders are train and val or test; else nothing."""
+    return ByFolder(paths, _parts(_below(paths)))
+
+
+def named_folders(paths: Sequence[str]) -> ByFolder:
     """Path → the folder that tells pictures apart, below train and val; without one, no entry."""
-    places = below(paths)
-    if parts_of(paths):
-        places = {path: place[1:] for path, place in places.items()}
+    places = _below(paths)
+    if _parts(places):
+        places = {folder: place[1:] for folder, place in places.items()}
         # Below the parts there may be one more folder that holds all.
         firsts = {place[0] for place in places.values() if place}
         if len(firsts) == 1 and all(len(place) > 1 for place in places.values()):
-            places = {path: place[1:] for path, place in places.items()}
-    return {path: place[0] for path, place in places.items() if place}
+            places = {folder: place[1:] for folder, place in places.items()}
+    return ByFolder(paths, {folder: place[0] for folder, place in places.items() if place})
 
 
 def classes_of(paths: Sequence[str], source: str) -> LabelTable:
@@ -67,7 +100,7 @@ def classes_of(paths: Sequence[str], source: str) -> LabelTable:
         DataError: the pictures do not lie in two folders or more.
     """
     folders = named_folders(paths)
-    names = {folder: fold(folder) for folder in sorted(set(folders.values()))}
+    names = {folder: fold(folder) for folder in folders.words}
     words = sorted(set(names.values()))
     if not 2 <= len(words) <= _MOST_CLASSES:
         said = f"{len(words):,} folders" if words else "no folders"
@@ -91,7 +124,7 @@ def classes_of(paths: Sequence[str], source: str) -> LabelTable:
 
 def note_on_folders(paths: Sequence[str]) -> str | None:
     """What to say of folders that were not used."""
-    folders = sorted(set(named_folders(paths).values()))
+    folders = named_folders(paths).words
     if not 2 <= len(folders) <= len(paths) // 2 or all(folder.isdigit() for folder in folders):
         return None
     said = ", ".join(one_line(folder, 30) for folder in folders[:4])

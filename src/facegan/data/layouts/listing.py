@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from posixpath import basename
 from typing import IO, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from facegan.data.kinds import could_be_picture
 from facegan.data.labels import Reading
+from facegan.data.members import Paths
 from facegan.data.skipped import SkippedFile
 from facegan.data.sources import FolderSource, Source
 from facegan.errors import DataError
@@ -53,17 +57,29 @@ class Listing:
         self,
         source: Source,
         paths: Sequence[str],
-        numbers: Sequence[int] | None = None,
+        numbers: Sequence[int] | npt.NDArray[np.integer] | None = None,
         reading: Reading | None = None,
     ) -> None:
         self.source, self.paths, self.reading = source, paths, reading or Reading()
         self._numbers = range(len(paths)) if numbers is None else numbers
-        self.pictures = [p for p in paths if not source.holds_files or could_be_picture(p)]
+        self.pictures: Sequence[str] = paths
+        if source.holds_files:
+            likely = np.fromiter(map(could_be_picture, paths), np.bool_, len(paths))
+            if isinstance(paths, Paths):
+                self.pictures = paths.those(likely)
+            else:
+                self.pictures = [path for path, fine in zip(paths, likely, strict=True) if fine]
 
     @cached_property
-    def numbers(self) -> Mapping[str, int]:
-        """Path → number of the member."""
-        return dict(zip(self.paths, self._numbers, strict=True))
+    def _side_numbers(self) -> dict[str, int]:
+        """Path → number of the member, of files that are no pictures by their names."""
+        return self.numbers(path for path in self.paths if not could_be_picture(path))
+
+    def numbers(self, paths: Iterable[str]) -> dict[str, int]:
+        """Path → number of the member, of these."""
+        wanted = set(paths)
+        every = zip(self.paths, self._numbers, strict=True)
+        return {path: int(number) for path, number in every if path in wanted}
 
     @cached_property
     def _by_name(self) -> Mapping[str, str]:
@@ -96,7 +112,7 @@ class Listing:
         where = (
             str(place) if isinstance(self.source, FolderSource) else f"{self.source.name}: {path}"
         )
-        return SideFile(path, where, self.numbers[path], None)
+        return SideFile(path, where, self._side_numbers[path], None)
 
     @cached_property
     def around(self) -> list[Path]:
@@ -129,7 +145,7 @@ class Listing:
 
     def read(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """The contents of many small files of the source, in its order; without unreadable ones."""
-        wanted = {self.numbers[path]: path for path in paths}
+        wanted = {number: path for path, number in self.numbers(paths).items()}
         for number, content in self.source.read(wanted):
             if isinstance(content, bytes):
                 yield wanted[number], content

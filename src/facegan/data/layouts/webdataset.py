@@ -9,6 +9,7 @@ caption, or a word).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from posixpath import basename, dirname, join
 
@@ -39,6 +40,8 @@ def read_webdataset(listing: Listing) -> Layout | None:
     Raises:
         DataError: one of them is not what its name says.
     """
+    if not any(_extension(path) in _SIDES for path in listing.paths):
+        return None
     pictures: dict[str, str] = {}
     for path in listing.pictures:
         pictures.setdefault(_key(path), path)
@@ -144,7 +147,7 @@ def _reading(reading: Reading, table: Table) -> Reading:
     return replace(reading, classes=(*reading.classes, "class"))
 
 
-def _parts(listing: Listing) -> dict[str, str]:
+def _parts(listing: Listing) -> Mapping[str, str]:
     """Shards called train and val are parts, as folders are."""
     if found := parts_of(listing.pictures):
         return found
