@@ -4,7 +4,8 @@ For processes on Linux that were forked for it: what is put in place of Python's
 stays there. All that facegan writes goes through them.
 """
 
-# ruff: noqa: PTH - the functions of `os` are what is replaced here
+# The functions of `os` are what is replaced here, and what is left to work with.
+# ruff: noqa: PTH100, PTH102, PTH108, PTH110, PTH115, PTH116, PTH117, PTH118
 
 from __future__ import annotations
 
