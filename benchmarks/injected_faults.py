@@ -38,20 +38,20 @@ from PIL import Image
 
 _SET = (
     "training.batch=4",
-    "training.ticks=4",
-    "training.snapshots=4",
+    "training.ticks=2",
+    "training.snapshots=2",
     "training.precision=fp32",
     "generator.hidden=[8]",
     "generator.latent.size=4",
     "discriminator.hidden=[8]",
-    "evaluation.times=2",
+    "evaluation.times=1",
     "evaluation.extractor=plain",
     "evaluation.n=50",
     "evaluation.n_real=50",
 )
 _SETTINGS = [word for each in _SET for word in ("--set", each)]
 _QUIET = ("--log", "none", "--threads", "1")
-TRAIN = ["train", "gan", "--data", "pk", "--run", "r", "--budget", "32img", *_SETTINGS, *_QUIET]
+TRAIN = ["train", "gan", "--data", "pk", "--run", "r", "--budget", "16img", *_SETTINGS, *_QUIET]
 PACK = ["models", "pack", "r", "--name", "tiny", "--out", "tiny.safetensors", "--data", "pk"]
 
 
@@ -130,33 +130,32 @@ def table(found: dict[str, Found]) -> str:
 
 def commands() -> list[Command]:
     """All that are disturbed."""
-    data = ["data", "portraits", "pk", "-n", "130", "--resolution", "16"]
+    data = ["data", "portraits", "pk", "-n", "120", "--resolution", "16"]
     run = (data, TRAIN)
     return [
-        Command("train", TRAIN, 3, (data,)),
-        Command("train, going on", TRAIN, 3, run, _back_to_the_first_checkpoint),
         Command(
             "data import",
             ["data", "import", "source", "out", "--resolution", "16"],
-            5,
-            (),
-            _pictures,
+            24,
+            prepare=_pictures,
         ),
+        Command("data export", ["data", "export", "pk", "pk.zip"], 26, (data,)),
+        Command("generate", ["generate", "r", "--out", "faces", "-n", "4"], 16, run),
+        Command("models pack", PACK, 4, run),
+        Command("models install", ["models", "install", "tiny.safetensors"], 20, (*run, PACK)),
+        Command("train", TRAIN, 5, (data,)),
+        Command("train, going on", TRAIN, 5, run, _back_to_the_first_checkpoint),
         Command(
             "evaluate",
             [
                 *("evaluate", "r", "--data", "pk", "-n", "50"),
                 *("--extractor", "plain", "--no-copying", "--no-faces"),
             ],
-            1,
+            1.6,
             run,
             lambda folder: shutil.rmtree(folder / "cache"),
         ),
-        Command("generate", ["generate", "r", "--out", "faces", "-n", "4"], 4, run),
-        Command("data export", ["data", "export", "pk", "pk.zip"], 6, (data,)),
-        Command("models pack", PACK, 2, run),
-        Command("models install", ["models", "install", "tiny.safetensors"], 4, (*run, PACK)),
-        Command("report", ["report", "r"], 0.6, run),
+        Command("report", ["report", "r"], 1, run),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -51,11 +50,11 @@ def test_the_disk_fails_as_disks_do(tmp_path: Path) -> None:
     status, found = after(tmp_path / "c", "ENOSPC", 2)
     assert status == 1
     assert found == {".beside": found[".beside"], "old": "as it was"}
-    lost = [after(tmp_path / f"d{seed}", "power cut", 10, seed) for seed in range(6)]
+    lost = [after(tmp_path / f"d{seed}", "power cut", 10, seed) for seed in (1, 10)]
     assert all(status == -9 for status, _ in lost)
     assert all(found["well"] == "well" for _, found in lost)
     assert well in [found for _, found in lost]  # all that was not synced is gone
-    assert len({json.dumps(found) for _, found in lost}) > 1  # or some of it
+    assert "new" in lost[1][1]  # or some of it
     assert "new" not in after(tmp_path / "e", "power cut", 5, 2)[1]
 
 
