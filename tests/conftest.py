@@ -28,6 +28,7 @@ SLOW = (
     "api/test_notebook",
     "apps/test_trained_space",
     "apps/test_training_in_processes",
+    "benchmarks/test_injected_faults",
     "benchmarks/test_mutated_imports",
     "cli/test_classes",
     "cli/test_commands",

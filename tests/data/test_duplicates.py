@@ -13,6 +13,7 @@ from PIL import Image
 
 from drawn_photographs import photograph
 from facegan import portraits
+from facegan.data import importer
 from facegan.data.align import Alignment
 from facegan.data.dataset import Dataset
 from facegan.data.duplicates import MOST_BITS, close_pairs, difference_hashes, near_duplicates
@@ -192,6 +193,29 @@ def test_all_faces_of_a_photograph_go_together(tmp_path: Path) -> None:
     assert len(sides) == 2
 
 
+def test_nobody_finds_a_dataset_before_its_duplicates_are_treated(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed in between must not leave a dataset whose split leaks."""
+    out, seen = tmp_path / "out", []
+
+    def killed(made: Dataset, *about: object) -> Path:
+        seen.append((len(made), out.exists()))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importer, "treat_duplicates", killed)
+        with pytest.raises(KeyboardInterrupt):
+            import_images(source, out)
+    assert list(tmp_path.glob("*out*")) == []
+    made = import_images(source, out)
+    assert seen == [(len(made), False)]
+    assert made.card["near_duplicates"]["treatment"] == "group"
+    assert sorted(each.name for each in out.iterdir()) == [
+        *("dataset.json", "dropped.csv", "images.npy", "items.csv")
+    ]
+
+
 def test_unknown_treatments_are_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="group, thin, keep"):
         import_images(source, tmp_path / "out", duplicates="drop")  # type: ignore[arg-type]
@@ -228,5 +252,5 @@ def test_rewriting_keeps_everything_and_chooses_rows(tmp_path: Path) -> None:
     assert some.measures["brightness"] == pytest.approx(brightness[[1, 4]], rel=1e-5)
     assert some.card["licence"] == "CC0-1.0"
     assert some.card["note"] == "less"
-    again = treat_duplicates(some, "keep")
+    again = Dataset.open(treat_duplicates(some, tmp_path / "other", "keep"))
     assert again.fingerprint == some.fingerprint

@@ -135,7 +135,7 @@ def test_a_seed_has_its_picture_and_labels_whatever_the_group(tiny: Make, precis
         assert np.array_equal(their_rows, rows[seeds])
 
 
-@pytest.mark.parametrize("name", ["dcgan", "ignm-cpu", "r3gan-cpu"])
+@pytest.mark.parametrize("name", ["dcgan", "ignm-cpu", "r3gan-cpu", "sagan"])
 def test_outlines_import_no_compiler(name: str) -> None:
     """PyTorch's would take seconds and a hundred megabytes whenever a model is loaded."""
     code = (

@@ -122,6 +122,18 @@ def test_all_end_and_no_more_run_than_there_are_slots(tmp_path: Path, worker: li
     assert starts == ["started a", "started b", "started c", "started d"]
 
 
+def test_a_trial_has_the_threads_that_were_settled_whatever_part_of_the_machine_it_gets(
+    tmp_path: Path, worker: list[str]
+) -> None:
+    """NumPy rounds with other threads in another order, and reads their number when it starts."""
+    folders = trials(tmp_path, a="end", b="end")
+    (folders[0] / "trial.json").write_text('{"threads": 7}')
+    (folders[1] / "trial.json").write_text('{"threads": "many"}')
+    run(folders, slots(1), Seen(), give_up, worker)
+    found = [(folder / "result.json").read_text() for folder in folders]
+    assert found == ["7", str(len(available_cores()))]
+
+
 def test_a_crash_is_tried_again(tmp_path: Path, worker: list[str]) -> None:
     (folder,) = trials(tmp_path, a="crash crash end")
     seen = Seen()

@@ -18,12 +18,18 @@ from facegan.errors import RunError
 from facegan.generation.samples import pictures
 from facegan.models.file import GeneratorFile
 from facegan.networks.interfaces import Generator
+from facegan.runs import checkpoint
 from facegan.runs.best import Best, keep_best, read_best
 from facegan.runs.directory import RunDirectory
 from facegan.runs.find import find_generator
+from facegan.training import loop
 from facegan.training.watch import Measured
 
 Make = Callable[..., Any]
+
+
+class Killed(Exception):
+    """Ends a run anywhere: what `kill -9` leaves, as nothing is saved on the way out."""
 
 
 class Brightness:
@@ -38,7 +44,8 @@ class Brightness:
         images = np.concatenate(list(pictures(generator, Pixels.of("symmetric"), range(8))))
         fd = self._order(images_seen) if self._order else float(images.mean())
         best = Best(images_seen, fd, fd - 1, fd + 1, 1.0, "brightness", 8, 8)
-        return Measured({"images_seen": images_seen, "evaluation": {"mean": fd}}, best, f"{fd}")
+        line = {"images_seen": images_seen, "evaluation": {"mean": fd, "training": True}}
+        return Measured(line, best, f"{fd}")
 
 
 @pytest.fixture
@@ -97,6 +104,61 @@ def test_an_interrupted_run_ends_with_the_same_measurements_and_best(
         best = {file.name: file.read_bytes() for file in run.best.iterdir()}
         ends[name] = bytes_of(run.path) | best
     assert ends["broken"] == ends["whole"]
+
+
+@pytest.mark.parametrize("ended", ["measuring", "keeping the best", "saving it"])
+def test_a_run_killed_in_its_last_measurement_has_lost_no_training(
+    tiny: Make,
+    watcher: Any,
+    bytes_of: Make,
+    measured: Make,
+    dataset_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ended: str,
+) -> None:
+    recipe = tiny("gan", "evaluation.times=2")
+    measured(Brightness())
+    train(recipe, dataset_path, tmp_path / "whole", reporter=watcher())
+    run = RunDirectory(tmp_path / "run")
+
+    measure, keep, save = Brightness(), loop.keep_best, checkpoint.save
+
+    def at_the_end(of: Callable[..., Any], images: Callable[..., int]) -> Callable[..., Any]:
+        def watched(*about: Any, **more: Any) -> Any:
+            if images(*about) == 192:
+                raise Killed
+            return of(*about, **more)
+
+        return watched
+
+    def measured_before(*about: Any) -> int:
+        return max((line["images_seen"] for line in lines_of(run.path)), default=0)
+
+    with monkeypatch.context() as patch:
+        if ended == "measuring":
+            measured(at_the_end(measure, lambda generator, images: images))
+        elif ended == "keeping the best":
+            patch.setattr(loop, "keep_best", at_the_end(keep, lambda _, best, __: best.images_seen))
+        else:
+            patch.setattr(checkpoint, "save", at_the_end(save, measured_before))
+        with pytest.raises(Killed):
+            train(recipe, dataset_path, run.path, reporter=watcher())
+    found = checkpoint.latest(run.checkpoints)
+    assert found is not None
+    assert found.images_seen == 192
+    again, watch = Brightness(), watcher()
+    measured(again)
+    assert train(recipe, dataset_path, run.path, reporter=watch).finished
+    assert (watch.steps, again.at) == ([], [192])
+    best = {
+        name: (tmp_path / name / "best" / "scores.json").read_bytes() for name in ("run", "whole")
+    }
+    assert best["run"] == best["whole"]
+    assert bytes_of(run.path) == bytes_of(tmp_path / "whole")
+    again.at.clear()
+    train(recipe, dataset_path, run.path, reporter=watch)
+    assert again.at == []
 
 
 def test_the_best_is_kept_beside_the_last(

@@ -29,6 +29,7 @@ from facegan.runs.provenance import provenance
 from facegan.runs.warm_start import WarmStart
 from facegan.training.batch_source import BatchSource
 from facegan.training.footprint import require_fits
+from facegan.training.loop import unmeasured
 from facegan.training.plan import choose_precision, make_plan, plan_evaluations
 from facegan.training.reporter import Reporter
 from facegan.training.state import TrainingState
@@ -133,7 +134,9 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
         if longer is not None:
             job.reporter.say(longer.said())
     length = Length.of(before)
-    unfinished = evaluations and state.images_seen < length.total
+    unfinished = evaluations and (
+        state.images_seen < length.total or unmeasured(run, length, evaluations, state.images_seen)
+    )
     measure = _monitor(job, execution) if unfinished else None
     return Ready(state, execution, length, evaluations, measure)
 
@@ -261,7 +264,7 @@ def _resume(
                     f"{missing} line(s) that the checkpoint knows were missing from "
                     f"{run.metrics.path.name}, and were put back."
                 )
-        run.metrics.rewind(state.images_seen)
+        run.metrics.rewind(state.images_seen, b"" if last is None else last.journal())
         run.timing.rewind(state.images_seen)
 
 

@@ -342,6 +342,9 @@ def _run() -> int:
         where = f"{error.filename}: " if error.filename else ""
         with contextlib.suppress(OSError):
             click.echo(printable(f"error: {where}{error.strerror or error}."), err=True)
+            click.echo(
+                "Look after that file or its disk, and run the same command again.", err=True
+            )
         return 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted; nothing half-written was left behind.", err=True)

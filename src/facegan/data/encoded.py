@@ -64,7 +64,10 @@ class EncodedImages:
             self._file = path.open("rb", buffering=0)
             size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror}).") from error
+            raise DataError(
+                f"{path} cannot be read ({error.strerror}).",
+                "Look after its disk, and run the same command again.",
+            ) from error
         fits = len(offsets) > 1 and offsets[0] == 0 and offsets[-1] == size
         if not fits or (np.diff(offsets) < 1).any():
             raise DataError(
@@ -135,7 +138,10 @@ class EncodedImages:
                     file.seek(begin)
                     data = file.read(size)
         except OSError as error:
-            raise DataError(f"{self.path} cannot be read ({error.strerror}).") from error
+            raise DataError(
+                f"{self.path} cannot be read ({error.strerror}).",
+                "Look after its disk, and run the same command again.",
+            ) from error
         if len(data) != size:
             raise DataError(
                 f"{self.path} was cut short while it was in use: row {row} is missing.",

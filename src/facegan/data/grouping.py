@@ -5,6 +5,7 @@ A split by identity does not prevent that, where a photograph has two names. LFW
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -28,19 +29,20 @@ def check_treatment(treatment: str) -> None:
 
 
 def treat_duplicates(
-    dataset: Dataset, treatment: Treatment, progress: Progress | None = None
-) -> Dataset:
-    """Find the near duplicates of a dataset and treat them; the dataset is replaced if need be.
+    dataset: Dataset, other: Path, treatment: Treatment, progress: Progress | None = None
+) -> Path:
+    """Find the near duplicates of a dataset that nobody uses yet, and treat them.
 
     Args:
         dataset: as it was imported.
+        other: the folder to make where its pictures or their splits change.
         treatment: "group": all that is connected by duplicates and by identities has one split,
             training if any of it is in training; "thin": of each group, the first picture is kept;
             "keep": the card tells of them, nothing else changes.
         progress: called with (pictures hashed, pictures in all).
 
     Returns:
-        The dataset as it is now. Its card has the table `near_duplicates`.
+        The folder of the dataset as it is now. Its card has the table `near_duplicates`.
     """
     check_treatment(treatment)
     found = near_duplicates(dataset, progress=progress)
@@ -52,9 +54,10 @@ def treat_duplicates(
         splits = one_split_each(dataset, found)
     card = {"near_duplicates": _about(dataset, found, treatment, splits)}
     if rows is not None or (splits is not None and splits != dataset.splits):
-        return rewrite(dataset, dataset.path, rows=rows, splits=splits, card=card, overwrite=True)
+        rewrite(dataset, other, rows=rows, splits=splits, card=card)
+        return other
     write_json(dataset.path / CARD, {**dataset.card, **card})
-    return Dataset.open(dataset.path)
+    return dataset.path
 
 
 def one_split_each(dataset: Dataset, found: Duplicates) -> list[str]:

@@ -228,9 +228,12 @@ def import_images(
         if table is not None and joined is not None:
             card["labels"] = _about_labels(table, joined, labels_note, import_log)
         writer.extra(DROPPED, import_log.dropped_csv())
-        writer.finish(card)
-    made = Dataset.open(dataset)
-    return treat_duplicates(made, duplicates or ("keep" if layout.splits else "group"))
+        treatment = duplicates or ("keep" if layout.splits else "group")
+        writer.finish(
+            card,
+            lambda made, other: treat_duplicates(Dataset.open(made), other, treatment),
+        )
+    return Dataset.open(dataset)
 
 
 def _listed(origin: Source, reading: Reading | None) -> tuple[Source, Members, Layout]:

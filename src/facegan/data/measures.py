@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable
@@ -31,10 +32,11 @@ import numpy.typing as npt
 from facegan.data.align import one_thread_each
 from facegan.data.blocks import blockiness
 from facegan.data.dataset import Dataset
+from facegan.errors import StorageError
 from facegan.faces import detect, mesh
 from facegan.faces.alignment import eye_distance, pose, wholeness
 from facegan.faces.weights import HASHES
-from facegan.files import cache_folder
+from facegan.files import cache_folder, write_bytes
 
 MEASURES = (
     *("sharpness", "brightness", "contrast", "clipped", "colour", "blocks"),
@@ -166,8 +168,7 @@ def _read(path: Path, count: int) -> Measured | None:
 
 
 def _keep(path: Path, values: npt.NDArray[np.float64]) -> None:
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time alone
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.stem}.{os.getpid()}.npy")
-        np.save(beside, values)
-        beside.replace(path)
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    with contextlib.suppress(StorageError):  # a cache that cannot be written costs time alone
+        write_bytes(path, buffer.getvalue())

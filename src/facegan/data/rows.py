@@ -65,7 +65,10 @@ class RowReader:
         return out
 
     def _unreadable(self, error: OSError) -> DataError:
-        return DataError(f"{self._path} cannot be read ({error.strerror}).")
+        return DataError(
+            f"{self._path} cannot be read ({error.strerror}).",
+            "Look after its disk, and run the same command again.",
+        )
 
     def _ask_for_all(self) -> None:
         """Have the system read all of it ahead, if that fits into its cache: not row by row."""

@@ -18,7 +18,7 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -52,6 +52,7 @@ from facegan.version import __version__
 
 # What a writer notes of how far it is, while the dataset is not whole.
 NOTES = "notes.jsonl"
+_TREATED = "treated"
 # Bytes of pictures between two notes, and pictures read again at a time.
 _NOTE_EVERY = 64 << 20
 _AGAIN = 256
@@ -312,7 +313,9 @@ class DatasetWriter:
         with storage(self.path):
             write_synced(self._partial / name, text.encode())
 
-    def finish(self, card: Mapping[str, Any]) -> None:
+    def finish(
+        self, card: Mapping[str, Any], treated: Callable[[Path, Path], Path] | None = None
+    ) -> None:
         """Complete the dataset and move it into place.
 
         Args:
@@ -323,6 +326,8 @@ class DatasetWriter:
                 duplicates_across_splits (pictures equal to the last byte); and to `labels`:
                 `columns`, with mean, lowest, highest and missing of each, and `classes`, how many
                 pictures are of each.
+            treated: what is done with the whole dataset before anybody finds it. It is given the
+                folder and another one to write into, and says which of the two is the dataset.
 
         Raises:
             DataError: there is no image in the train split.
@@ -340,9 +345,14 @@ class DatasetWriter:
                 self._labels.complete(self._count)
             text = json.dumps(self._complete(card), indent=1, ensure_ascii=False, allow_nan=False)
             write_synced(self._partial / CARD, (text + "\n").encode())
+            folder, other = self._partial, self._partial / _TREATED
+            if treated is not None:
+                shutil.rmtree(other, ignore_errors=True)
+                folder = treated(folder, other)
+            # Up to here, a writer that is killed can be taken up.
             (self._partial / NOTES).unlink(missing_ok=True)
-            sync(self._partial)
-            self._move_into_place()
+            sync(folder)
+            self._move_into_place(folder)
             sync(self.path.parent)
 
     def _complete(self, card: Mapping[str, Any]) -> dict[str, Any]:
@@ -420,15 +430,15 @@ class DatasetWriter:
     def _leftovers(self) -> list[Path]:
         return sorted(self.path.parent.glob(f".{glob.escape(self.path.name)}.partial-*"))
 
-    def _move_into_place(self) -> None:
-        if exchange(self._partial, self.path):
+    def _move_into_place(self, folder: Path) -> None:
+        if exchange(folder, self.path):
             return  # what was there is thrown away as what is not in place
         if is_dataset(self.path):
             self.path.rename(self._replaced)
         try:
             if self.path.is_dir():
                 self.path.rmdir()
-            self._partial.rename(self.path)
+            folder.rename(self.path)
         except OSError:
             if self._replaced.exists():
                 self._replaced.rename(self.path)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,9 @@ import numpy.typing as npt
 
 from facegan.data.dataset import Dataset
 from facegan.disk import sync
+from facegan.errors import StorageError
 from facegan.evaluation.extractors.base import Extractor
+from facegan.files import write_bytes
 from facegan.locks import Lock
 
 Features = npt.NDArray[np.float32]
@@ -141,16 +142,10 @@ class FeatureCache:
         buffer = io.BytesIO()
         np.save(buffer, found, allow_pickle=False)
         data = buffer.getvalue()
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(hashlib.blake2b(data, digest_size=_SUM).digest() + data)
-            beside.replace(path)
-        except OSError as error:
-            warnings.warn(
-                f"This is not kept for the next time: {path}: {error.strerror or error}.",
-                stacklevel=2,
-            )
+            write_bytes(path, hashlib.blake2b(data, digest_size=_SUM).digest() + data)
+        except StorageError as error:
+            warnings.warn(f"This is not kept for the next time: {error.message}", stacklevel=2)
         return found
 
 

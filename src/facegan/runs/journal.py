@@ -102,16 +102,24 @@ class Journal:
             write_text(self.path, "".join(f"{line}\n" for line in kept))
         return missing.total()
 
-    def rewind(self, images_seen: int) -> None:
+    def rewind(self, images_seen: int, copy: bytes = b"") -> None:
         """Forget what was written after a checkpoint, which the resumed run will write again.
 
         What somebody measured apart from the training stays: nothing would write it again.
+
+        Args:
+            images_seen: where the checkpoint was taken.
+            copy: the file's content as it was then: of several lines with that `images_seen`,
+                those stay which it has. Without it, all of them.
         """
         if self.path.exists():
+            known = [json.dumps(line) for line in _lines(copy)]
             kept = [
                 line
                 for line in self.lines()
-                if line["images_seen"] <= images_seen or _measured_apart(line)
+                if line["images_seen"] < images_seen
+                or _measured_apart(line)
+                or (line["images_seen"] == images_seen and (not known or json.dumps(line) in known))
             ]
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
 
@@ -119,6 +127,12 @@ class Journal:
 def trained_to(lines: list[dict[str, Any]]) -> int:
     """How far training came by these lines of a journal, in images; 0 where there is none."""
     return max((line["images_seen"] for line in lines if not _measured_apart(line)), default=0)
+
+
+def measured_to(lines: list[dict[str, Any]]) -> int:
+    """Where a training last measured itself by these lines, in images; 0 where it never did."""
+    own = [line for line in lines if "evaluation" in line and not _measured_apart(line)]
+    return max((line["images_seen"] for line in own), default=0)
 
 
 def _measured_apart(line: dict[str, Any]) -> bool:

@@ -16,6 +16,8 @@ import numpy as np
 
 from facegan.data.grid import grid
 from facegan.data.pixels import Pixels
+from facegan.disk import sync
+from facegan.errors import storage
 from facegan.generation.png import save_png
 from facegan.generation.samples import pictures
 from facegan.models.file import GeneratorFile
@@ -25,6 +27,7 @@ from facegan.runs.checkpoint import folder_name
 from facegan.runs.diagnosis import Diagnosis
 from facegan.runs.directory import RunDirectory
 from facegan.runs.extension import Length
+from facegan.runs.journal import measured_to
 from facegan.training.finite import require_finite_weights
 from facegan.training.probe import Probe
 from facegan.training.reporter import Reporter
@@ -111,6 +114,9 @@ class Loop:
         main, alone = trainer.execution.main, trainer.execution.world == 1
         if state.images_seen == 0 and main:
             self._sample()
+        if main and unmeasured(self.run, self.length, self.evaluations, state.images_seen):
+            self._measure()
+            self._save()
         saved_at = time.perf_counter()
         begun, begun_at = state.images_seen, time.perf_counter()
         while state.images_seen < total:
@@ -146,6 +152,9 @@ class Loop:
             if main and snapshot:
                 self._look(self._sample())
             if main and evaluation:
+                if snapshot:
+                    # Measuring takes minutes: whatever ends it, no training is lost.
+                    self._save()
                 self._measure()
             if main and (snapshot or stopping or late):
                 self._save()
@@ -218,9 +227,10 @@ class Loop:
             return
         state = self.trainer.state
         found = self.measure(state.average, state.images_seen)
+        # The line comes last: where it stands, nothing is measured again.
+        kept = keep_best(self.run, found.best, self._generator())
         self._enter(found.line)
         self.reporter.measured(state.images_seen, found.scores)
-        kept = keep_best(self.run, found.best, self._generator())
         best = ", the best so far" if kept else ""
         self.reporter.say(f"{state.images_seen / 1000:g} kimg: {found.said}{best}")
 
@@ -229,6 +239,7 @@ class Loop:
         require_finite_weights(state)
         # What a checkpoint counts on is on the disk before it.
         self.run.timing.sync()
+        self._sync_samples()
         journal = self.run.metrics.sync()
         checkpoint.save(
             self.run.checkpoints,
@@ -239,11 +250,23 @@ class Loop:
             journal=journal,
         )
 
+    def _sync_samples(self) -> None:
+        """Force the names of the grids to the disk: a run that goes on does not make them again."""
+        if self.run.samples.is_dir():
+            with storage(self.run.samples):
+                sync(self.run.samples)
+
     def _generator(self) -> GeneratorFile:
         state = self.trainer.state
         return GeneratorFile(
             state.average, self.trainer.recipe, self.pixels, state.images_seen, self.dataset
         )
+
+
+def unmeasured(run: RunDirectory, length: Length, evaluations: int, images_seen: int) -> bool:
+    """Whether a run that goes on from here was ended while it was to be measured."""
+    boundaries = Boundaries(evaluations, length.begun, length.total)
+    return boundaries.crossed(measured_to(run.metrics.lines()), images_seen)
 
 
 class Boundaries:

@@ -85,6 +85,8 @@ class SpectralNorm(nn.Module):
     @torch.no_grad()
     def follow(self, weight: Tensor, iterations: int = 1) -> None:
         """Bring u nearer to the first left singular vector of W, by power iterations."""
+        if weight.is_meta:
+            return  # there are no numbers, and PyTorch would import for seconds to make none
         matrix, u = self._matrix(weight), self.u
         for _ in range(iterations):
             u = normalize(matrix @ normalize(u @ matrix, dim=0), dim=0)

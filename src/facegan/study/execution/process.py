@@ -7,12 +7,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from facegan.errors import TrainingError, storage
+from facegan.errors import RunError, TrainingError, storage
+from facegan.files import read_json
 from facegan.study.execution import ATTEMPTS, PARENT_WATCH, GiveUp, Watch
 
 # How long a trial that is asked to stop may take: a step and a checkpoint of a large network, on
 # a busy machine.
 GRACE = 120.0  # seconds
+# Read by PyTorch and by NumPy, when they are imported.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def watched_by_parent(
@@ -28,15 +31,29 @@ def watched_by_parent(
         command: performs the trial whose folder is added to it.
         environment: beside that of this process.
     """
+    settled = dict.fromkeys(_THREADS, str(n)) if (n := _threads(folder)) else {}
     with storage(folder), (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
             [*command, str(folder)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment, PARENT_WATCH: "1"},
+            env={**os.environ, **environment, **settled, PARENT_WATCH: "1"},
             start_new_session=True,
         )
+
+
+def _threads(folder: Path) -> int | None:
+    """With how many threads a trial computes, whatever the part of the machine that it got.
+
+    With another number, sums are rounded in another order, those of NumPy too: scores of a trial
+    that is done again would differ in their last digits.
+    """
+    try:
+        found = read_json(folder / "trial.json", "A trial").get("threads")
+    except RunError:
+        return None  # the trial itself says what is wrong with it
+    return found if type(found) is int and 1 <= found <= 1024 else None
 
 
 def last_words(folder: Path) -> str:
