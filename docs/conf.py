@@ -56,6 +56,7 @@ MENU = {
         "performance-peers",
         "reliability",
         "security",
+        "journeys",
         "CHANGELOG",
     ],
 }

@@ -68,7 +68,7 @@ def verdicts(folder: Path) -> str:
         "kimg",
         "seeds",
         "recipes",
-        "after results",
+        "changed after results",
     )
     return _table(titles, rows, "lllllrll")
 
@@ -81,7 +81,7 @@ def shortened(folder: Path) -> str:
         step, verdict = row["in_words"].partition(", ")[0], row["verdict"]
         strong = f"**{verdict}**" if verdict in ("holds", "evidence against") else verdict
         rows.append((row["claim"], strong, metric + step if step else "–", row["marks"]))
-    return _table(("claim", "verdict", "FD", "after results"), rows, "llll")
+    return _table(("claim", "verdict", "FD", "changed after results"), rows, "llll")
 
 
 def methods(folder: Path) -> str:

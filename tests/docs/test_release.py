@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -49,6 +50,21 @@ def test_habits_call_what_is_there() -> None:
     for _, body in recipes:
         for script in re.findall(r"bash (\S+)", body):
             assert (ROOT / script).is_file()
+
+
+def test_every_python_that_is_promised_is_tried() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    promised = [
+        version
+        for line in project["classifiers"]
+        if (version := line.rpartition(" :: ")[2])[:2] == "3."
+    ]
+    jobs = read(".github/workflows/tests.yml")["jobs"]
+    for job in ("tests", "packages"):
+        assert jobs[job]["strategy"]["matrix"]["python"] == promised
+        for step in jobs[job]["steps"]:
+            for script in re.findall(r"bash (\S+)", step.get("run", "")):
+                assert (ROOT / script).is_file()
 
 
 @pytest.mark.parametrize("name", ["SECURITY.md", "CODE_OF_CONDUCT.md", "LICENSE"])

@@ -51,7 +51,7 @@ def _settings() -> list[tuple[str, str, list[str]]]:
     for path in ALL:
         for command in commands(path):
             words = command.words
-            if words[:1] != ["train"] or words[1].endswith(".toml"):
+            if words[:1] != ["train"] or words[1].endswith(".toml") or "--plugin" in words:
                 continue
             settings = [words[n + 1] for n, word in enumerate(words) if word == "--set"]
             if settings:
