@@ -4,7 +4,7 @@ import { faceChanges, faceKey, faceName, tidy } from "./face.js";
 import { h } from "./dom.js";
 
 const CANNOT = "This generator takes its latent in at one place, so faces cannot be mixed by resolution.";
-const HOW = "Of another face, what is decided on maps of a resolution and all finer ones: the coarser, the more of it.";
+const HOW = "Takes from another face what maps of a resolution and all finer ones decide. The coarser they are, the more.";
 
 /** The controls of a face's mixture; `change` hears of a new one, or of undefined for none. */
 export function makeMixing(app, face, change) {
