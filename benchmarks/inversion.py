@@ -3,10 +3,11 @@
     python benchmarks/inversion.py lfw64 --count 50
 
 DATASET is one that the generator's training data were imported as; its held-out people are taken,
-one picture of each. For the first guess, and after the optimisation, it prints the distance that
-is minimised and its parts, the distance in dlib's space of identities (0.6 is King's threshold for
-one person), and processor-seconds for a photograph. Beside them: the same between two pictures of
-one held-out person, and between two people.
+one picture of each. `--others` takes as many other people: on them the limits of the verdict are
+set, and on those taken without it the limits are shown. For the first guess, and after the
+optimisation, it prints the distance that is minimised and its parts, the distance in dlib's space
+of identities (0.6 is King's threshold for one person), and processor-seconds for a photograph.
+Beside them: the same between two pictures of one held-out person, and between two people.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.grid import grid
 from facegan.editing.encoder import encoder_of
 from facegan.editing.identity import Identity
-from facegan.editing.inversion import STEPS, Inverted, invert_all
+from facegan.editing.inversion import ALIKE, STEPS, Inverted, invert_all
 from facegan.editing.perceptual import Perceptual
 from facegan.generation.generator import open_generator
 from facegan.generation.png import png_bytes
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--model")
     parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--others", action="store_true", help="people whom it passes over else")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--sheet", type=Path, help="photographs over what was found; real people")
     options = parser.parse_args()
@@ -44,7 +46,7 @@ def main() -> None:
     perceptual, identity = Perceptual(), Identity()
     encoder = encoder_of(model, perceptual)
     print(encoder.fitted)
-    chosen, partners = _people(dataset, options.count)
+    chosen, partners = _people(dataset, options.count, options.others)
     photographs = np.asarray(dataset.images[chosen])
     guesses: list[Inverted] = []
     found: list[Inverted] = []
@@ -84,6 +86,14 @@ def main() -> None:
     shares = np.array([f.error / encoder.fitted.apart for f in found])
     spread = np.percentile(shares, [10, 50, 90]).round(2)
     print(f"error in distances between two generated faces, 10, 50, 90 %: {spread}")
+    away = np.linalg.norm(identity.vectors(np.stack([f.picture for f in found])) - who, axis=1)
+    same = away < _SAME_PERSON
+    print("that share, and whether the face found counts as the person's:")
+    print(" ".join(f"{shares[k]:.3f}{'+' if same[k] else '-'}" for k in shares.argsort()))
+    limit, right = _dividing(shares, same)
+    print(f"up to {limit:.3f} as the person's own: right for {right:.0%}")
+    alike = (shares <= ALIKE) == same
+    print(f"up to {ALIKE} as the person's own: right for {alike.mean():.0%}")
     for verdict, times in Counter(f.verdict for f in found).items():
         print(f"{times}: {verdict}")
     print(f"processor-seconds for a photograph: {np.median(seconds):.1f}, one thread")
@@ -92,18 +102,35 @@ def main() -> None:
         options.sheet.write_bytes(png_bytes(grid(rows, min(16, options.count))))
 
 
-def _people(dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first picture of so many held-out people, evenly spread, and a second of each (or −1)."""
+def _people(dataset: Dataset, count: int, others: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The first picture of so many held-out people, evenly spread, and a second of each (or −1).
+
+    `others` are as many of whom none is among them.
+    """
     rows = dataset.indices("holdout")
     names = np.array([dataset.identities[row] for row in rows])
-    people = sorted(set(names))
-    people = [people[k] for k in np.linspace(0, len(people) - 1, count).astype(int)]
+    everybody = sorted(set(names))
+    people = _spread(everybody, count)
+    if others:
+        people = _spread([name for name in everybody if name not in people], count)
     first, second = [], []
     for name in people:
         own = rows[names == name]
         first.append(own[0])
         second.append(own[1] if len(own) > 1 else -1)
     return np.array(first), np.array(second)
+
+
+def _dividing(shares: np.ndarray, same: np.ndarray) -> tuple[float, float]:
+    """The share that best tells who counts as the person, and how often it does."""
+    limits = np.sort(shares)
+    right = [((shares <= limit) == same).mean() for limit in limits]
+    best = int(np.argmax(right))
+    return float(limits[best]), float(right[best])
+
+
+def _spread(people: list[str], count: int) -> list[str]:
+    return [people[k] for k in np.linspace(0, len(people) - 1, count).astype(int)]
 
 
 def _perceptual(perceptual: Perceptual, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ SLOW = (
     "report/test_figures",
     "runs/test_diagnosis",
     "studio/test_in_a_browser",
-    "studio/test_quick",
+    "studio/test_onnx_engine",
     "studio/test_serving",
     "study/test_on_ray",
     "study/test_on_slurm",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,50 @@ def test_a_sweep_moves_all_faces_there_and_back(tmp_path: Path) -> None:
     assert np.allclose(light[1:4], light[:4:-1])
 
 
+def test_kept_faces_are_filmed_with_their_edits(call: Any, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    for name, words in {
+        "a": ("--seed", "3", "--set", "smiling=2", "--truncation", "0.7"),
+        "b": ("--seed", "4", "--mix", "5@16"),
+    }.items():
+        ended = call("edit", *words, "--out", str(kept / f"{name}.png"))
+        assert ended.status == 0, ended.err
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for file in sorted(kept.iterdir()):
+            archive.write(file, file.name)
+        archive.writestr("faces.json", "{}")
+    made = []
+    for number, given in enumerate((kept, tmp_path / "faces.zip")):
+        out = tmp_path / f"walk-{number}.apng"
+        words = ("--faces", str(given), "--seconds", "0.1", "--rate", "20", "--out", str(out))
+        ended = call("film", *words)
+        assert ended.status == 0, ended.err
+        made.append(out.read_bytes())
+        with Image.open(out) as film:
+            assert film.n_frames == 4
+            for place, name in ((0, "a"), (2, "b")):
+                film.seek(place)
+                found = np.asarray(film.convert("RGB")).astype(int)
+                with Image.open(kept / f"{name}.png") as picture:
+                    assert np.abs(found - np.asarray(picture)).max() <= 1
+    assert made[0] == made[1]
+    refused = {
+        "two faces": ("--faces", str(kept / "a.png")),
+        "leave yours out": ("--faces", str(kept), "--truncation", "0.5"),
+        "no PNG": ("--faces", str(tmp_path)),
+        "as a zip": ("--faces", str(_written(tmp_path / "no.zip"))),
+    }
+    for said, words in refused.items():
+        ended = call("film", *words)
+        assert ended.status != 0
+        assert said.lower() in ended.err.lower()
+
+
+def _written(path: Path) -> Path:
+    path.write_bytes(b"no zip")
+    return path
+
+
 # --- mixing and photographs ----------------------------------------------------------------
 def test_two_faces_are_mixed_and_the_file_says_so(call: Any, tmp_path: Path) -> None:
     out = tmp_path / "mixed.png"
@@ -152,7 +197,12 @@ def test_two_faces_are_mixed_and_the_file_says_so(call: Any, tmp_path: Path) -> 
     assert ended.status == 0, ended.err
     with Image.open(out) as image:
         assert "mixed: from 16 px on with seed 5" in image.info["facegan.model"]
-        assert ENTRY not in image.info
+        entry = json.loads(image.info[ENTRY])
+    assert entry["mix"] == {"side": 16, "face": {"seed": 5}}
+    again = tmp_path / "again.png"
+    ended = call("edit", "--from", str(out), "--set", "smiling=0", "--out", str(again))
+    assert ended.status == 0, ended.err
+    assert (pixels(again) == pixels(out)).all()
     made = facegan.generate(out=tmp_path / "plain", n=5, seed=1)
     for path in (made[0], made[4]):
         assert np.abs(pixels(out).astype(int) - pixels(path)).mean() > 2
@@ -240,7 +290,7 @@ def test_an_encoder_is_written_where_it_is_asked_for(call: Any, tmp_path: Path) 
         (("directions", "-n", "5"), ("5", "1000")),
         (("directions", "--name", "Nose"), ("'Nose'", "Pointy_Nose")),
         (("film", "--out", "a.avi"), ("a.avi", ".webp")),
-        (("film", "--seeds", "1"), ("two faces", "more seeds")),
+        (("film", "--seeds", "1"), ("two faces", "more of them")),
         (("film", "--seeds", "a"), ("--seeds a", "1,5,9")),
         (("film", "--seeds", "5-1"), ("--seeds 5-1", "0-7")),
         (("film", "--rate", "1000"), ("1000", "60")),

@@ -39,8 +39,10 @@ def png(path: Path, **texts: str) -> Path:
         EditedFace(
             latent=np.ones(4, np.float32), row=np.array([np.nan, 1], np.float32), truncation=0.5
         ),
+        EditedFace(seed=2, parts={0: 1.5, 9: -2.0}),
+        EditedFace(seed=2, mixed=(EditedFace(seed=5, truncation=0.5, edits={"Age": 1.0}), 16)),
     ],
-    ids=["seed", "edits", "labels", "latent", "row"],
+    ids=["seed", "edits", "labels", "latent", "row", "components", "mixture"],
 )
 def test_an_entry_gives_back_the_face(face: EditedFace, tmp_path: Path) -> None:
     path = tmp_path / "face.png"
@@ -83,7 +85,14 @@ def test_a_picture_of_generate_tells_its_seed(tmp_path: Path) -> None:
         {"facegan__face": '{"seed":1,"psi":2}'},
         {"facegan__face": '{"seed":1,"edits":{"Age":1e9}}'},
         {"facegan__face": '{"seed":1,"edits":{"Age":NaN}}'},
-        {"facegan__face": '{"seed":1,"parts":{"0":2.0}}'},
+        {"facegan__face": '{"seed":1,"parts":{"x":2.0}}'},
+        {"facegan__face": '{"seed":1,"parts":{"0":1e9}}'},
+        {"facegan__face": '{"seed":1,"mix":{"side":8}}'},
+        {"facegan__face": '{"seed":1,"mix":{"side":8,"face":{"seed":2},"more":1}}'},
+        {
+            "facegan__face": '{"seed":1,"mix":{"side":8,"face":{"seed":2,"mix":'
+            '{"side":8,"face":{"seed":3}}}}}'
+        },
         {"facegan__face": '{"seed":1,"run":"rm"}'},
         {"facegan__face": '{"seed":1,"model":"x"}'},
         {"facegan__face": '{"z":"!!"}'},
@@ -121,12 +130,12 @@ def test_a_face_has_one_beginning_and_possible_numbers() -> None:
 
 
 def test_a_seed_enters_the_network_as_generate_draws_it(model: OpenGenerator) -> None:
-    z, rows = EditedFace(seed=5, truncation=0.5).inputs(model)
-    whole, _ = EditedFace(seed=5).inputs(model)
-    assert rows is None
-    assert (z == np.float32(0.5) * whole).all()
-    again, _ = EditedFace(latent=whole[0]).inputs(model)
-    assert (again == whole).all()
+    drawn = EditedFace(seed=5, truncation=0.5).inputs(model)
+    whole = EditedFace(seed=5).inputs(model)
+    assert (drawn.rows, drawn.mixture) == (None, None)
+    assert (drawn.z == np.float32(0.5) * whole.z).all()
+    again = EditedFace(latent=whole.z[0]).inputs(model)
+    assert (again.z == whole.z).all()
 
 
 def test_what_does_not_fit_the_generator_is_refused(model: OpenGenerator) -> None:
@@ -136,3 +145,7 @@ def test_what_does_not_fit_the_generator_is_refused(model: OpenGenerator) -> Non
         EditedFace(seed=1, edits={"Age": 1.0}).inputs(model)
     with pytest.raises(FaceganError, match="no label"):
         EditedFace(seed=1, labels={"Age": 1.0}).inputs(model)
+    with pytest.raises(FaceganError, match="no component 40"):
+        EditedFace(seed=1, parts={40: 1.0}).inputs(model)
+    with pytest.raises(FaceganError, match="8, 16, 32"):
+        EditedFace(seed=1, mixed=(EditedFace(seed=2), 64)).inputs(model)

@@ -13,10 +13,11 @@ import torch
 
 from facegan.data.pixels import Pixels
 from facegan.data.spec import ImageSpec, Label
-from facegan.editing.face import EditedFace
+from facegan.editing.face import EditedFace, pictures_of
 from facegan.editing.mixing import mixed, resolutions
 from facegan.errors import FaceganError
 from facegan.generation.generator import OpenGenerator, open_generator
+from facegan.generation.inputs import Inputs
 from facegan.models.file import GeneratorFile
 
 Make = Callable[..., Any]
@@ -36,24 +37,37 @@ def own(tiny: Make, path: Path, *settings: str, labels: bool = False) -> OpenGen
     return open_generator(path)
 
 
+def picture(model: OpenGenerator, inputs: Inputs) -> Any:
+    return inputs.pictures(model)[0].astype(int)
+
+
 def test_the_model_in_the_box_mixes_faces() -> None:
     model = open_generator()
     assert resolutions(model) == (8, 16, 32)
     one, other = (EditedFace(seed=seed).inputs(model) for seed in (0, 1))
-    plain = [model.pictures_at(torch.from_numpy(z))[0].astype(int) for z, _ in (one, other)]
+    plain = [picture(model, each) for each in (one, other)]
     far = []
     for side in (32, 16, 8):
-        (picture,) = mixed(model, one, other, side)
-        far.append(np.abs(picture - plain[0]).mean())
-        assert np.abs(picture - plain[1]).mean() > 3
+        found = picture(model, mixed(model, one, other, side))
+        far.append(np.abs(found - plain[0]).mean())
+        assert np.abs(found - plain[1]).mean() > 3
     assert 0 < far[0] < far[1] < far[2]
 
 
 def test_a_face_mixed_with_itself_is_itself() -> None:
     model = open_generator()
     face = EditedFace(seed=3).inputs(model)
-    (picture,) = mixed(model, face, face, 16)
-    assert (picture == model.pictures_at(torch.from_numpy(face[0]))[0]).all()
+    assert (picture(model, mixed(model, face, face, 16)) == picture(model, face)).all()
+
+
+def test_faces_are_computed_together_mixed_or_not() -> None:
+    model = open_generator()
+    faces = [EditedFace(seed=1), EditedFace(seed=1, mixed=(EditedFace(seed=2), 16))]
+    together = pictures_of(model, faces, None)
+    for face, found in zip(faces, together, strict=True):
+        alone = pictures_of(model, [face], None)[0].astype(int)
+        assert np.abs(alone - found).max() <= 1
+    assert (together[0] != together[1]).any()
 
 
 @pytest.mark.parametrize("labels", [False, True])
@@ -64,7 +78,7 @@ def test_what_modulates_everywhere_can_be_exchanged_with_labels_and_noise(
     model = own(tiny, tmp_path / "own.safetensors", *settings, labels=labels)
     assert resolutions(model) == (4, 8, 16, 32)
     one, other = (EditedFace(seed=seed).inputs(model) for seed in (0, 1))
-    pictures = [mixed(model, one, other, side) for side in (4, 8, 16, 32)]
+    pictures = [picture(model, mixed(model, one, other, side)) for side in (4, 8, 16, 32)]
     for a, b in pairwise(pictures):
         assert (a != b).any()
 

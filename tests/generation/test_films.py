@@ -11,7 +11,9 @@ from PIL import Image
 
 from facegan.errors import FaceganError, StorageError
 from facegan.generation import films
-from facegan.generation.films import eased, enlarged, film_bytes, slerp, walk, write_film
+from facegan.generation.films import eased, enlarged, film_bytes, slerp, write_film
+from facegan.generation.inputs import Inputs, Mixture, joined, walked
+from facegan.networks.interfaces import Latent
 
 SIZE = 16
 
@@ -57,21 +59,41 @@ def test_easing_begins_and_ends_slowly() -> None:
 
 
 def test_a_loop_visits_every_face_and_leads_back() -> None:
-    faces = latents(3, noise=4)
-    steps = list(walk(faces, 4, size=SIZE))
+    faces = Inputs(latents(3, noise=4), np.array([[0.0], [np.nan], [1.0]], np.float32))
+    steps = list(walked(faces, 4, Latent(size=SIZE)))
     assert len(steps) == 12
     for place in range(3):
-        assert (steps[4 * place][2][0] == faces[place]).all()
-    assert [place for place, *_ in steps] == [0] * 4 + [1] * 4 + [2] * 4
-    open_ended = list(walk(faces, 4, size=SIZE, loop=False))
+        assert (steps[4 * place].z == faces.z[place]).all()
+    # A label that one of two faces does not know is the nearer one's.
+    rows = [float(step.rows[0, 0]) for step in steps]  # type: ignore[index]
+    assert rows[:2] == [0.0, 0.0]
+    assert np.isnan(rows[2:6]).all()
+    assert rows[8:] == [1.0, *(1 - eased(k / 4) for k in (1, 2, 3))]
+    open_ended = list(walked(faces, 4, Latent(size=SIZE), loop=False))
     assert len(open_ended) == 9
-    assert (open_ended[-1][2][0] == faces[2]).all()
+    assert (open_ended[-1].z == faces.z[2]).all()
 
 
 def test_uniform_latents_stay_in_their_range() -> None:
-    faces = np.sign(latents(3))
-    for *_, z in walk(faces, 5, size=SIZE, distribution="uniform"):
-        assert (np.abs(z) <= 1).all()
+    faces = Inputs(np.sign(latents(3)))
+    for step in walked(faces, 5, Latent(size=SIZE, distribution="uniform")):
+        assert (np.abs(step.z) <= 1).all()
+
+
+def test_what_is_mixed_in_comes_and_goes_along_a_walk() -> None:
+    z = latents(3)
+    plain, one, two = (Inputs(z[k : k + 1]) for k in range(3))
+    share = np.array([[0.0, 1.0]], np.float32)
+    mixed = Inputs(one.z, None, Mixture(two.z, None, share))
+    steps = list(walked(joined([plain, mixed]), 2, Latent(size=SIZE), loop=False))
+    assert [step.mixture.share.tolist() for step in steps] == [  # type: ignore[union-attr]
+        [[0.0, 0.0]],
+        [[0.0, 0.5]],
+        [[0.0, 1.0]],
+    ]
+    # Halfway, the other face is the one that is mixed in, and none between.
+    assert np.allclose(steps[1].mixture.z, two.z)  # type: ignore[union-attr]
+    assert (steps[2].mixture.z == two.z).all()  # type: ignore[union-attr]
 
 
 # --- files ---------------------------------------------------------------------------------

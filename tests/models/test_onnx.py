@@ -15,6 +15,7 @@ from torch import nn
 from facegan.data.spec import ImageSpec, Label
 from facegan.errors import FaceganError
 from facegan.models.file import GeneratorFile
+from facegan.networks.layers.modulation import SelfModulation
 from facegan.networks.layers.norm import BatchNorm2d
 from facegan.recipe.recipe import recipe_names
 from facegan.training.batch_source import value_range_of
@@ -87,6 +88,36 @@ def test_every_recipe(tiny: Make, name: str, labels: tuple[Label, ...]) -> None:
 def test_switches_of_a_generator(tiny: Make, settings: tuple[str, ...]) -> None:
     loaded = made(lambda name, *more: tiny(name, *settings, *more), "ignm")
     assert max(differences(loaded, onnx_bytes(loaded))) <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("labels", [(), LABELS], ids=["plain", "labels"])
+def test_faces_are_mixed_by_resolution(tiny: Make, labels: tuple[Label, ...]) -> None:
+    settings = ("generator.modulate=all", "generator.mapping=1", "generator.noise=true")
+    loaded = made(lambda name, *more: tiny(name, *settings, *more), "ignm", labels=labels)
+    for module in loaded.generator.modules():
+        if isinstance(module, SelfModulation):
+            nn.init.normal_(module.linear.weight, std=0.3)
+    data = onnx_bytes(loaded, mixing=True)
+    # Nothing is mixed in where nobody says so.
+    assert max(differences(loaded, data)) <= 1e-5
+    numbers = loaded.generator.latent.size + loaded.generator.noise
+    z, fine = torch.randn(3, numbers), torch.randn(3, numbers)
+    rows, fine_rows = (torch.randn(3, len(labels)) if labels else None for _ in range(2))
+    share = torch.rand(3, len(loaded.generator.modulated)).round(decimals=1)
+    with torch.no_grad():
+        expected = loaded.generator.mixed(z, rows, fine, fine_rows, share).numpy()
+        plain_pictures = loaded.generator(z, rows).numpy()
+    more = {} if fine_rows is None else {"fine_labels": fine_rows.numpy()}
+    own = None if rows is None else rows.numpy()
+    images = run(data, z.numpy(), own, fine=fine.numpy(), share=share.numpy(), **more)
+    assert np.abs(images - expected).max() <= 1e-5
+    assert np.abs(images - plain_pictures).max() > 1e-2
+
+
+def test_a_generator_that_cannot_mix_has_a_plain_graph(tiny: Make) -> None:
+    loaded = made(tiny, "gan")
+    assert onnx_bytes(loaded, mixing=True) == onnx_bytes(loaded)
 
 
 def test_grey_pictures_in_half_precision_with_labels(tiny: Make) -> None:

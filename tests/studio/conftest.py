@@ -25,18 +25,22 @@ def write_generator(
     labels: tuple[Label, ...] = (),
     channels: int = 3,
     resolution: int = 32,
+    recipe: str = "gan",
+    size: int = 8,
 ) -> Path:
     """A small generator whose pictures differ, as a file."""
-    recipe = tiny("gan", "generator.latent.size=8", *(["data.labels=all"] if labels else []))
+    settings = (f"generator.latent.size={size}", *(["data.labels=all"] if labels else []))
+    made = tiny(recipe, *settings)
     torch.manual_seed(1)
-    generator = recipe.generator.build(ImageSpec(resolution, channels, labels), recipe.data.range)
+    generator = made.generator.build(ImageSpec(resolution, channels, labels), made.data.range)
     with torch.no_grad():
         for tensor in generator.parameters():
-            tensor.normal_(0.0, 0.5)
+            # Through more layers, larger ones would make of rounding what can be seen.
+            tensor.normal_(0.0, 0.5 if recipe == "gan" else 0.3)
     if labels:
         generator.label_rows.normal_()
-    pixels = value_range_of(recipe, {"mean": [0.5] * channels, "std": [0.25] * channels})
-    GeneratorFile(generator.eval(), recipe, pixels, 5000, {"name": "blobs"}).save(path)
+    pixels = value_range_of(made, {"mean": [0.5] * channels, "std": [0.25] * channels})
+    GeneratorFile(generator.eval(), made, pixels, 5000, {"name": "blobs"}).save(path)
     return path
 
 
@@ -80,6 +84,13 @@ def model(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def labelled(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small generator with labels."""
     return write_generator(tiny, tmp_path_factory.mktemp("models") / "labelled.safetensors", LABELS)
+
+
+@pytest.fixture(scope="session")
+def mixing(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small generator with labels whose faces can be mixed by resolution."""
+    path = tmp_path_factory.mktemp("models") / "mixing.safetensors"
+    return write_generator(tiny, path, LABELS, recipe="ignm", size=6)
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from facegan.data.pictures import open_picture
 from facegan.editing.directions import require_directions
 from facegan.generation.films import enlarged
 from facegan.generation.generator import open_generator
+from facegan.generation.inputs import Inputs, Mixture
 from facegan.generation.samples import image_inputs
 from facegan.studio import api
 from facegan.studio.computing import BusyError, Computing
@@ -378,13 +379,13 @@ def test_the_queue_has_an_end(model: Path) -> None:
 
     computing = Computing(Slow(), waiting=10)  # type: ignore[arg-type]
     z = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
-    first = computing.ask(z)  # alone, it may be more than wait
+    first = computing.ask(Inputs(z))  # alone, it may be more than wait
     assert begun.wait(60)
     with pytest.raises(BusyError):
-        computing.ask(z[:1])
+        computing.ask(Inputs(z[:1]))
     go.set()
     assert near(first.result(60), opened.pictures_at(torch.from_numpy(z)))
-    asked = [computing.ask(z[i : i + 1]) for i in range(10)]
+    asked = [computing.ask(Inputs(z[i : i + 1])) for i in range(10)]
     asked[9].cancel()  # perhaps too late: then it is computed
     made = np.concatenate([future.result(60) for future in asked[:9]])
     computing.close()
@@ -395,10 +396,10 @@ def test_the_queue_has_an_end(model: Path) -> None:
 def test_an_error_while_computing_reaches_who_asked_and_nobody_else(model: Path) -> None:
     opened = open_generator(model, device="cpu")
     computing = Computing(opened)
-    wrong = computing.ask(np.zeros((1, 3), np.float32))
+    wrong = computing.ask(Inputs(np.zeros((1, 3), np.float32)))
     with pytest.raises(RuntimeError):
         wrong.result(60)
-    assert computing.ask(np.zeros((1, 8), np.float32)).result(60).shape == (1, 32, 32, 3)
+    assert computing.ask(Inputs(np.zeros((1, 8), np.float32))).result(60).shape == (1, 32, 32, 3)
     computing.close()
 
 
@@ -437,6 +438,47 @@ def test_labels_of_frames(labelled: Path) -> None:
         made = np.frombuffer(socket.receive_bytes(), np.uint8, offset=8).reshape(1, 32, 32, 3)
     opened = open_generator(labelled, device="cpu")
     assert near(made, opened.pictures_at(torch.from_numpy(z), torch.from_numpy(rows)))
+
+
+def test_frames_and_films_of_mixed_faces(mixing: Path) -> None:
+    random = np.random.default_rng(4)
+    z, fine = (random.standard_normal((2, 6)).astype("<f4") for _ in range(2))
+    rows, fine_rows = (random.standard_normal((2, 2)).astype("<f4") for _ in range(2))
+    share = np.array([[0, 1], [0.5, 1]], "<f4")
+    opened = open_generator(mixing, device="cpu")
+    assert opened.loaded.generator.modulated == (8, 16)
+    given = Inputs(z, rows, Mixture(fine, fine_rows, share))
+    parts = (z, rows, fine, fine_rows, share)
+    with served(mixing) as client:
+        assert client.get("/api/model").json()["model"]["mixing"] == [8, 16]
+        with client.websocket_connect(LIVE) as socket:
+            body = b"".join(part.tobytes() for part in parts)
+            socket.send_bytes(struct.pack("<II", 1, 2) + body)
+            made = np.frombuffer(socket.receive_bytes(), np.uint8, offset=8)
+        expected = given.pictures(opened)
+        assert near(made.reshape(2, 32, 32, 3), expected)
+        plain = Inputs(z, rows).pictures(opened)
+        assert not near(expected, plain)
+        asked = [
+            {
+                "z": encoded(z[k]),
+                "row": encoded(rows[k]),
+                "mix": {
+                    "z": encoded(fine[k]),
+                    "row": encoded(fine_rows[k]),
+                    "share": share[k].tolist(),
+                },
+            }
+            for k in range(2)
+        ]
+        film = {"faces": asked, "frames": 2, "loop": False, "format": "apng"}
+        answer = client.post("/api/film", json=film)
+        assert answer.status_code == 200, answer.text
+        with Image.open(io.BytesIO(answer.content)) as pictures:
+            first = np.asarray(pictures.convert("RGB"))
+        assert near(first, enlarged(expected[0], 8))
+        asked[0]["mix"]["share"] = [1.0]  # type: ignore[index]
+        assert client.post("/api/film", json=film).status_code == 400
 
 
 # --- what the page asks for ----------------------------------------------------------------
@@ -491,7 +533,8 @@ def test_films(client: TestClient, model: Path, format_: str) -> None:
 def test_a_walk_in_the_page_is_that_of_a_film(model: Path) -> None:
     from node import NODE, run
 
-    from facegan.generation.films import walk
+    from facegan.generation.inputs import walked
+    from facegan.networks.interfaces import Latent
 
     if NODE is None:
         pytest.skip("node is not installed")
@@ -508,8 +551,9 @@ def test_a_walk_in_the_page_is_that_of_a_film(model: Path) -> None:
             """,
             {"z": z.tolist(), "distribution": distribution},
         )
-        steps = walk(z, 4, size=5, distribution=distribution, loop=False)  # type: ignore[arg-type]
-        expected = np.concatenate([latent for _, _, latent in steps])[:4]
+        latent = Latent(size=5, distribution=distribution)  # type: ignore[arg-type]
+        steps = walked(Inputs(z), 4, latent, loop=False)
+        expected = np.concatenate([step.z for step in steps])[:4]
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 

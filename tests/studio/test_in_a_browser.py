@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from conftest import write_directions, write_generator
 from facegan.data.pictures import open_picture
@@ -38,7 +39,8 @@ LABELS = (Label("Hat", True), Label("years", False, 40.0, 12.0))
 @pytest.fixture(scope="module")
 def faces(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small generator with labels and directions."""
-    path = write_generator(tiny, tmp_path_factory.mktemp("faces") / "faces.safetensors", LABELS)
+    path = tmp_path_factory.mktemp("faces") / "faces.safetensors"
+    write_generator(tiny, path, LABELS, recipe="ignm")
     write_directions(path)
     return path
 
@@ -409,6 +411,8 @@ CODED: tuple[dict[str, Any], ...] = (
     {"seed": 3, "psi": 0.8, "labels": {"years": 60}, "edits": {"Smiling": 1, "Age": -0.5}},
     {"seed": 4, "labels": {"Hat": 0}, "edits": {"Smiling": 1}, "parts": {"1": -1}},
     {"z": base64.b64encode(np.linspace(-1, 1, 8).astype("<f4").tobytes()).decode(), "psi": 0.9},
+    {"seed": 3, "psi": 0.8, "mix": {"side": 8, "face": {"seed": 5, "psi": 0.8}}},
+    {"seed": 3, "edits": {"Age": 1}, "mix": {"side": 16, "face": {"seed": 5, "parts": {"0": 1}}}},
 )
 
 
@@ -439,7 +443,7 @@ def test_the_code_makes_the_same_face(
             with open_picture(tmp_path / "face.png") as made:
                 assert near(np.asarray(made), picture), text
             (tmp_path / "face.png").unlink()
-    assert [len(texts) for _, texts in found] == [2, 2, 1, 1]
+    assert [len(texts) for _, texts in found] == [2, 2, 1, 1, 2, 1]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -479,6 +483,79 @@ def test_a_walk_and_its_film(opened: Any, faces: Path, engine: str, tmp_path: Pa
         assert (tmp_path / "walk.webm").read_bytes()[:4] == b"\x1a\x45\xdf\xa3"  # Matroska's
 
 
+def mixture(path: Path, engine: str, seed: int, other: int, side: int) -> np.ndarray:
+    """Two faces mixed, as PyTorch makes them."""
+    model = open_generator(path, device="cpu")
+    network = model.loaded.halved().generator if engine == "page" else model.loaded.generator
+    (z, rows), (fine, fine_rows) = (image_inputs(network, number) for number in (seed, other))
+    share = torch.tensor([[float(one >= side) for one in network.modulated]])
+    with torch.no_grad():
+        images = network.mixed(z, rows, fine, fine_rows, share)
+    return model.loaded.pixels.to_bytes(images)[0].numpy()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_faces_are_mixed_by_resolution(
+    opened: Any, faces: Path, engine: str, tmp_path: Path
+) -> None:
+    with opened(engine) as page:
+        keep(page, 6)
+        tile(page, 3).click()
+        page.locator("summary", has_text="Mixing").click()
+        page.locator("#mix-side").select_option("16")
+        page.locator("#mix-face").select_option(label="Seed 6")
+        settled(page)
+        mixed = {"side": 16, "face": {"seed": 6}}
+        assert state(page)["open"] == {"seed": 3, "mix": mixed}
+        expected = mixture(faces, engine, 3, 6, 16)
+        assert near(shown(page, ".panel canvas"), expected)
+        assert not near(expected, reference(faces, engine, 3))
+        page.get_by_role("button", name="Before").click()
+        settled(page)
+        assert near(shown(page, ".panel canvas"), reference(faces, engine, 3))
+        # Another resolution, and another seed, which nobody kept.
+        page.locator("#mix-side").select_option("8")
+        page.locator("#mix-seed").fill("9")
+        page.locator("#mix-seed").press("Enter")
+        settled(page)
+        assert state(page)["open"]["mix"] == {"side": 8, "face": {"seed": 9}}
+        assert near(shown(page, ".panel canvas"), mixture(faces, engine, 3, 9, 8))
+        with page.expect_download() as waiting:
+            page.locator("#save").click()
+        waiting.value.save_as(tmp_path / "face.png")
+        page.locator("#mix-face").select_option("")
+        assert state(page)["open"] == {"seed": 3}
+        drop(page, tmp_path / "face.png")
+        until(page, "facegan.store.state.open?.mix?.side === 8")
+        # What the page wrote, facegan makes again.
+        from facegan.editing.face import EditedFace, pictures_of
+
+        face = EditedFace.of_png(tmp_path / "face.png")
+        (again,) = pictures_of(open_generator(faces, device="cpu"), [face], None)
+        with open_picture(tmp_path / "face.png") as picture:
+            assert near(np.asarray(picture), again, 1 if engine == "studio" else 8)
+        # A walk to a face of which nothing is mixed in.
+        page.locator("#keep").click()
+        page.locator("#walk-kept").click()
+        page.locator("#walk-place").evaluate(
+            "s => { s.value = 0.5; s.dispatchEvent(new Event('input')); }"
+        )
+        settled(page)
+        assert near(shown(page, ".walk canvas"), mixture(faces, engine, 3, 9, 8))
+
+
+def test_where_faces_cannot_be_mixed_the_page_says_why(browser: Any, model: Path) -> None:
+    with studio(str(model)) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(address)
+        tile(page, 0).click()
+        page.locator("summary", has_text="Mixing").click()
+        assert page.get_by_text("takes its latent in at one place").is_visible()
+        assert page.locator("#mix-face").count() == 0
+        context.close()
+
+
 def test_runs_are_watched(opened: Any) -> None:
     with opened("studio") as page:
         page.locator("#to-watch").click()
@@ -494,10 +571,52 @@ def test_runs_are_watched(opened: Any) -> None:
         assert image.get_attribute("alt") == "Samples at 0 kimg"
 
 
-def test_a_photograph_needs_the_studio_and_the_page_says_so(opened: Any) -> None:
+def test_a_photograph_is_inverted_in_the_page(opened: Any, faces: Path) -> None:
+    model = open_generator(faces, device="cpu")
+    z = torch.from_numpy(np.random.default_rng(2).standard_normal((8, 8)).astype(np.float32))
+    pictures = model.pictures_at(z, torch.full((8, 2), torch.nan))
+    own = pictures[0]
+    file = io.BytesIO()
+    Image.fromarray(own.repeat(10, 0).repeat(10, 1)).save(file, "PNG")
+
+    def give(page: Any, data: bytes) -> None:
+        given = {"name": "me.png", "mimeType": "image/png", "buffer": data}
+        page.set_input_files("#photograph-file", given)
+
     with opened("page") as page:
         page.locator("#to-photograph").click()
-        assert page.get_by_text("facegan studio", exact=False).last.is_visible()
+        give(page, b"no picture")
+        page.wait_for_selector(".inversion .trouble")
+        give(page, file.getvalue())
+        page.wait_for_selector(".stage")
+        for name in ("Left, right", "Up, down", "Size", "Tilt"):
+            page.get_by_role("slider", name=name, exact=True).press("ArrowRight")
+        box = page.locator(".stage").bounding_box()
+        page.mouse.move(box["x"] + 50, box["y"] + 50)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 90, box["y"] + 70)
+        page.mouse.up()
+        assert float(page.locator("#crop-x").input_value()) > 0.1
+        page.get_by_label("Show the average face").uncheck()
+        page.locator("#crop-centre").click()
+        assert page.locator("#crop-x").input_value() == "0"
+        page.locator("#crop-find").click()
+        page.wait_for_selector("#edit-photograph", timeout=60_000)
+        settled(page)
+        assert near(shown(page, "#photograph-seen"), own, 3)
+        made = shown(page, ".comparison figure:last-child canvas").astype(int)
+        others = [np.abs(picture.astype(int) - own).mean() for picture in pictures[1:]]
+        assert np.abs(made - own).mean() < min(others)
+        assert "of 255 levels" in page.locator(".comparison").inner_text()
+        page.locator("#keep-photograph").click()
+        page.locator("#edit-photograph").click()
+        set_slider(page, "Smiling", 1)
+        face = state(page)["open"]
+        assert (face["from"], face["edits"]) == ("photograph", {"Smiling": 1})
+        assert len(state(page)["kept"]) == 1
+
+
+def test_what_is_no_photograph_is_refused_by_the_studio(opened: Any) -> None:
     with opened("studio", allowed="status of 400") as page:
         page.locator("#to-photograph").click()
         with page.expect_response("**/api/photograph") as answer:
@@ -552,6 +671,12 @@ def test_a_finger_suffices(browser: Any, addresses: dict[str, str]) -> None:
     context.close()
 
 
+def a_picture() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (90, 60), (120, 90, 70)).save(file, "PNG")
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_axe_finds_nothing(opened: Any, engine: str, scheme: str) -> None:
@@ -573,6 +698,7 @@ def test_axe_finds_nothing(opened: Any, engine: str, scheme: str) -> None:
         set_slider(page, "Smiling", 2)
         page.wait_for_selector(".readout li.asked")
         page.locator("summary", has_text="Truncation").click()
+        page.locator("summary", has_text="Mixing").click()
         check(page, "panel")
         page.locator("#show-code").click()
         check(page, "code")
@@ -586,6 +712,10 @@ def test_axe_finds_nothing(opened: Any, engine: str, scheme: str) -> None:
         page.locator("#to-walk").click()
         check(page, "walk")
         page.locator("#to-photograph").click()
+        if engine == "page":
+            picture = {"name": "a.png", "mimeType": "image/png", "buffer": a_picture()}
+            page.set_input_files("#photograph-file", picture)
+            page.wait_for_selector(".stage")
         check(page, "photograph")
         if engine == "studio":
             page.locator("#to-watch").click()

@@ -16,10 +16,10 @@ import pytest
 import torch
 from node import NODE, needs_node
 
+from facegan.editing.components import components_of, moved
 from facegan.generation.generator import open_generator
 from facegan.studio import assets
 from facegan.studio.about import page_about
-from facegan.studio.components import components_of, moved
 from facegan.studio.page import page
 
 
@@ -90,7 +90,7 @@ def test_components_change_pictures_and_are_kept(model: Path, monkeypatch: Any) 
     step = moved(opened, z, {0: 2.0, 3: -1.0})
     torch.testing.assert_close(step.norm(dim=1), z.norm(dim=1))
     # The second time they are read, not computed.
-    monkeypatch.setattr("facegan.studio.components._computed", None)
+    monkeypatch.setattr("facegan.editing.components._computed", None)
     assert np.array_equal(components_of(opened), found)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from facegan.data.grid import grid
 from facegan.editing.directions import (
     Directions,
@@ -17,7 +15,6 @@ from facegan.editing.directions import (
     said,
 )
 from facegan.editing.face import ENTRY, EditedFace, pictures_of
-from facegan.editing.mixing import mixed
 from facegan.errors import FaceganError
 from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator, open_generator
@@ -135,24 +132,27 @@ def edit(
             EditedFace(seed=seed + k, truncation=truncation, labels=named, model=model)
             for k in range(n)
         ]
-    faces = [replace(face, edits=_added(face.edits, asked)) for face in begun]
+    if mix is not None:
+        first = begun[0]
+        other = EditedFace(seed=mix[0], truncation=first.truncation, labels=first.labels)
+        begun = [replace(face, mixed=(other, mix[1])) for face in begun]
+    faces = [replace(face, edits=added(face.edits, asked)) for face in begun]
     shown = faces
     if sheet is not None:
         assert known is not None
         (name,) = known.amounts({sheet: 0.0})
         shown = [
-            replace(face, edits=_added(face.edits, {name: amount}))
+            replace(face, edits=added(face.edits, {name: amount}))
             for face in faces
             for amount in SHEET
         ]
         columns = len(SHEET)
-    about = _about(opened, faces[0], sheet, mix)
-    target = Path(out) if out is not None else Path(_told(opened, faces, sheet, mix))
+    about = _about(opened, faces[0], sheet)
+    target = Path(out) if out is not None else Path(_told(opened, faces, sheet))
     if target.suffix.lower() != ".png":
         raise FaceganError(f"{target} is no name of a PNG file.", "Let it end in .png.")
-    images = _mixed(opened, shown, known, mix) if mix else pictures_of(opened, shown, known)
-    # A mixture is none of the faces that the entry can tell of.
-    more = {ENTRY: faces[0].entry()} if len(shown) == 1 and mix is None else {}
+    images = pictures_of(opened, shown, known)
+    more = {ENTRY: faces[0].entry()} if len(shown) == 1 else {}
     seeds = [face.seed for face in faces if face.seed is not None]
     whole = images[0] if len(images) == 1 else grid(images, columns)
     save_png(target, whole, seeds, about, more)
@@ -178,47 +178,27 @@ def face_of(path: Path, opened: OpenGenerator) -> EditedFace:
     return replace(face, model=own)
 
 
-def _added(edits: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
-    """Both, amounts added up; those that cancel are left out."""
+def added(edits: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    """Both edits, amounts added up; those that cancel are left out."""
     names = [*edits, *(name for name in more if name not in edits)]
     total = {name: edits.get(name, 0.0) + more.get(name, 0.0) for name in names}
     return {name: amount for name, amount in total.items() if amount}
 
 
-def _mixed(
-    opened: OpenGenerator,
-    faces: Sequence[EditedFace],
-    known: Directions | None,
-    mix: tuple[int, int],
-) -> np.ndarray:
-    """The pictures of faces, their fine things those of the face of a seed."""
-    seed, side = mix
-    first = faces[0]
-    other = EditedFace(seed=seed, truncation=first.truncation, labels=first.labels)
-    fine = other.inputs(opened)
-    images = [mixed(opened, face.inputs(opened, known), fine, side) for face in faces]
-    return np.concatenate(images)
-
-
-def _about(
-    opened: OpenGenerator, face: EditedFace, sheet: str | None, mix: tuple[int, int] | None
-) -> dict[str, str]:
+def _about(opened: OpenGenerator, face: EditedFace, sheet: str | None) -> dict[str, str]:
     about = opened.about(face.truncation, face.labels)
     if face.edits:
         about["edits"] = said(face.edits)
     if sheet is not None:
         about["sheet"] = f"{sheet} from {SHEET[0]:g} to {SHEET[-1]:g}"
-    if mix is not None:
-        about["mixed"] = f"from {mix[1]} px on with seed {mix[0]}"
+    if face.mixed is not None:
+        other, side = face.mixed
+        named = "a latent" if other.seed is None else f"seed {other.seed}"
+        about["mixed"] = f"from {side} px on with {named}"
     return about
 
 
-def _told(
-    opened: OpenGenerator,
-    faces: Sequence[EditedFace],
-    sheet: str | None,
-    mix: tuple[int, int] | None,
-) -> str:
+def _told(opened: OpenGenerator, faces: Sequence[EditedFace], sheet: str | None) -> str:
     """A file's name from what decides its pictures."""
     first, last = faces[0], faces[-1]
     parts = [opened.model or opened.loaded.recipe.name]
@@ -227,8 +207,9 @@ def _told(
         parts.append(f"truncation-{first.truncation:g}")
     if sheet is not None:
         parts.append(f"{sheet}-sheet")
-    if mix is not None:
-        parts.append(f"mixed-{mix[0]}-from-{mix[1]}px")
+    if first.mixed is not None:
+        other, side = first.mixed
+        parts.append(f"mixed-{'latent' if other.seed is None else other.seed}-from-{side}px")
     if first.seed is None:
         parts.append("latent")
     else:

@@ -8,15 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from facegan.apps.edit import directions_of
+from facegan.apps.edit import added, directions_of
 from facegan.data.grid import grid
 from facegan.editing.directions import Directions, said
 from facegan.editing.face import EditedFace
+from facegan.editing.kept import kept_faces
 from facegan.errors import FaceganError
-from facegan.generation.films import enlarged, format_of, walk, write_film
+from facegan.files import sha256
+from facegan.generation.films import enlarged, format_of, write_film
 from facegan.generation.generator import OpenGenerator, open_generator
+from facegan.generation.inputs import Inputs, joined, walked
 from facegan.progress import progress_bar
 
 Frame = np.ndarray
@@ -31,6 +33,7 @@ def film(
     out: str | Path = "walk.webp",
     *,
     seeds: Sequence[int] = (0, 1, 2),
+    faces: Sequence[str | Path] = (),
     edits: Mapping[str, float] | None = None,
     sweep: tuple[str, float, float] | None = None,
     seconds: float = 2.0,
@@ -51,6 +54,8 @@ def film(
         out: the file, which ends in .mp4 (extra `film`), .webp, .apng or .gif.
         seeds: of the faces. A walk goes from each to the next along the sphere on which latents
             lie, slowly near each of them.
+        faces: in the place of seeds, faces that were kept, with their edits and truncation: PNG
+            files that facegan or its studio wrote, folders of them, or zips that the studio saved.
         edits: name of a direction → standard deviations, of all faces.
         sweep: a direction, from where to where. The faces are then shown side by side, while all
             of them are moved along it, there and, with `loop`, back.
@@ -73,51 +78,66 @@ def film(
     target = Path(out)
     format_of(target)
     steps = round(seconds * rate) if math.isfinite(seconds * rate) else 0
-    if not seeds or not 1 <= rate <= 60 or not 1 <= scale <= 16 or steps < 1:
+    if faces and (truncation != 1.0 or labels):
         raise FaceganError(
-            f"A film of {len(seeds)} seeds, {seconds:g} seconds between them, {rate:g} frames a "
-            f"second and scale {scale} is not possible.",
-            "Allowed: one seed or more, a frame or more between two, 1 to 60 frames a second, and "
+            "Kept faces have a truncation and labels of their own.", "Leave yours out."
+        )
+    if (not seeds and not faces) or not 1 <= rate <= 60 or not 1 <= scale <= 16 or steps < 1:
+        raise FaceganError(
+            f"A film of {len(faces) or len(seeds)} faces, {seconds:g} seconds between them, "
+            f"{rate:g} frames a second and scale {scale} is not possible.",
+            "Allowed: one face or more, a frame or more between two, 1 to 60 frames a second, and "
             "a scale from 1 to 16.",
-        )
-    if sweep is None and len(seeds) < 2:
-        raise FaceganError(
-            "A walk needs two faces.", "Give more seeds, or sweep a direction of one face."
-        )
-    total = _frames(len(seeds), steps, sweep is not None, loop)
-    if total > _MOST_FRAMES:
-        raise FaceganError(
-            f"The film would have {total:,} frames.",
-            f"{_MOST_FRAMES:,} are allowed: take fewer seeds or seconds.",
         )
     opened = open_generator(source, best, device)
     named = opened.named(labels or {})
-    known = directions_of(opened, directions) if edits or sweep else None
-    asked = known.amounts(edits or {}) if known else {}
-    faces = [EditedFace(seed=seed, truncation=truncation, labels=named) for seed in seeds]
     about = opened.about(truncation, named)
-    about["seeds"] = " ".join(map(str, seeds))
+    if faces:
+        called = opened.model or str(opened.path)
+        begun = kept_faces([Path(each) for each in faces], sha256(opened.path), called)
+        about["faces"] = f"{len(begun)} that were kept"
+    else:
+        begun = [EditedFace(seed=seed, truncation=truncation, labels=named) for seed in seeds]
+        about["seeds"] = " ".join(map(str, seeds))
+    if sweep is None and len(begun) < 2:
+        raise FaceganError(
+            "A walk needs two faces.", "Give more of them, or sweep a direction of one face."
+        )
+    total = _frames(len(begun), steps, sweep is not None, loop)
+    if total > _MOST_FRAMES:
+        raise FaceganError(
+            f"The film would have {total:,} frames.",
+            f"{_MOST_FRAMES:,} are allowed: take fewer faces or seconds.",
+        )
+    edited = edits or sweep or any(each for face in begun for each in _edits(face))
+    known = directions_of(opened, directions) if edited else None
+    asked = known.amounts(edits or {}) if known else {}
     if asked:
         about["edits"] = said(asked)
+    if asked:
+        begun = [replace(face, edits=added(face.edits, asked)) for face in begun]
     if sweep is None:
-        edited = [replace(face, edits=asked) for face in faces]
-        images = _walk(opened, edited, known, steps, loop)
+        images = _walk(opened, begun, known, steps, loop)
     else:
         assert known is not None
         (name,) = known.amounts({sweep[0]: sweep[1]})
         known.amounts({sweep[0]: sweep[2]})
         about["sweep"] = f"{name} from {sweep[1]:g} to {sweep[2]:g}"
         amounts = _sweep(sweep[1], sweep[2], steps, loop)
-        images = _swept(opened, faces, known, asked, name, amounts)
+        images = _swept(opened, begun, known, name, amounts)
     with progress_bar("filming") as progress:
         write_film(target, _counted(images, total, scale, progress), rate, about)
     return target
 
 
-def _frames(seeds: int, steps: int, swept: bool, loop: bool) -> int:
+def _edits(face: EditedFace) -> list[Mapping[str, float]]:
+    return [face.edits, *([] if face.mixed is None else [face.mixed[0].edits])]
+
+
+def _frames(faces: int, steps: int, swept: bool, loop: bool) -> int:
     if swept:
         return 2 * steps if loop else steps + 1
-    return seeds * steps if loop else (seeds - 1) * steps + 1
+    return faces * steps if loop else (faces - 1) * steps + 1
 
 
 def _walk(
@@ -127,36 +147,15 @@ def _walk(
     steps: int,
     loop: bool,
 ) -> Iterator[Frame]:
-    inputs = [face.inputs(opened, known) for face in faces]
-    latents = np.concatenate([z for z, _ in inputs])
-    rows = [row for _, row in inputs if row is not None]
-    labels = torch.cat(rows) if rows else None
-    latent = opened.loaded.generator.latent
-    waiting: list[tuple[np.ndarray, torch.Tensor | None]] = []
-    for place, share, z in walk(
-        latents, steps, size=latent.size, distribution=latent.distribution, loop=loop
-    ):
-        waiting.append((z, None if labels is None else _row(labels, place, share)))
+    begun = joined([face.inputs(opened, known) for face in faces])
+    waiting: list[Inputs] = []
+    for place in walked(begun, steps, opened.loaded.generator.latent, loop):
+        waiting.append(place)
         if len(waiting) == _GROUP:
-            yield from _made(opened, waiting)
+            yield from joined(waiting).pictures(opened)
             waiting = []
     if waiting:
-        yield from _made(opened, waiting)
-
-
-def _row(labels: torch.Tensor, place: int, share: float) -> torch.Tensor:
-    """Labels between two faces; where one is unknown, those of the nearer face."""
-    one, other = labels[place], labels[(place + 1) % len(labels)]
-    mixed = (1 - share) * one + share * other
-    return torch.where(mixed.isnan(), one if share < 0.5 else other, mixed)[None]
-
-
-def _made(
-    opened: OpenGenerator, waiting: Sequence[tuple[np.ndarray, torch.Tensor | None]]
-) -> Iterator[Frame]:
-    z = torch.from_numpy(np.concatenate([z for z, _ in waiting]))
-    rows = [row for _, row in waiting if row is not None]
-    yield from opened.pictures_at(z, torch.cat(rows) if rows else None)
+        yield from joined(waiting).pictures(opened)
 
 
 def _sweep(low: float, high: float, steps: int, loop: bool) -> list[float]:
@@ -169,17 +168,12 @@ def _swept(
     opened: OpenGenerator,
     faces: Sequence[EditedFace],
     known: Directions,
-    edits: Mapping[str, float],
     name: str,
     amounts: Sequence[float],
 ) -> Iterator[Frame]:
-    inputs = [face.inputs(opened) for face in faces]
-    z = np.concatenate([z for z, _ in inputs])
-    rows = [row for _, row in inputs if row is not None]
-    labels = torch.cat(rows) if rows else None
     for amount in amounts:
-        moved = known.moved(z, {**edits, name: edits.get(name, 0.0) + amount})
-        images = opened.pictures_at(torch.from_numpy(moved), labels)
+        moved = [replace(face, edits=added(face.edits, {name: amount})) for face in faces]
+        images = joined([face.inputs(opened, known) for face in moved]).pictures(opened)
         yield images[0] if len(images) == 1 else grid(images)
 
 

@@ -142,6 +142,14 @@ def edit(
     "--seeds", default="0-3", show_default=True, metavar="LIST", help="Of the faces: 1,5,9 or 0-7."
 )
 @click.option(
+    "--faces",
+    type=FILE_PATH,
+    multiple=True,
+    metavar="KEPT",
+    help="In the place of seeds: a zip, a folder or PNGs that the studio or facegan wrote, with "
+    "their edits. May be repeated.",
+)
+@click.option(
     "--out",
     type=FILE_PATH,
     default=Path("walk.webp"),
@@ -166,6 +174,7 @@ def edit(
 def film(
     source: Path | None,
     seeds: str,
+    faces: tuple[Path, ...],
     sweep: str | None,
     edits: tuple[str, ...],
     labels: tuple[str, ...],
@@ -176,6 +185,7 @@ def film(
 
     \b
     Example: facegan film --seeds 1,5,9 --out walk.webp
+    Example: facegan film lfw-64 --faces lfw-64-faces.zip --out walk.mp4
     Example: facegan film lfw-64 --seeds 0-7 --sweep smiling=-2:3 --scale 2 --out smile.webp
     """
     from facegan.apps.film import film as run_film
@@ -183,6 +193,7 @@ def film(
     written = run_film(
         source,
         seeds=_seeds(seeds),
+        faces=faces,
         sweep=None if sweep is None else _range(sweep),
         edits=_amounts(edits, "--set"),
         labels=_amounts(labels, "--label"),

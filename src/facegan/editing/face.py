@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facegan.data.conditions import fixed
 from facegan.data.pictures import MAX_PIXELS, open_picture
+from facegan.editing.components import moved
 from facegan.editing.directions import FARTHEST, Directions
+from facegan.editing.mixing import mixed
 from facegan.errors import DataError, FaceganError, RunError, one_line
 from facegan.generation.generator import OpenGenerator
+from facegan.generation.inputs import Inputs, joined
 from facegan.generation.samples import GROUP, image_inputs
 from facegan.parsing import parse_json
 
@@ -45,6 +48,8 @@ class EditedFace:
         truncation: ψ in [0, 1], of the latent, before any edit.
         labels: name → value as the dataset has it, in the place of the seed's own.
         edits: name of a direction → standard deviations.
+        parts: number of a component, from 0 → how far (`facegan.editing.components`).
+        mixed: another face, and the side in pixels of the maps from which on it decides.
         model: SHA-256 (hex) of the generator's file; None where nobody said.
         photograph: whether its latent was found for a photograph.
     """
@@ -55,6 +60,8 @@ class EditedFace:
     truncation: float = 1.0
     labels: Mapping[str, float] = field(default_factory=dict)
     edits: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[int, float] = field(default_factory=dict)
+    mixed: tuple[EditedFace, int] | None = None
     model: str | None = None
     photograph: bool = False
 
@@ -70,19 +77,30 @@ class EditedFace:
                 f"The truncation {self.truncation:g} is outside [0, 1].",
                 "1 is the full variety; 0.7 is more typical; 0 is the average face.",
             )
+        if self.mixed is not None and self.mixed[0].mixed is not None:
+            raise FaceganError("A mixture is mixed in.", "Mix in one face.")
 
-    def inputs(
-        self, model: OpenGenerator, directions: Directions | None = None
-    ) -> tuple[Floats, torch.Tensor | None]:
-        """What enters the network: float32 [1, Z + noise], and scaled labels [1, L] where any.
+    def inputs(self, model: OpenGenerator, directions: Directions | None = None) -> Inputs:
+        """What enters the network, of one face.
 
         Args:
             model: the generator.
             directions: its own; None where there are no edits.
 
         Raises:
-            FaceganError: a label or an edit that it does not know, or a latent of another size.
+            FaceganError: a label or an edit that it does not know, a latent of another size, or a
+                mixture that it cannot make.
         """
+        z, rows = self._own_inputs(model, directions)
+        own = Inputs(z, None if rows is None else rows.numpy())
+        if self.mixed is None:
+            return own
+        other, side = self.mixed
+        return mixed(model, own, other.inputs(model, directions), side)
+
+    def _own_inputs(
+        self, model: OpenGenerator, directions: Directions | None
+    ) -> tuple[Floats, torch.Tensor | None]:
         generator = model.loaded.generator
         columns = fixed(self.labels, model.labels)
         rows: torch.Tensor | None = None
@@ -111,6 +129,8 @@ class EditedFace:
                     "Find them: facegan directions MODEL.",
                 )
             z = directions.moved(z, self.edits)
+        if any(self.parts.values()):
+            z = moved(model, torch.from_numpy(z), self.parts).numpy()
         return z, rows
 
     def _row(self, labels: int) -> torch.Tensor:
@@ -125,6 +145,10 @@ class EditedFace:
     def entry(self) -> str:
         """The JSON that a PNG holds under `ENTRY`."""
         said: dict[str, Any] = {} if self.model is None else {"model": self.model}
+        return json.dumps(said | self._told(), separators=(",", ":"))
+
+    def _told(self) -> dict[str, Any]:
+        said: dict[str, Any] = {}
         if self.latent is not None:
             said["z"] = _text(self.latent)
             if self.row is not None:
@@ -135,18 +159,23 @@ class EditedFace:
             said["seed"] = self.seed
         if self.truncation != 1.0:
             said["psi"] = self.truncation
-        for name, values in (("labels", self.labels), ("edits", self.edits)):
+        parts = {str(number): amount for number, amount in self.parts.items()}
+        for name, values in (("labels", self.labels), ("edits", self.edits), ("parts", parts)):
             kept = {k: v for k, v in sorted(values.items()) if name == "labels" or v}
             if kept:
                 said[name] = kept
-        return json.dumps(said, separators=(",", ":"))
+        if self.mixed is not None:
+            said["mix"] = {"side": self.mixed[1], "face": self.mixed[0]._told()}
+        return said
 
     @classmethod
     def of_entry(cls, text: str) -> EditedFace:
         """The face that `entry` wrote. Raises ValueError where the text makes no sense."""
-        said = _Entry.model_validate(parse_json(text, longest=1 << 22))
-        if any(said.parts.values()):
-            raise ValueError("it was moved along principal components, which the studio alone does")
+        return cls._of_said(_Entry.model_validate(parse_json(text, longest=1 << 22)))
+
+    @classmethod
+    def _of_said(cls, said: _Entry) -> EditedFace:
+        mix = said.mix
         return cls(
             seed=said.seed,
             latent=None if said.z is None else _floats(said.z),
@@ -154,61 +183,59 @@ class EditedFace:
             truncation=said.psi,
             labels=said.labels,
             edits=said.edits,
+            parts={int(number): amount for number, amount in said.parts.items()},
+            mixed=None if mix is None else (cls._of_said(mix.face), mix.side),
             model=said.model,
             photograph=said.origin == "photograph",
         )
 
     @classmethod
-    def of_png(cls, path: Path) -> EditedFace:
+    def of_png(cls, file: Path | BinaryIO, name: str = "") -> EditedFace:
         """The face of a PNG that facegan wrote.
+
+        Args:
+            file: the file.
+            name: what it is called in errors, where it is no path.
 
         Raises:
             DataError: the file is none, shows several faces, or was changed.
         """
-        texts = _texts(path)
+        texts = _texts(file, name or str(file))
         try:
             if ENTRY in texts:
                 return cls.of_entry(texts[ENTRY])
             return _of_texts(texts)
         except (ValidationError, ValueError, FaceganError) as error:
             raise DataError(
-                f"{path} tells of no face that can be made again: {one_line(error)}.",
+                f"{name or file} tells of no face that can be made again: {one_line(error)}.",
                 "Give a PNG of one face that facegan or its studio wrote.",
             ) from error
 
 
-def drawn(
-    model: OpenGenerator, z: Floats, rows: torch.Tensor | None = None
-) -> npt.NDArray[np.uint8]:
-    """Pictures of latents, computed as those of seeds are: the same ones, whatever the others.
+def drawn(model: OpenGenerator, faces: Inputs) -> npt.NDArray[np.uint8]:
+    """Pictures of faces, computed as those of seeds are: the same ones, whatever the others.
 
     Args:
         model: the generator.
-        z: float32 [N, Z + noise].
-        rows: scaled labels [N, L], for a generator with labels.
+        faces: N of them.
 
     Returns:
         uint8 [N, H, W, C].
     """
     made = []
-    for begin in range(0, len(z), GROUP):
-        some = torch.from_numpy(z[begin : begin + GROUP].copy())
-        own = None if rows is None else rows[begin : begin + GROUP]
+    for begin in range(0, len(faces), GROUP):
+        some = faces.part(slice(begin, begin + GROUP))
         # Filled up with the last one, as `facegan.generation.samples` does.
-        fill = GROUP - len(some)
-        some = torch.cat([some, some[-1:].expand(fill, -1)])
-        own = None if own is None else torch.cat([own, own[-1:].expand(fill, -1)])
-        made.append(model.pictures_at(some, own))
-    return np.concatenate(made)[: len(z)]
+        some = joined([some, *[some.part(slice(len(some) - 1, None))] * (GROUP - len(some))])
+        made.append(some.pictures(model))
+    return np.concatenate(made)[: len(faces)]
 
 
 def pictures_of(
     model: OpenGenerator, faces: Sequence[EditedFace], known: Directions | None
 ) -> npt.NDArray[np.uint8]:
     """The pictures of some faces, uint8 [N, H, W, C]; `known` are the generator's directions."""
-    inputs = [face.inputs(model, known) for face in faces]
-    rows = [row for _, row in inputs if row is not None]
-    return drawn(model, np.concatenate([z for z, _ in inputs]), torch.cat(rows) if rows else None)
+    return drawn(model, joined([face.inputs(model, known) for face in faces]))
 
 
 class _Entry(BaseModel):
@@ -224,7 +251,20 @@ class _Entry(BaseModel):
     psi: Annotated[float, Field(ge=0, le=1)] = 1.0
     labels: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     edits: dict[str, Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]] = {}
-    parts: dict[str, float] = {}
+    parts: dict[
+        Annotated[str, Field(pattern="^[0-9]{1,2}$")],
+        Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)],
+    ] = {}
+    mix: _Mix | None = None
+
+
+class _Mix(BaseModel):
+    """The other face of a mixture."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    side: Annotated[int, Field(ge=1)]
+    face: _Entry
 
 
 def _of_texts(texts: Mapping[str, str]) -> EditedFace:
@@ -243,9 +283,9 @@ def _of_texts(texts: Mapping[str, str]) -> EditedFace:
     )
 
 
-def _texts(path: Path) -> dict[str, str]:
+def _texts(file: Path | BinaryIO, name: str) -> dict[str, str]:
     try:
-        with open_picture(path, ("PNG",)) as image:
+        with open_picture(file, ("PNG",)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError("it is too large")
             # Texts behind the pixels are read with them.
@@ -253,7 +293,7 @@ def _texts(path: Path) -> dict[str, str]:
             return {str(k): v for k, v in image.info.items() if isinstance(v, str)}
     except Exception as error:  # decoders meet foreign bytes and let out whatever they please
         raise DataError(
-            f"{path} cannot be read as a PNG: {one_line(error)}.",
+            f"{name} cannot be read as a PNG: {one_line(error)}.",
             "Give a PNG that facegan or its studio wrote.",
         ) from error
 

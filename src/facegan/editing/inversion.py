@@ -21,6 +21,7 @@ from facegan.editing.face import drawn
 from facegan.editing.perceptual import Perceptual
 from facegan.errors import DataError
 from facegan.generation.generator import OpenGenerator
+from facegan.generation.inputs import Inputs
 from facegan.networks.interfaces import Generator
 from facegan.seeding import EDITING, Random, random
 
@@ -180,7 +181,8 @@ def invert_all(
         optimizer.step()
         work.keep_plausible(z)
         progress(step + 1, steps)
-    made = drawn(generator, kept.cpu().numpy(), work.labels)
+    rows = None if work.labels is None else work.labels.cpu().numpy()
+    made = drawn(generator, Inputs(kept.cpu().numpy(), rows))
     found = []
     for n, image in enumerate(made):
         curve = tuple(float(each[n]) for each in curves)

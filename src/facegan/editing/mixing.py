@@ -7,100 +7,53 @@ coarse, such as pose and outline, is decided at low resolutions, colours at high
 
 from __future__ import annotations
 
-import copy
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
 from facegan.errors import FaceganError
 from facegan.generation.generator import OpenGenerator
-from facegan.networks.layers.modulation import SelfModulation
+from facegan.generation.inputs import Inputs, Mixture
 
 Floats = npt.NDArray[np.float32]
+
+CANNOT = "This generator takes its latent in at one place, so faces cannot be mixed by resolution."
 
 
 def resolutions(model: OpenGenerator) -> tuple[int, ...]:
     """The sides of the maps that the latent modulates, from coarse to fine; empty for none."""
-    generator = model.loaded.generator
-    if not _modulations(generator):
-        return ()
-    z = torch.zeros(1, generator.latent.size + generator.noise)
-    labels = torch.full((1, len(model.labels)), torch.nan) if model.labels else None
-    seen: list[int] = []
-
-    def look(_: nn.Module, given: tuple[Any, ...]) -> None:
-        seen.append(int(given[0].shape[-1]))
-
-    network = copy.deepcopy(generator).cpu()
-    for module in _modulations(network):
-        module.register_forward_pre_hook(look)
-    with torch.no_grad():
-        network(z, labels)
-    return tuple(sorted(set(seen)))
+    return model.loaded.generator.modulated
 
 
-def mixed(
-    model: OpenGenerator,
-    coarse: tuple[Floats, Tensor | None],
-    fine: tuple[Floats, Tensor | None],
-    side: int,
-) -> npt.NDArray[np.uint8]:
-    """Pictures with the fine things of other faces.
-
-    Args:
-        model: the generator.
-        coarse: latents float32 [N, Z + noise] and scaled labels [N, L], as
-            `facegan.editing.face.EditedFace.inputs` gives them; of these is all that is decided
-            below `side`, and the noise.
-        fine: the same, of which is what modulates maps of `side` pixels and more.
-        side: one of `resolutions`.
-
-    Returns:
-        uint8 [N, H, W, C].
+def shares(model: OpenGenerator, side: int) -> Floats:
+    """For `Mixture`: nothing below a side, and all from it on; float32 [1, R].
 
     Raises:
         FaceganError: the generator's latent modulates nothing, or no maps of this size.
     """
-    network = copy.deepcopy(model.loaded.generator)
-    modulations = _modulations(network)
-    if not modulations:
-        raise FaceganError(
-            "This generator takes its latent in at one place, so faces cannot be mixed by "
-            "resolution.",
-            "A generator that modulates can: train ignm with generator.modulate=true.",
-        )
     known = resolutions(model)
+    if not known:
+        raise FaceganError(
+            CANNOT, "A generator that modulates can: train ignm with generator.modulate=true."
+        )
     if side not in known:
         raise FaceganError(
             f"No maps of {side} pixels are modulated.",
             f"Allowed: {', '.join(map(str, known))}.",
         )
-    device = next(network.parameters()).device
-    codes: dict[nn.Module, Tensor] = {}
-
-    def keep(module: nn.Module, given: tuple[Any, ...]) -> None:
-        codes[module] = given[1]
-
-    def exchange(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        maps, _ = given
-        return (maps, codes[module]) if maps.shape[-1] >= side else None
-
-    def run(inputs: tuple[Floats, Tensor | None], hook: Any) -> Tensor:
-        handles = [module.register_forward_pre_hook(hook) for module in modulations]
-        z, labels = inputs
-        with torch.no_grad():
-            latents = torch.from_numpy(np.ascontiguousarray(z)).to(device)
-            images: Tensor = network(latents, None if labels is None else labels.to(device))
-        for handle in handles:
-            handle.remove()
-        return images
-
-    run(fine, keep)
-    return model.loaded.pixels.to_bytes(run(coarse, exchange)).cpu().numpy()
+    return np.array([[float(one >= side) for one in known]], np.float32)
 
 
-def _modulations(network: nn.Module) -> list[nn.Module]:
-    return [module for module in network.modules() if isinstance(module, SelfModulation)]
+def mixed(model: OpenGenerator, coarse: Inputs, fine: Inputs, side: int) -> Inputs:
+    """Faces with the fine things of other faces.
+
+    Args:
+        model: the generator.
+        coarse: N faces; of them is all that is decided below `side`, and the noise.
+        fine: N others, of which is what modulates maps of `side` pixels and more.
+        side: one of `resolutions`.
+
+    Raises:
+        FaceganError: the generator's latent modulates nothing, or no maps of this size.
+    """
+    share = shares(model, side).repeat(len(coarse), 0)
+    return Inputs(coarse.z, coarse.rows, Mixture(fine.z, fine.rows, share))

@@ -1,4 +1,4 @@
-"""Films of generated pictures: walks between latents, and files that say what they show.
+"""Films of generated pictures: the ways between latents, and files that say what they show.
 
 WebP, APNG and GIF come through Pillow; MP4 needs the extra `film`, which brings ffmpeg.
 """
@@ -21,7 +21,6 @@ from facegan.generation.png import DECLARED
 from facegan.version import __version__
 
 Frame = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 Kind = Literal["mp4", "webp", "apng", "gif"]
 
 FORMATS: dict[str, Kind] = {".mp4": "mp4", ".webp": "webp", ".apng": "apng", ".gif": "gif"}
@@ -65,52 +64,6 @@ def slerp(one: npt.ArrayLike, other: npt.ArrayLike, share: float) -> npt.NDArray
 def eased(share: float) -> float:
     """Begins and ends slowly: 3t² − 2t³."""
     return share * share * (3 - 2 * share)
-
-
-def walk(
-    latents: Floats,
-    steps: int,
-    *,
-    size: int,
-    distribution: Literal["normal", "uniform"] = "normal",
-    loop: bool = True,
-) -> Iterator[tuple[int, float, Floats]]:
-    """The latents of a walk from one face to the next, slower near each of them.
-
-    Args:
-        latents: float32 [K, Z + noise], K ≥ 1.
-        steps: from each face to the next.
-        size: Z; the noise behind it is interpolated on a sphere of its own.
-        distribution: of z; a uniform one is interpolated in straight lines.
-        loop: whether the walk goes on from the last face to the first.
-
-    Yields:
-        The number of the face that it comes from, how far it is to the next in [0, 1], and float32
-        [1, Z + noise]. With `loop`, K · steps of them, the first the first face, and the one after
-        the last would be it again; else (K − 1) · steps + 1.
-    """
-    count = len(latents)
-    stretches = count if loop else count - 1
-    for place in range(stretches):
-        one, other = latents[place], latents[(place + 1) % count]
-        for step in range(steps):
-            share = eased(step / steps)
-            yield place, share, _between(one, other, share, size, distribution)
-    if not loop or count == 1:
-        yield count - 1, 0.0, latents[-1:].copy()
-
-
-def _between(
-    one: Floats, other: Floats, share: float, size: int, distribution: Literal["normal", "uniform"]
-) -> Floats:
-    if share == 0.0:
-        return one[None].copy()
-    if distribution == "uniform":
-        head = (1 - share) * one[:size] + share * other[:size]
-    else:
-        head = slerp(one[:size], other[:size], share)
-    tail = slerp(one[size:], other[size:], share) if len(one) > size else one[size:]
-    return np.concatenate([head, tail])[None].astype(np.float32)
 
 
 # --- files ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from facegan.models.store import DEFAULT, find_model, model_at
 from facegan.networks.interfaces import Generator
 from facegan.runs.find import find_generator
 
+Engine = Literal["torch", "onnx"]
+
 
 @dataclass(frozen=True, repr=False)
 class OpenGenerator:
@@ -35,6 +37,7 @@ class OpenGenerator:
         network: the same as it computes pictures.
         model: its name, where it is a model in the box or installed.
         precision: what it computes in.
+        engine: what computes pictures of seeds: `torch`, or `onnx` for ONNX Runtime.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class OpenGenerator:
     network: Generator
     model: str | None = None
     precision: Precision = "fp32"
+    engine: Engine = "torch"
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -137,6 +141,8 @@ class OpenGenerator:
         }
         if self.precision != "fp32":
             said["precision"] = self.precision
+        if self.engine != "torch":
+            said["engine"] = self.engine
         if labels:
             said["labels"] = ", ".join(f"{name}={value:g}" for name, value in labels.items())
         return said
@@ -180,6 +186,7 @@ def open_generator(
     best: bool = False,
     device: str = "auto",
     precision: Precision = "fp32",
+    engine: Engine = "torch",
 ) -> OpenGenerator:
     """Open a generator, saying on standard error which damaged checkpoints were passed over.
 
@@ -189,14 +196,29 @@ def open_generator(
         best: of a run: its best snapshot instead of its last.
         device: `auto`, `cpu`, `cuda`, `mps`.
         precision: `fp32`, or `bf16`: faster, and pictures that differ a little.
+        engine: `torch`, or `onnx`: ONNX Runtime (extra `onnx`), on the processor and in fp32. Few
+            pictures come sooner; they differ by a level of 255 at most.
     """
     if precision not in get_args(Precision):
         raise FaceganError(f"--precision {precision} is unknown.", "Use fp32 or bf16.")
+    if engine not in get_args(Engine):
+        raise FaceganError(f"The engine {engine} is unknown.", "Use torch or onnx.")
+    if engine == "onnx" and (precision != "fp32" or device not in ("auto", "cpu")):
+        raise FaceganError(
+            f"ONNX Runtime is asked for, in {precision} on {device}.",
+            "It computes in fp32 on the processor here: leave one of them out.",
+        )
     if source is None:
         source = find_model(DEFAULT).path
     path = find_generator(source, lambda message: print(printable(message), file=sys.stderr), best)
     model = model_at(path)
     loaded = GeneratorFile.load(path)
+    if engine == "onnx":
+        from facegan.generation.onnx_engine import by_onnx
+
+        network: Generator = by_onnx(loaded, path)
+        name = None if model is None else model.name
+        return OpenGenerator(path, loaded, network, name, precision, engine)
     Execution(choose_device(device), channels_last=True).place(loaded.generator)
     if precision == "bf16" and (said := slow_bf16(choose_device(device))):
         print(said, file=sys.stderr)

@@ -72,7 +72,8 @@ def labelled_pictures(
 
     def computed(group: Sequence[int]) -> tuple[np.ndarray, Tensor | None]:
         inputs = [image_inputs(generator, seed, labels) for seed in group]
-        inputs += inputs[-1:] * (GROUP - len(group))
+        if not generator.singly:
+            inputs += inputs[-1:] * (GROUP - len(group))
         z = torch.cat([z for z, _ in inputs])
         rows = [row for _, row in inputs if row is not None]
         given = torch.cat(rows) if rows else None
@@ -80,7 +81,7 @@ def labelled_pictures(
         return made, None if given is None else given[: len(group)].cpu()
 
     groups = [seeds[begin : begin + GROUP] for begin in range(0, len(seeds), GROUP)]
-    on_cpu = next(generator.parameters()).device.type == "cpu"
+    on_cpu = _device(generator).type == "cpu"
     yield from _side_by_side(computed, groups) if on_cpu else map(computed, groups)
 
 
@@ -106,10 +107,16 @@ def pictures_at(
     Returns:
         uint8 [N, H, W, C].
     """
-    device = next(generator.parameters()).device
+    device = _device(generator)
     with _computing(device, precision):
         images = generator(z.to(device), None if labels is None else labels.to(device))
     return pixels.to_bytes(images).cpu().numpy()
+
+
+def _device(generator: Generator) -> torch.device:
+    """Where it computes; what has no parameters of its own computes on the processor."""
+    parameter = next(generator.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
 
 
 def _computing(

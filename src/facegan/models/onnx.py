@@ -1,8 +1,11 @@
 """A generator as an ONNX graph: for other programs, other languages, and browsers.
 
 Inputs are `z`, float32 [n, Z + noise], and for a generator with labels `labels`, float32 [n, L]
-as networks see them (NaN where unknown); the output is `images`, float32 [n, C, H, W] in the
-recipe's range. n is free. The file's metadata says how to turn that range into bytes.
+as networks see them (NaN where unknown). A graph that mixes faces has, for each of these, another
+of the faces that are mixed in, `fine` and `fine_labels`, and `share`, float32 [n, R] in [0, 1], of
+them at each of the generator's modulated resolutions; with 0 they leave no trace. The output is
+`images`, float32 [n, C, H, W] in the recipe's range. n is free. The file's metadata says how to
+turn that range into bytes.
 
 The graph comes from a plain copy of the network: weights that are computed (spectral or weight
 normalisation) are computed once, facegan's own forms of convolutions, whose autograd functions
@@ -40,13 +43,14 @@ OPSET = 20
 _WORTH_HALVING = 256
 
 
-def onnx_bytes(loaded: GeneratorFile, half: bool = False) -> bytes:
+def onnx_bytes(loaded: GeneratorFile, half: bool = False, mixing: bool = False) -> bytes:
     """The content of an ONNX file. The same generator always gives the same bytes.
 
     Args:
         loaded: the generator; it stays as it is.
         half: whether matrices and kernels are stored in float16, which halves the file. They are
             turned into float32 when the graph is loaded: the arithmetic stays the same.
+        mixing: whether the graph also takes faces to mix in, where the generator can.
 
     Raises:
         FaceganError: onnx or onnxscript is missing, or the exporter does not know an operation
@@ -60,14 +64,16 @@ def onnx_bytes(loaded: GeneratorFile, half: bool = False) -> bytes:
             f"ONNX files need onnx and onnxscript: {error}.",
             "Install them: pip install 'facegan[onnx]'.",
         ) from error
-    network = _Named(plain(loaded.generator)).eval()
-    free = {0: torch.export.Dim("n")}
-    inputs: list[Tensor] = [torch.zeros(2, network.numbers)]
-    names, shapes = ["z"], [free]
-    if loaded.generator.spec.labels:
-        inputs.append(torch.zeros(2, len(loaded.generator.spec.labels)))
-        names.append("labels")
-        shapes.append(free)
+    network: _Named = _Named(plain(loaded.generator))
+    labels = len(loaded.generator.spec.labels)
+    widths = {"z": network.numbers} | ({"labels": labels} if labels else {})
+    if mixing and loaded.generator.modulated:
+        network = _Mixing(plain(loaded.generator))
+        widths |= {f"fine_{name}".removesuffix("_z"): width for name, width in widths.items()}
+        widths["share"] = len(loaded.generator.modulated)
+    network.eval()
+    inputs = [torch.zeros(2, width) for width in widths.values()]
+    names, shapes = list(widths), [{0: torch.export.Dim("n")}] * len(widths)
     try:
         with _quiet(), torch.no_grad():
             program = torch.onnx.export(
@@ -77,7 +83,7 @@ def onnx_bytes(loaded: GeneratorFile, half: bool = False) -> bytes:
                 opset_version=OPSET,
                 input_names=names,
                 output_names=["images"],
-                dynamic_shapes=tuple(shapes),
+                dynamic_shapes=(tuple(shapes),),
                 verbose=False,
             )
         assert program is not None
@@ -167,14 +173,25 @@ def largest_difference(data: bytes, loaded: GeneratorFile, n: int = 3) -> float 
     return float(np.abs(made - expected).max())
 
 
-def run(data: bytes, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """Images float32 [n, C, H, W] that ONNX Runtime makes of latents, on one thread of the CPU."""
+def run(
+    data: bytes, z: np.ndarray, labels: np.ndarray | None = None, **mixture: np.ndarray
+) -> np.ndarray:
+    """Images float32 [n, C, H, W] that ONNX Runtime makes of latents, on one thread of the CPU.
+
+    A graph that mixes faces also takes `fine`, `fine_labels` and `share`; without them, nothing is
+    mixed in.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     given = {"z": z} if labels is None else {"z": z, "labels": labels}
+    for tensor in session.get_inputs():
+        if tensor.name == "share":
+            none = {f"fine_{name}".removesuffix("_z"): each for name, each in given.items()}
+            none["share"] = np.zeros((len(z), tensor.shape[1]), np.float32)
+            given |= none | mixture
     (images,) = session.run(["images"], given)
     assert images.dtype == "float32"
     return images
@@ -235,8 +252,21 @@ class _Named(nn.Module):
         self.generator = generator
         self.numbers = generator.latent.size + generator.noise
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, *given: Tensor) -> Tensor:
+        z, labels = (*given, None)[:2]
         images: Tensor = self.generator(z, labels)
+        return images
+
+
+class _Mixing(_Named):
+    """The same that mixes faces: its inputs, those of the faces that are mixed in, and shares."""
+
+    def forward(self, *given: Tensor) -> Tensor:
+        *faces, share = given
+        z, labels, fine, fine_labels = (
+            faces if len(faces) == 4 else (faces[0], None, faces[1], None)
+        )
+        images: Tensor = self.generator.mixed(z, labels, fine, fine_labels, share)
         return images
 
 

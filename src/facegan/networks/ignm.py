@@ -11,6 +11,7 @@ what the paper does not name: maps at the image's own resolution (`refine`), sel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -202,9 +203,9 @@ class _Up(nn.Module):
         self.skip = nn.Conv2d(wide, narrow, 1, bias=False) if skip else None
         self.activate = Activate(activation)
 
-    def forward(self, x: Tensor, code: Tensor, noise: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor | None, noise: Tensor | None) -> Tensor:
         y = self.norm(self.strided(x))
-        if self.modulation is not None:
+        if self.modulation is not None and code is not None:
             y = self.modulation(y, code)
         if self.noise is not None and noise is not None:
             y = self.noise(y, noise)
@@ -288,19 +289,39 @@ class IgnmGenerator(Generator):
         else:
             layers.append(StridedConvTranspose2d(widths[-1], spec.channels))
         self.layers = nn.Sequential(*layers, output_activation(range)).apply(dcgan_weights)
+        ups = [layer for layer in layers if isinstance(layer, _Up)]
+        shaped = [s for s, up in zip(sides, ups, strict=True) if up.modulation is not None]
+        self.modulated = (*([_LOWEST] if everywhere else ()), *shaped)
 
     def synthesise(self, code: Tensor) -> Tensor:
         """See `Generator.synthesise`."""
+        modulating = self._modulating(code)
+        return self._layered(code, [modulating] * len(self.modulated))
+
+    def synthesise_mixed(self, code: Tensor, fine: Tensor, share: Tensor) -> Tensor:
+        """See `Generator.synthesise_mixed`."""
+        own, other = self._modulating(code), self._modulating(fine)
+        # At the ends, this is one or the other to the last bit.
+        codes = [(1 - part) * own + part * other for part in share.split(1, 1)]
+        return self._layered(code, codes)
+
+    def _modulating(self, code: Tensor) -> Tensor:
+        code = code[:, : self.inputs]
+        return code if self.mapping is None else self.mapping(code)
+
+    def _layered(self, code: Tensor, modulating: Sequence[Tensor]) -> Tensor:
+        """The image of a code, and of a code for each side in `modulated`."""
         code, noise = code[:, : self.inputs], code[:, self.inputs :]
-        modulating = code if self.mapping is None else self.mapping(code)
+        codes = iter(modulating)
         x = code[:, :, None, None]
         for layer in self.layers:
             if isinstance(layer, _Up):
                 taken = 0 if layer.noise is None else layer.noise.numbers
-                x = layer(x, modulating, noise[:, :taken])
+                shaping = None if layer.modulation is None else next(codes)
+                x = layer(x, shaping, noise[:, :taken])
                 noise = noise[:, taken:]
             elif isinstance(layer, Activate) and self.first is not None:
-                x = layer(self.first(x, modulating))
+                x = layer(self.first(x, next(codes)))
             else:
                 x = layer(x)
         return x

@@ -91,9 +91,15 @@ class Generator(nn.Module, ABC):
         inputs: how many numbers `synthesise` takes: Z, and the label embedding's width.
         noise: how many numbers of noise it takes beside them; 0 for most. They are a part of the
             latent that is drawn, so that a latent stands for one picture.
+        modulated: sides of the maps that the latent modulates, from coarse to fine; none for most.
+            At each of them another latent can be taken: see `mixed`.
+        singly: whether it computes each picture by itself, so that the others of a batch, and how
+            many they are, change nothing.
     """
 
     label_rows: Tensor
+    modulated: tuple[int, ...] = ()
+    singly: bool = False
 
     def __init__(self, latent: Latent, spec: ImageSpec, noise: int = 0) -> None:
         super().__init__()
@@ -118,6 +124,34 @@ class Generator(nn.Module, ABC):
         Returns:
             Float [N, C, H, W] in the recipe's range.
         """
+        return self.synthesise(self._code(z, labels))
+
+    def mixed(
+        self,
+        z: Tensor,
+        labels: Tensor | None,
+        fine: Tensor,
+        fine_labels: Tensor | None,
+        share: Tensor,
+    ) -> Tensor:
+        """Make images whose maps are modulated by other latents, at some resolutions.
+
+        For generators with `modulated` alone.
+
+        Args:
+            z: as `forward` takes it; with the noise.
+            labels: likewise.
+            fine: latents [N, Z] or [N, Z + noise] of what modulates; their noise is not used.
+            fine_labels: theirs, as `labels`.
+            share: float [N, len(modulated)] in [0, 1], of `fine` at each resolution: 0 leaves z.
+
+        Returns:
+            Float [N, C, H, W] in the recipe's range.
+        """
+        return self.synthesise_mixed(self._code(z, labels), self._code(fine, fine_labels), share)
+
+    def _code(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """What `synthesise` takes, of latents and labels as `forward` takes them."""
         z, noise = z[:, : self.latent.size], z[:, self.latent.size :]
         if self.noise and noise.shape[1] == 0:
             noise = z.new_zeros(len(z), self.noise)
@@ -126,11 +160,15 @@ class Generator(nn.Module, ABC):
                 labels = z.new_full((len(z), len(self.spec.labels)), torch.nan)
             embedded = self.labels(labels)
             z = torch.cat([z.to(embedded.dtype), embedded], 1)
-        return self.synthesise(torch.cat([z, noise.to(z.dtype)], 1) if self.noise else z)
+        return torch.cat([z, noise.to(z.dtype)], 1) if self.noise else z
 
     @abstractmethod
     def synthesise(self, code: Tensor) -> Tensor:
         """Float [N, inputs + noise] → images float [N, C, H, W] in the recipe's range."""
+
+    def synthesise_mixed(self, code: Tensor, fine: Tensor, share: Tensor) -> Tensor:
+        """The same, maps of each side in `modulated` modulated by a share of the code `fine`."""
+        raise NotImplementedError(f"{type(self).__name__} takes its latent in at one place")
 
     def draw(self, random: Random, n: int) -> Tensor:
         """n latents with their noise, float32 [n, Z + noise]."""

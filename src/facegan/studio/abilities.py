@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facegan.generation.films import MEDIA_TYPES, enlarged, film_bytes, formats, walk
+from facegan.generation.films import MEDIA_TYPES, enlarged, film_bytes, formats
+from facegan.generation.inputs import joined, walked
 from facegan.studio.asked import (
     MOST_FRAMES,
     AskedError,
@@ -23,7 +24,7 @@ from facegan.studio.asked import (
     FilmAsked,
     inputs_of_faces,
 )
-from facegan.studio.computing import TOGETHER, Floats, Pictures
+from facegan.studio.computing import TOGETHER, Pictures
 
 if TYPE_CHECKING:
     from facegan.editing.perceptual import Perceptual
@@ -74,37 +75,25 @@ class Abilities:
     def film(self, studio: Studio, asked: FilmAsked) -> tuple[bytes, str]:
         """A film of a walk, and its media type."""
         opened, computing = studio.require()
-        latents, rows = inputs_of_faces(asked.faces, opened)
-        if len(latents) < 2:
+        begun = inputs_of_faces(asked.faces, opened)
+        if len(begun) < 2:
             raise AskedError("A walk needs two faces.", "Keep another one.")
-        stretches = len(latents) if asked.loop else len(latents) - 1
+        stretches = len(begun) if asked.loop else len(begun) - 1
         steps = max(1, round(asked.frames / stretches))
         if steps * stretches > MOST_FRAMES:
             raise AskedError(
                 f"The film would have {steps * stretches} frames.", f"Allowed: {MOST_FRAMES}."
             )
-        latent = opened.loaded.generator.latent
-        places = list(
-            walk(
-                latents,
-                steps,
-                size=latent.size,
-                distribution=latent.distribution,
-                loop=asked.loop,
-            )
-        )
-        z = np.concatenate([latent for _, _, latent in places])
-        labels = None if rows is None else _labels_between(rows, places)
+        places = list(walked(begun, steps, opened.loaded.generator.latent, asked.loop))
         factor = max(1, _FILM_SIDE // opened.loaded.generator.spec.resolution)
 
         def frames() -> Iterator[Pictures]:
-            for begin in range(0, len(z), TOGETHER):
-                part = slice(begin, begin + TOGETHER)
-                given = None if labels is None else labels[part]
-                for picture in computing.ask(z[part], given).result():
+            for begin in range(0, len(places), TOGETHER):
+                part = joined(places[begin : begin + TOGETHER])
+                for picture in computing.ask(part).result():
                     yield enlarged(picture, factor)
 
-        about = studio.model() | {"walk": f"{len(latents)} faces"}
+        about = studio.model() | {"walk": f"{len(begun)} faces"}
         return film_bytes(frames(), asked.format, asked.rate, about), MEDIA_TYPES[asked.format]
 
     def dataset(self, studio: Studio, faces: Sequence[FaceAsked]) -> bytes:
@@ -112,7 +101,7 @@ class Abilities:
         from facegan.data.writer import DatasetWriter
 
         opened, computing = studio.require()
-        pictures = computing.ask(*inputs_of_faces(faces, opened)).result()
+        pictures = computing.ask(inputs_of_faces(faces, opened)).result()
         edits = sorted({name for face in faces for name in face.edits})
         names, taken = [], set[str]()
         for face in faces:
@@ -167,14 +156,3 @@ class Abilities:
             self._spread = [round(max(float(value), 1e-6), 5) for value in spread]
             self._readers = readers
         return self._readers
-
-
-def _labels_between(rows: Floats, places: Sequence[tuple[int, float, Floats]]) -> Floats:
-    """Scaled labels [N, L] along a walk; one that a face does not know is the nearer one's."""
-    found = []
-    for place, share, _ in places:
-        one, other = rows[place], rows[(place + 1) % len(rows)]
-        mixed = (1 - share) * one + share * other
-        nearer = one if share < 0.5 else other
-        found.append(np.where(np.isnan(mixed), nearer, mixed))
-    return np.stack(found).astype(np.float32)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from facegan.editing.components import components_of
 from facegan.editing.directions import Directions
 from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator
 from facegan.models.onnx import about
-from facegan.studio.components import components_of
 
 
 def page_about(opened: OpenGenerator, name: str, directions: Directions | None) -> dict[str, Any]:
@@ -30,6 +30,7 @@ def page_about(opened: OpenGenerator, name: str, directions: Directions | None) 
         "facts": f"{loaded.generator.spec.resolution} px, {loaded.images_seen / 1000:g} kimg",
         "sha256": sha256(opened.path),
     }
+    told["mixing"] = list(loaded.generator.modulated)
     components = components_of(opened)
     told["components"] = {"count": len(components), "vectors": floats(components)}
     if directions is not None:
@@ -46,7 +47,12 @@ def page_about(opened: OpenGenerator, name: str, directions: Directions | None) 
 
 def floats(values: npt.NDArray[np.float32]) -> str:
     """Float32 numbers as base64, little-endian."""
-    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+    return base64_of(np.ascontiguousarray(values, "<f4"))
+
+
+def base64_of(values: npt.NDArray[Any]) -> str:
+    """The bytes of numbers as base64."""
+    return base64.b64encode(values.tobytes()).decode()
 
 
 def _rounded(values: npt.NDArray[np.float32]) -> list[list[float]]:

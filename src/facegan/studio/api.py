@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from facegan.errors import FaceganError, RunError
 from facegan.generation.generator import OpenGenerator
+from facegan.generation.inputs import Inputs, Mixture
 from facegan.models.onnx import about
 from facegan.studio import assets
 from facegan.studio.about import page_about
@@ -96,10 +97,10 @@ class Studio:
             raise RunError("There is no generator here.", "Open the studio with a model.")
         return self.opened, self.computing
 
-    async def pictures(self, z: Any, rows: Any) -> Pictures:
-        """Pictures of latents, in their turn and in time."""
+    async def pictures(self, faces: Inputs) -> Pictures:
+        """Pictures of faces, in their turn and in time."""
         _, computing = self.require()
-        asked = asyncio.wrap_future(computing.ask(z, rows))
+        asked = asyncio.wrap_future(computing.ask(faces))
         return await asyncio.wait_for(asked, _PATIENCE)
 
     async def in_background(self, work: Callable[[], Value]) -> Value:
@@ -256,8 +257,8 @@ async def _pictures(studio: Studio, request: Request) -> Response:
     else:
         asked = parsed(PicturesAsked, await request.body())
     opened, _ = studio.require()
-    z, rows = await asyncio.to_thread(inputs_of, asked, opened, studio.directions)
-    made = await studio.pictures(z, rows)
+    faces = await asyncio.to_thread(inputs_of, asked, opened, studio.directions)
+    made = await studio.pictures(faces)
     model = studio.model(asked.truncation)
     for kind, amounts in (("labels", asked.labels), ("edits", asked.edits)):
         if amounts:
@@ -297,7 +298,7 @@ async def _read(studio: Studio, request: Request) -> Response:
     opened, _ = studio.require()
     if studio.abilities is None or len(asked.faces) > MOST:
         raise HTTPException(404)
-    pictures = await studio.pictures(*inputs_of_faces(asked.faces, opened))
+    pictures = await studio.pictures(inputs_of_faces(asked.faces, opened))
     return JSONResponse(await asyncio.to_thread(studio.abilities.read, studio, pictures))
 
 
@@ -343,7 +344,8 @@ async def _sample(studio: Studio, request: Request) -> Response:
 def _live(studio: Studio) -> Callable[[WebSocket], Awaitable[None]]:
     """Frames for the page: latents in, bytes out, one request of a connection at a time.
 
-    A request is uint32 number, uint32 n, float32 [n, Z + noise], float32 [n, L]; its answer uint32
+    A request is uint32 number, uint32 n, float32 [n, Z + noise], float32 [n, L], and where faces
+    are mixed, the same two of the others and float32 [n, R] of their shares. Its answer is uint32
     number, uint32 n, uint8 [n, H, W, C], or as text {"id": number, "error": why not}.
     """
 
@@ -368,20 +370,31 @@ async def _frame(studio: Studio, socket: WebSocket, data: bytes) -> None:
     opened, _ = studio.require()
     generator = opened.loaded.generator
     size, labels = generator.latent.size + generator.noise, len(opened.labels)
+    mixing = len(generator.modulated)
     number, n = struct.unpack_from("<II", data) if len(data) >= 8 else (0, 0)
-    if not 1 <= n <= _MOST_LIVE or len(data) != 8 + 4 * n * (size + labels):
+    plain = [size, labels]
+    widths = [plain, *([[*plain, *plain, mixing]] if mixing else [])]
+    fitting = [some for some in widths if len(data) == 8 + 4 * n * sum(some)]
+    if not 1 <= n <= _MOST_LIVE or not fitting:
         await socket.close(1003)
         raise WebSocketDisconnect(1003)
-    z = np.frombuffer(data, "<f4", n * size, 8).reshape(n, size).astype(np.float32)
-    rows = None
-    if labels:
-        rows = np.frombuffer(data, "<f4", n * labels, 8 + 4 * n * size).reshape(n, labels)
-        rows = rows.astype(np.float32)
-    if not np.isfinite(z).all():
+    parts, at = [], 8
+    for width in fitting[0]:
+        part = np.frombuffer(data, "<f4", n * width, at).reshape(n, width).astype(np.float32)
+        parts.append(part if width else None)
+        at += 4 * n * width
+    z, rows, *mix = parts
+    # Labels alone may be unknown.
+    certain = [z, *mix[::2]]
+    if not all(part is None or np.isfinite(part).all() for part in certain):
         await socket.send_text(json.dumps({"id": number, "error": "Latents must be finite."}))
         return
+    assert z is not None
+    mixture = None
+    if mix and mix[0] is not None and mix[2] is not None:
+        mixture = Mixture(mix[0], mix[1], mix[2].clip(0, 1))
     try:
-        made = await studio.pictures(z, rows)
+        made = await studio.pictures(Inputs(z, rows, mixture))
     except (FaceganError, TimeoutError) as error:
         said = error.message if isinstance(error, FaceganError) else "It took too long."
         await socket.send_text(json.dumps({"id": number, "error": said}))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from facegan.data.conditions import fixed
 from facegan.errors import FaceganError, one_line
 from facegan.generation.generator import OpenGenerator
+from facegan.generation.inputs import Inputs, Mixture, joined
 from facegan.generation.samples import image_inputs
 from facegan.parsing import parse_json
 
@@ -85,18 +86,34 @@ class PicturesAsked(Asked):
         return self
 
 
+class MixAsked(Asked):
+    """What is mixed into a face of the page, as base64 of float32.
+
+    Attributes:
+        z: [Z + noise] of the other face.
+        row: [L] its scaled labels, NaN where unknown.
+        share: [R] of it at each modulated resolution, in [0, 1].
+    """
+
+    z: Annotated[str, Field(max_length=600_000)]
+    row: Annotated[str, Field(max_length=20_000)] | None = None
+    share: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(max_length=16)]
+
+
 class FaceAsked(Asked):
     """A face of the page: what enters the network, as base64 of float32.
 
     Attributes:
         z: [Z + noise].
         row: [L] scaled labels, NaN where unknown.
+        mix: what is mixed in.
         name: for a file.
         edits: what was changed, for a dataset's labels.
     """
 
     z: Annotated[str, Field(max_length=600_000)]
     row: Annotated[str, Field(max_length=20_000)] | None = None
+    mix: MixAsked | None = None
     name: Annotated[str, Field(max_length=80, pattern=r"^[\w -]*$")] = ""
     edits: Amounts = {}
 
@@ -196,10 +213,8 @@ def _seeds(text: str) -> list[int]:
     return found
 
 
-def inputs_of(
-    asked: PicturesAsked, opened: OpenGenerator, directions: Any
-) -> tuple[Floats, Floats | None]:
-    """What enters the network: float32 [N, Z + noise], and [N, L] (None without labels).
+def inputs_of(asked: PicturesAsked, opened: OpenGenerator, directions: Any) -> Inputs:
+    """What enters the network.
 
     Args:
         asked: what is wanted.
@@ -242,22 +257,38 @@ def inputs_of(
                 "Find them: facegan directions MODEL.",
             )
         z = directions.moved(z, asked.edits)
-    return z, row
+    return Inputs(z, row)
 
 
-def inputs_of_faces(
-    faces: Sequence[FaceAsked], opened: OpenGenerator
-) -> tuple[Floats, Floats | None]:
+def inputs_of_faces(faces: Sequence[FaceAsked], opened: OpenGenerator) -> Inputs:
     """What enters the network for faces of the page: as `inputs_of`."""
+    width = len(opened.loaded.generator.modulated)
+    several = []
+    for face in faces:
+        own, mix = _plain_inputs(face, opened), face.mix
+        if mix is not None:
+            if len(mix.share) != width or not width:
+                raise AskedError(
+                    f"A mixture has {len(mix.share)} shares.",
+                    f"This generator can be mixed at {width} resolutions.",
+                )
+            other = _plain_inputs(mix, opened)
+            share = np.array([mix.share], np.float32)
+            own = Inputs(own.z, own.rows, Mixture(other.z, other.rows, share))
+        several.append(own)
+    return joined(several)
+
+
+def _plain_inputs(face: FaceAsked | MixAsked, opened: OpenGenerator) -> Inputs:
     generator = opened.loaded.generator
-    size, labels = generator.latent.size + generator.noise, len(opened.labels)
-    z = np.stack([_floats(face.z, size) for face in faces])
+    z = _floats(face.z, generator.latent.size + generator.noise)
     if not np.isfinite(z).all() or np.abs(z).max() > _FAR:
         raise AskedError("A latent has values that are not possible.", "Send finite numbers.")
+    labels = len(opened.labels)
     if not labels:
-        return z, None
+        return Inputs(z[None])
     unknown = np.full(labels, np.nan, np.float32)
-    return z, np.stack([unknown if f.row is None else _floats(f.row, labels) for f in faces])
+    return Inputs(z[None], (unknown if face.row is None else _floats(face.row, labels))[None])
 
 
 def _floats(text: str, n: int) -> Floats:

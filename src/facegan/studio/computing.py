@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -13,10 +14,10 @@ import torch
 
 from facegan.errors import FaceganError
 from facegan.generation.generator import OpenGenerator
-from facegan.studio.quick import Draw, quick_draw
+from facegan.generation.inputs import Inputs, joined
+from facegan.generation.onnx_engine import quick_draw
 
 Pictures = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 # Pictures in one pass through the network, and pictures that may wait.
 TOGETHER = 32
@@ -31,8 +32,7 @@ class BusyError(FaceganError):
 
 @dataclass(frozen=True)
 class _Job:
-    z: Floats
-    rows: Floats | None
+    faces: Inputs
     done: Future[Pictures]
 
 
@@ -51,7 +51,7 @@ class Computing:
         self._waiting = 0
         self._lock = threading.Lock()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._quick: Draw | None = None
+        self._quick: Callable[[torch.Tensor, torch.Tensor | None], Pictures] | None = None
         self._thread = threading.Thread(target=self._work, name="facegan-studio", daemon=True)
         self._thread.start()
 
@@ -60,25 +60,24 @@ class Computing:
         """Pictures that were asked for and are not computed yet."""
         return self._waiting
 
-    def ask(self, z: Floats, rows: Floats | None = None) -> Future[Pictures]:
-        """Pictures of latents, uint8 [N, H, W, C], when their turn comes.
+    def ask(self, faces: Inputs) -> Future[Pictures]:
+        """Pictures of faces, uint8 [N, H, W, C], when their turn comes.
 
         Args:
-            z: float32 [N, Z + noise], as they enter the network; N ≥ 1.
-            rows: float32 [N, L], scaled labels, NaN where unknown; None without labels.
+            faces: N ≥ 1 of them, as they enter the network.
 
         Raises:
             BusyError: too many wait already.
         """
         with self._lock:
             # Somebody who asks for more than may wait is served where nobody else waits.
-            if self._waiting and self._waiting + len(z) > self._most:
+            if self._waiting and self._waiting + len(faces) > self._most:
                 raise BusyError(
                     f"{self._waiting} pictures wait to be computed.", "Try again in a second."
                 )
-            self._waiting += len(z)
+            self._waiting += len(faces)
         done: Future[Pictures] = Future()
-        self._jobs.put(_Job(z, rows, done))
+        self._jobs.put(_Job(faces, done))
         return done
 
     def quicken(self) -> None:
@@ -101,7 +100,7 @@ class Computing:
             held = None
             if first is None:
                 return
-            jobs, n = [first], len(first.z)
+            jobs, n = [first], len(first.faces)
             ending = False
             while n < TOGETHER and not ending:
                 try:
@@ -110,12 +109,12 @@ class Computing:
                     break
                 if job is None:
                     ending = True
-                elif n + len(job.z) > TOGETHER:
+                elif n + len(job.faces) > TOGETHER:
                     held = job
                     break
                 else:
                     jobs.append(job)
-                    n += len(job.z)
+                    n += len(job.faces)
             self._compute(jobs)
             if ending:
                 self._jobs.put(None)
@@ -130,25 +129,25 @@ class Computing:
         except Exception as error:  # whoever asked hears of it; the others are served on
             made = error
         with self._lock:
-            self._waiting -= sum(len(job.z) for job in jobs)
+            self._waiting -= sum(len(job.faces) for job in jobs)
             self.pictures += 0 if isinstance(made, Exception) else len(made)
         begin = 0
         for job in wanted:
             if isinstance(made, Exception):
                 job.done.set_exception(made)
             else:
-                job.done.set_result(made[begin : begin + len(job.z)])
-                begin += len(job.z)
+                job.done.set_result(made[begin : begin + len(job.faces)])
+                begin += len(job.faces)
 
     def _made(self, jobs: list[_Job]) -> Pictures:
-        z = np.concatenate([job.z for job in jobs])
-        given = [job.rows for job in jobs if job.rows is not None]
-        rows = np.concatenate(given) if given else None
+        faces = joined([job.faces for job in jobs])
         made = []
-        for begin in range(0, len(z), TOGETHER):
-            part = slice(begin, begin + TOGETHER)
-            labels = None if rows is None else torch.from_numpy(rows[part])
-            quick = self._quick if len(z[part]) < _FEW else None
-            draw = quick or self.opened.pictures_at
-            made.append(draw(torch.from_numpy(z[part]), labels))
+        for begin in range(0, len(faces), TOGETHER):
+            part = faces.part(slice(begin, begin + TOGETHER))
+            # The graph knows no mixtures.
+            if self._quick is not None and len(part) < _FEW and part.mixture is None:
+                labels = None if part.rows is None else torch.from_numpy(part.rows)
+                made.append(self._quick(torch.from_numpy(part.z), labels))
+            else:
+                made.append(part.pictures(self.opened))
         return np.concatenate(made)

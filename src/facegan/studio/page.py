@@ -22,6 +22,7 @@ from facegan.generation.generator import open_generator
 from facegan.models.onnx import largest_difference, onnx_bytes
 from facegan.studio import assets
 from facegan.studio.about import page_about
+from facegan.studio.guessing import guessing
 
 _MODULE, _WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm.gz"
 _SOURCE_MAP = b"//# sourceMappingURL="
@@ -72,7 +73,7 @@ def export_page(
         )
     opened = open_generator(source, best, "cpu")
     halved = opened.loaded.halved()
-    graph = onnx_bytes(halved, half=True)
+    graph = onnx_bytes(halved, half=True, mixing=True)
     difference = largest_difference(graph, halved)
     if difference is not None and not difference <= _MOST:
         raise FaceganError(
@@ -84,6 +85,7 @@ def export_page(
     about = page_about(opened, name or name_of(source, opened.model), directions)
     # A path of this machine is of no use elsewhere, and nobody's business.
     about["source"] = opened.model or Path(about["source"]).name
+    about["guessing"] = guessing(opened)
     write_text(target, page(about, graph))
     return Page(target, target.stat().st_size, 0 if directions is None else len(directions.names))
 

@@ -201,6 +201,8 @@ def _run(app: Any, made: Studio, listener: socket.socket, ready: Callable[[], No
         timeout_graceful_shutdown=5,
         ws="websockets-sansio",
         ws_max_size=4 << 20,
+        # To compress pictures takes longer than to hand them to a browser on this machine.
+        ws_per_message_deflate=False,
     )
 
     class Server(uvicorn.Server):

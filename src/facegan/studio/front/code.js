@@ -1,6 +1,6 @@
 // The Python that makes a face again.
 
-import { faceName } from "./face.js";
+import { faceKey, faceName, tidy } from "./face.js";
 import { dialog, h, iconButton, say } from "./dom.js";
 
 const python = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
@@ -11,6 +11,7 @@ function dictionary(values) {
 
 /** Python that makes this face, and the command that does, where there is one. */
 export function codeOf(face, model) {
+  if (face.mix) return { python: wholeCode(face, model), command: mixCommand(face, model) };
   if (face.z === undefined && !face.parts) return plainCode(face, model);
   return { python: stepByStep(face, model), command: null };
 }
@@ -34,13 +35,34 @@ function plainCode(face, { source }) {
   };
 }
 
+/** Of a mixture: the entry that its PNG holds. */
+function wholeCode(face, model) {
+  const lines = ["from PIL import Image", ""];
+  lines.push("from facegan.editing.directions import directions_beside");
+  lines.push("from facegan.editing.face import EditedFace, pictures_of");
+  lines.push("from facegan.generation.generator import open_generator");
+  lines.push("", `generator = open_generator(${python(model.source)}, device="cpu")`);
+  lines.push(`face = EditedFace.of_entry(${python(JSON.stringify(tidy(face)))})`);
+  lines.push("picture = pictures_of(generator, [face], directions_beside(generator.path))[0]");
+  lines.push('Image.fromarray(picture.squeeze()).save("face.png")');
+  return lines.join("\n");
+}
+
+/** The command that mixes, where the other face is a seed and no more. */
+function mixCommand(face, model) {
+  const { face: other, side } = face.mix;
+  const alike = faceKey({ seed: other.seed, psi: face.psi, labels: face.labels }) === faceKey(other);
+  if (face.seed === undefined || face.parts || !alike) return null;
+  return `${plainCode({ ...face, edits: face.edits ?? {} }, model).command} --mix ${other.seed}@${side}`;
+}
+
 /** Of a latent, or one moved along components: everything by hand. */
 function stepByStep(face, model) {
   const lines = ["import numpy as np", "import torch", "from PIL import Image", ""];
   lines.push("from facegan.generation.generator import open_generator");
   lines.push("from facegan.generation.samples import image_inputs");
   if (face.edits) lines.push("from facegan.editing.directions import require_directions");
-  if (face.parts) lines.push("from facegan.studio.components import moved");
+  if (face.parts) lines.push("from facegan.editing.components import moved");
   lines.push("", `generator = open_generator(${python(model.source)}, device="cpu")`);
   if (face.z === undefined) {
     lines.push(`z, labels = image_inputs(generator.loaded.generator, ${face.seed})`);

@@ -1,7 +1,7 @@
 // Pictures of latents, from the server behind the page or from ONNX Runtime inside it.
 //
-// Both engines have one function, draw(z, rows, n): float32 latents and labels in, bytes
-// [n, H, W, C] out. `Pictures` asks it for one thing at a time: what is being dragged comes first,
+// Both engines have one function, draw(n, given): float32 latents `z`, labels `rows`, and where faces
+// are mixed those of the others, `fine` and `fineRows`, and their `share`; bytes [n, H, W, C] out. `Pictures` asks it for one thing at a time: what is being dragged comes first,
 // and of that the newest value alone.
 
 import { bytesFromBase64, faceKey, inputsOf } from "./face.js";
@@ -91,15 +91,22 @@ export class Pictures {
   }
 
   async compute(inputs) {
-    const { numbers, labels, resolution, channels } = this.model;
+    const { numbers, labels, mixing, resolution, channels } = this.model;
     const n = inputs.length;
-    const z = new Float32Array(n * numbers);
-    const rows = labels.length ? new Float32Array(n * labels.length) : null;
-    inputs.forEach((one, i) => {
-      z.set(one.z, i * numbers);
-      rows?.set(one.row, i * labels.length);
-    });
-    const bytes = await this.engine.draw(z, rows, n);
+    const table = (width, row) => {
+      if (!width) return null;
+      const all = new Float32Array(n * width);
+      inputs.forEach((one, i) => row(one) && all.set(row(one), i * width));
+      return all;
+    };
+    const given = { z: table(numbers, (one) => one.z), rows: table(labels.length, (one) => one.row) };
+    if (inputs.some((one) => one.mix)) {
+      // Of who is not mixed, a share of 0 is.
+      given.fine = table(numbers, (one) => (one.mix ?? one).z);
+      given.fineRows = table(labels.length, (one) => (one.mix ?? one).row);
+      given.share = table(mixing.length, (one) => one.mix?.share);
+    }
+    const bytes = await this.engine.draw(n, given);
     const size = resolution * resolution * channels;
     return inputs.map((_, i) => imageOf(bytes.subarray(i * size, (i + 1) * size), this.model));
   }
@@ -158,13 +165,17 @@ export class ServerEngine {
     return this.opening;
   }
 
-  async draw(z, rows, n) {
+  async draw(n, { z, rows, fine, fineRows, share }) {
     const socket = await this.connect();
     const id = ++this.counter;
-    const message = new ArrayBuffer(8 + 4 * z.length + 4 * (rows?.length ?? 0));
+    const parts = [z, rows, fine, fineRows, share].filter(Boolean);
+    const message = new ArrayBuffer(8 + 4 * parts.reduce((sum, part) => sum + part.length, 0));
     new Uint32Array(message, 0, 2).set([id, n]);
-    new Float32Array(message, 8, z.length).set(z);
-    if (rows) new Float32Array(message, 8 + 4 * z.length).set(rows);
+    let at = 8;
+    for (const part of parts) {
+      new Float32Array(message, at, part.length).set(part);
+      at += 4 * part.length;
+    }
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
       socket.send(message);
@@ -199,9 +210,11 @@ function graphRunner(scope) {
     session = await ort.InferenceSession.create(new Uint8Array(graph), { executionProviders: ["wasm"] });
     return null;
   };
-  const run = async ({ z, rows, n }) => {
-    const given = { z: new Tensor("float32", z, [n, z.length / n]) };
-    if (rows) given.labels = new Tensor("float32", rows, [n, rows.length / n]);
+  const run = async ({ n, tables }) => {
+    const given = {};
+    for (const [name, values] of Object.entries(tables)) {
+      given[name] = new Tensor("float32", values, [n, values.length / n]);
+    }
     const { images } = await session.run(given);
     return images.data.slice();
   };
@@ -258,8 +271,16 @@ export class PageEngine {
     else job?.reject(new Error(error));
   }
 
-  async draw(z, rows, n) {
-    return toBytes(await this.ask({ z, rows, n }), n, this.model);
+  async draw(n, { z, rows, fine, fineRows, share }) {
+    const tables = { z };
+    if (rows) tables.labels = rows;
+    const { mixing } = this.model;
+    if (mixing.length) {
+      tables.fine = fine ?? z;
+      if (rows) tables.fine_labels = fineRows ?? rows;
+      tables.share = share ?? new Float32Array(n * mixing.length);
+    }
+    return toBytes(await this.ask({ n, tables }), n, this.model);
   }
 }
 

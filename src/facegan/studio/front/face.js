@@ -7,6 +7,7 @@
 //   labels     name → value, as the dataset has it, in the place of the seed's own
 //   edits      name of a direction → how far along it
 //   parts      number of a component → how far along it
+//   mix        { side, face }: maps of this side and finer are decided by another face
 
 import { imageRandom } from "./random.js";
 
@@ -46,6 +47,7 @@ export function tidy(face) {
       .sort(([a], [b]) => (a < b ? -1 : 1));
     if (values.length) found[group] = Object.fromEntries(values);
   }
+  if (face.mix) found.mix = { side: face.mix.side, face: tidy({ ...face.mix.face, mix: undefined }) };
   return found;
 }
 
@@ -89,6 +91,10 @@ export function checkedFace(given, model) {
       if (named[group].has(name) && number(value, -1e6, 1e6)) (face[group] ??= {})[name] = value;
     }
   }
+  if (given.mix && model.mixing.includes(given.mix.side)) {
+    const other = checkedFace({ ...given.mix.face, mix: undefined }, model);
+    if (other) face.mix = { side: given.mix.side, face: other };
+  }
   return tidy(face);
 }
 
@@ -111,6 +117,8 @@ export function readModel(about) {
   return {
     ...about,
     numbers,
+    mixing: about.mixing ?? [],
+    guesser: null,
     directions,
     components: rows(about.components, parts),
     rows: about.label_rows ? fromBase64(about.label_rows.vectors) : null,
@@ -156,8 +164,16 @@ function move(z, steps, { size, distribution }) {
   }
 }
 
-/** What enters the network for a face: { z: float32 [Z], row: float32 [L] or null }. */
+/** What enters the network for a face: { z: float32 [Z], row: float32 [L] or null, mix }, where
+ * mix is the same of the face that is mixed in, with its share at each resolution, or null. */
 export function inputsOf(face, model) {
+  const own = plainInputs(face, model);
+  if (!face.mix) return { ...own, mix: null };
+  const share = Float32Array.from(model.mixing, (side) => (side >= face.mix.side ? 1 : 0));
+  return { ...own, mix: { ...plainInputs(face.mix.face, model), share } };
+}
+
+function plainInputs(face, model) {
   const own = face.z === undefined ? drawFace(face.seed, model) : null;
   const begin = own ? own.z : fromBase64(face.z);
   const psi = Math.fround(face.psi ?? 1);
@@ -196,8 +212,19 @@ function slerp(a, b, share) {
   return a.map((value, i) => size * (from * value + to * b[i]));
 }
 
-/** Between two inputs, as facegan.generation.films walks: the noise on a sphere of its own. */
-export function between(a, b, share, { latent: { size, noise, distribution } }) {
+/** Between two inputs, as facegan.generation.inputs walks. */
+export function between(a, b, share, model) {
+  const plain = plainlyBetween(a, b, share, model);
+  if (!a.mix && !b.mix) return { ...plain, mix: null };
+  // A face of which nothing is mixed in lends no direction: the other's stays, and fades.
+  const from = a.mix ?? { ...b.mix, share: b.mix.share.map(() => 0) };
+  const to = b.mix ?? { ...a.mix, share: a.mix.share.map(() => 0) };
+  const shares = from.share.map((value, i) => (1 - share) * value + share * to.share[i]);
+  return { ...plain, mix: { ...plainlyBetween(from, to, share, model), share: shares } };
+}
+
+/** The noise goes on a sphere of its own. */
+function plainlyBetween(a, b, share, { latent: { size, noise, distribution } }) {
   const straight = (x, y) => x.map((value, i) => (1 - share) * value + share * y[i]);
   const z = new Float32Array(a.z.length);
   const heads = [a.z.subarray(0, size), b.z.subarray(0, size)];
@@ -229,6 +256,7 @@ export function faceChanges(face) {
   words.push(...Object.entries(face.parts ?? {}).map(([i, v]) => `component ${Number(i) + 1} ${signed(v)}`));
   words.push(...Object.entries(face.labels ?? {}).map(([name, v]) => `${spoken(name)} = ${Number(v.toFixed(2))}`));
   if (face.psi !== undefined && face.psi !== 1) words.push(`truncation ${face.psi}`);
+  if (face.mix) words.push(`${faceName(face.mix.face)} from ${face.mix.side} px on`);
   return words.join(", ");
 }
 

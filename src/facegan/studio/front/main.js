@@ -4,6 +4,7 @@ import { checkedFace, faceChanges, faceName, readModel, tidy } from "./face.js";
 import { PageEngine, Pictures, ServerEngine } from "./engine.js";
 import { pngBytes, pngTexts, saveFile, zipBytes } from "./files.js";
 import { copyText, showCode } from "./code.js";
+import { readGuesser } from "./inversion.js";
 import { h, iconButton, say, dialog } from "./dom.js";
 import { hashOf, stateOfHash, emptyState, Store } from "./store.js";
 import { encodedFace, makePanel } from "./panel.js";
@@ -128,10 +129,11 @@ async function begin() {
 /** The exported page: everything is in this file. */
 async function pageApp(boot) {
   const model = readModel(boot.model);
+  model.guesser = readGuesser(boot.model.guessing);
   const engine = new PageEngine(model);
   await engine.start();
   const films = ["apng", ...(recorderType() ? ["recorded"] : [])];
-  return { model, engine, server: false, can: { faces: true, films, photograph: false, reader: false, dataset: false, watch: false } };
+  return { model, engine, server: false, can: { faces: true, films, photograph: model.guesser !== null, reader: false, dataset: false, watch: false } };
 }
 
 /** The studio: everything is asked of the server that the page came from. */

@@ -2,6 +2,7 @@
 
 import { faceChanges, faceKey, faceName, inputsOf, labelValue, spoken, tidy, toBase64 } from "./face.js";
 import { h, iconButton, paint } from "./dom.js";
+import { makeMixing } from "./mixing.js";
 
 // How far sliders go, in standard deviations of what is read from faces: beyond, faces fall apart.
 const REACH = 3;
@@ -20,7 +21,7 @@ export function makePanel(app) {
   const before = iconButton("compare", "Before", () => {}, {
     class: "quiet", "aria-pressed": "false", title: "Show the face without its edits",
   });
-  const original = (face) => tidy({ ...face, edits: {}, parts: {}, labels: store.state.labels, psi: face.psi });
+  const original = (face) => tidy({ ...face, edits: {}, parts: {}, mix: undefined, labels: store.state.labels, psi: face.psi });
 
   const show = (face) => {
     canvas.setAttribute("aria-label", [faceName(face), faceChanges(face)].filter(Boolean).join(": "));
@@ -49,7 +50,7 @@ export function makePanel(app) {
       else values[key] = to;
       draft = tidy({ ...draft, [group]: values });
       before.setAttribute("aria-pressed", "false");
-      refresh();
+      refresh(); // this one alone: no other slider moves with it
       show(draft);
     };
     const done = (to) => {
@@ -81,7 +82,7 @@ export function makePanel(app) {
 
   const zero = () => 0;
   const group = (legend, open, sliders, note) =>
-    sliders.length
+    sliders.length || note
       ? h("details", { class: "group", open }, h("summary", {}, legend), note ? h("p", { class: "note" }, note) : null, ...sliders)
       : null;
   const range = { low: -REACH, high: REACH, step: 0.05, neutral: zero };
@@ -106,6 +107,12 @@ export function makePanel(app) {
   psiNumber.addEventListener("change", () => Number.isFinite(psiNumber.valueAsNumber) && setPsi(psiNumber.valueAsNumber, true));
   rows.push(() => (psiNumber.value = psi.value = draft?.psi ?? 1));
 
+  const mixing = makeMixing(app, () => draft, (mix) => {
+    draft = tidy({ ...draft, mix });
+    store.set({ open: draft });
+  });
+  rows.push(mixing.refresh);
+
   const controls = h(
     "div",
     { class: "sliders" },
@@ -115,8 +122,9 @@ export function makePanel(app) {
     group(
       "Components", !wanted.length,
       model.components.map(({ name }, i) => slider("parts", String(i), `Component ${name}`, range)),
-      "Directions along which pictures change most. They have no names: try them.",
+      model.components.length ? "Directions along which pictures change most. They have no names: try them." : null,
     ),
+    group("Mixing", false, mixing.controls, mixing.note),
     group("Truncation", false, [
       h("div", { class: "slider" }, h("label", { for: "face-psi" }, "Truncation"), h("span"), psi, psiNumber),
     ]),
@@ -154,13 +162,14 @@ export function makePanel(app) {
   const readChanges = async () => {
     const face = draft;
     if (!face) return;
-    const edited = Object.keys(face.edits ?? {}).length || Object.keys(face.parts ?? {}).length || Object.keys(face.labels ?? {}).length;
+    const edited = face.edits || face.parts || face.labels || face.mix;
     readoutBox.hidden = !edited || !(app.can.reader || (wanted.length && face.edits));
     if (readoutBox.hidden) {
       along.textContent = "";
       return;
     }
-    if (app.can.reader) {
+    // To read two pictures costs what many pictures cost: while a slider is dragged, the tables tell.
+    if (app.can.reader && !(dragging && face.edits)) {
       const encoded = [original(face), face].map((one) => app.encoded(one));
       const found = await app.post("/api/read", { faces: encoded }).catch(() => null);
       if (!found || face !== draft) return;
@@ -182,7 +191,7 @@ export function makePanel(app) {
     reading = setTimeout(async () => {
       await readChanges();
       reading = null;
-    }, 250);
+    }, app.can.reader && !draft?.edits ? 1000 : 250);
   };
 
   const actions = h(
@@ -258,7 +267,8 @@ function chosen(directions) {
 
 /** A face as the server takes it: what enters the network. */
 export function encodedFace(face, model) {
-  const { z, row } = inputsOf(face, model);
-  return row ? { z: toBase64(z), row: toBase64(row) } : { z: toBase64(z) };
+  const encoded = ({ z, row }) => (row ? { z: toBase64(z), row: toBase64(row) } : { z: toBase64(z) });
+  const { mix, ...own } = inputsOf(face, model);
+  return mix ? { ...encoded(own), mix: { ...encoded(mix), share: [...mix.share] } } : encoded(own);
 }
 

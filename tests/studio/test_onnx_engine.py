@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from facegan.generation import onnx_engine as quick
 from facegan.generation.generator import open_generator
-from facegan.studio import quick
+from facegan.generation.inputs import Inputs
 from facegan.studio.computing import Computing
 
 for _package in quick._PACKAGES:
@@ -35,7 +36,7 @@ def test_it_is_made_once_and_makes_the_same_pictures(
     # Where it is slower, or computes something else, it is left alone.
     monkeypatch.setattr(quick, "_seconds", lambda work: next(falling))
     assert quick.quick_draw(opened) is None
-    monkeypatch.setattr(quick, "_session", lambda graph, opened: lambda z, labels: expected[:1] + 9)
+    monkeypatch.setattr(quick, "_draw", lambda graph, opened: lambda z, labels: expected[:1] + 9)
     assert quick.quick_draw(opened) is None
 
 
@@ -59,8 +60,41 @@ def test_few_pictures_take_it_and_many_do_not(model: Path, monkeypatch: pytest.M
     assert found.wait(60)
     z = np.zeros((40, 8), np.float32)
     while not asked:  # the thread that found it has still to say so
-        assert computing.ask(z[:1]).result(60).shape == (1, 32, 32, 3)
+        assert computing.ask(Inputs(z[:1])).result(60).shape == (1, 32, 32, 3)
     asked.clear()
-    assert computing.ask(z).result(60).shape == (40, 32, 32, 3)
+    assert computing.ask(Inputs(z)).result(60).shape == (40, 32, 32, 3)
     assert asked == [8]
     computing.close()
+
+
+@pytest.mark.parametrize("fixture", ["model", "labelled"])
+def test_generate_by_onnx_runtime_gives_the_same_faces(
+    fixture: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    from facegan.apps.generate import generate
+    from facegan.data.pictures import open_picture
+
+    path = request.getfixturevalue(fixture)
+
+    def pictures(engine: Any, n: int, folder: str) -> Any:
+        files = generate(path, tmp_path / folder, n=n, seed=7, engine=engine, device="cpu")
+        with open_picture(files[0]) as picture:
+            said = picture.text["facegan.model"]  # type: ignore[attr-defined]
+            assert ("engine: onnx" in said) == (engine == "onnx")
+        return np.stack([np.asarray(open_picture(file)) for file in files])
+
+    own, found = pictures("torch", 34, "a"), pictures("onnx", 34, "b")
+    assert np.abs(own.astype(int) - found).max() <= 1
+    # A seed is one picture, whatever else is asked for.
+    assert (pictures("onnx", 3, "c") == found[:3]).all()
+
+
+def test_onnx_runtime_is_refused_where_it_does_not_compute(model: Path) -> None:
+    from facegan.errors import FaceganError
+
+    with pytest.raises(FaceganError, match="bf16"):
+        open_generator(model, precision="bf16", engine="onnx")
+    with pytest.raises(FaceganError, match="cuda"):
+        open_generator(model, device="cuda", engine="onnx")
+    with pytest.raises(FaceganError, match="unknown"):
+        open_generator(model, engine="tensor")  # type: ignore[arg-type]

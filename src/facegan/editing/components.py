@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from facegan.errors import FaceganError
 from facegan.files import cache_folder, sha256, write_bytes
 from facegan.generation.generator import OpenGenerator
 from facegan.seeding import COMPONENTS, random
@@ -65,6 +66,12 @@ def moved(opened: OpenGenerator, z: Tensor, amounts: Mapping[int, float]) -> Ten
         amounts: number of a component, from 0 → how far.
     """
     components = components_of(opened)
+    for number in amounts:
+        if not 0 <= number < len(components):
+            raise FaceganError(
+                f"There is no component {number}.",
+                f"This generator has 0 to {len(components) - 1}.",
+            )
     size = components.shape[1]
     step = np.zeros(size)
     for number, amount in amounts.items():
