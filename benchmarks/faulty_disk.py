@@ -62,7 +62,10 @@ class FaultyDisk:
 
     def install(self) -> None:
         """Put it in place of the functions that work on files, for the rest of this process."""
-        plain = io.open
+        # What is put in another's place has not quite its type.
+        files: Any = os
+        opens: tuple[Any, ...] = (builtins, io)
+        plain: Any = io.open
 
         def opening(
             file: Any, mode: str = "r", buffering: int = -1, *more: Any, **named: Any
@@ -71,7 +74,8 @@ class FaultyDisk:
                 return plain(file, mode, buffering, *more, **named)
             return self._opened(file, mode, buffering, *more, **named)
 
-        builtins.open = io.open = opening  # type: ignore[assignment]
+        for module in opens:
+            module.open = opening
         self._watch("rename", "rename", both=True)
         self._watch("replace", "rename", both=True)
         self._watch("remove", "remove")
@@ -94,7 +98,7 @@ class FaultyDisk:
                 with self._lock:
                     self._durable.synced(place)
 
-        os.fsync = syncing  # type: ignore[assignment]
+        files.fsync = syncing
         plain_open = os.open
 
         def opened(path: Any, flags: int, *more: Any, **named: Any) -> int:
@@ -102,7 +106,7 @@ class FaultyDisk:
                 self.step("create" if flags & os.O_CREAT else "open", path)
             return plain_open(path, flags, *more, **named)
 
-        os.open = opened
+        files.open = opened
         exchange = facegan.disk.exchange
 
         def exchanging(one: Path, other: Path) -> bool:
@@ -110,9 +114,10 @@ class FaultyDisk:
                 self.step("rename", one)
             return exchange(one, other)
 
-        for module in list(sys.modules.values()):
+        users: list[Any] = list(sys.modules.values())
+        for module in users:
             if getattr(module, "exchange", None) is exchange:
-                module.exchange = exchanging  # type: ignore[attr-defined]
+                module.exchange = exchanging
 
     def step(self, kind: str, place: Any, half: Callable[[float], None] | None = None) -> None:
         """Before an operation: count it, and let it fail if it is the one.
@@ -152,13 +157,11 @@ class FaultyDisk:
         def watched(place: Any = ".", *more: Any, **named: Any) -> Any:
             folder = named.get("dir_fd", named.get("src_dir_fd"))
             if self._here(place, folder):
-                half = None
-                if name == "pwrite":
 
-                    def half(share: float) -> None:
-                        plain(place, more[0][: int(share * len(more[0]))], *more[1:])
+                def half(share: float) -> None:
+                    plain(place, more[0][: int(share * len(more[0]))], *more[1:])
 
-                self.step(kind, place, half)
+                self.step(kind, place, half if name == "pwrite" else None)
                 if self._durable is not None and kind in ("rename", "remove", "rmdir"):
                     self._durable.hold(_path(more[0] if both else place), folder)
             return plain(place, *more, **named)
@@ -187,18 +190,12 @@ class FaultyDisk:
         if buffering == 0:
             return raw
         size = buffering if buffering > 1 else io.DEFAULT_BUFFER_SIZE
-        kind = (
-            io.BufferedRandom
-            if "+" in mode
-            else io.BufferedReader
-            if raw.readable()
-            else io.BufferedWriter
-        )
-        buffered = kind(raw, size)
+        kind: Any = io.BufferedReader if raw.readable() else io.BufferedWriter
+        buffered = (io.BufferedRandom if "+" in mode else kind)(raw, size)
         if not text:
             return buffered
-        wrapped = io.TextIOWrapper(buffered, encoding, errors, newline, buffering == 1)
-        wrapped.mode = mode  # type: ignore[misc]
+        wrapped: Any = io.TextIOWrapper(buffered, encoding, errors, newline, buffering == 1)
+        wrapped.mode = mode
         return wrapped
 
 

@@ -67,11 +67,8 @@ def lighter() -> None:
     """Leave out what costs most and touches no file: curves in pages, and the face detector."""
     from markupsafe import Markup
 
-    import facegan.evaluation.clear_faces
-    import facegan.report.plots
-
-    facegan.evaluation.clear_faces.detect = lambda picture, score: []  # type: ignore[assignment]
-    facegan.report.plots._svg = lambda plot, prefix: Markup()  # type: ignore[assignment]
+    _put("facegan.evaluation.clear_faces", "detect", lambda picture, score: [])
+    _put("facegan.report.plots", "_svg", lambda plot, prefix: Markup())
 
 
 def plain_feature_space() -> None:
@@ -93,9 +90,11 @@ def plain_feature_space() -> None:
 
 def without_pages() -> None:
     """Write runs' pages with nothing in them, for commands that write one besides."""
-    import facegan.report.pages
+    _put("facegan.report.pages", "run_page", lambda *about: "<html></html>\n")
 
-    facegan.report.pages.run_page = lambda *about: "<html></html>\n"  # type: ignore[assignment]
+
+def _put(module: str, name: str, value: object) -> None:
+    setattr(importlib.import_module(module), name, value)
 
 
 def _live(task: Callable[[], int], said: Path, cpu_seconds: float) -> NoReturn:

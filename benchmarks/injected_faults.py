@@ -52,6 +52,10 @@ _SET = (
 _SETTINGS = [word for each in _SET for word in ("--set", each)]
 _QUIET = ("--log", "none", "--threads", "1")
 TRAIN = ["train", "gan", "--data", "pk", "--run", "r", "--budget", "16img", *_SETTINGS, *_QUIET]
+EVALUATE = [
+    *("evaluate", "r", "--data", "pk", "-n", "50"),
+    *("--extractor", "plain", "--no-copying", "--no-faces"),
+]
 PACK = ["models", "pack", "r", "--name", "tiny", "--out", "tiny.safetensors", "--data", "pk"]
 
 
@@ -123,7 +127,9 @@ def table(found: dict[str, Found]) -> str:
     for name, each in found.items():
         cells = [each.counts[column] for column in ("faults", *columns)]
         lines.append(f"| {name} | {' | '.join(f'{cell:,}' for cell in cells)} |")
-    whole = sum((each.counts for each in found.values()), Counter())
+    whole: Counter[str] = Counter()
+    for each in found.values():
+        whole += each.counts
     cells = [whole[column] for column in ("faults", *columns)]
     return "\n".join([*lines, f"| all | {' | '.join(f'{cell:,}' for cell in cells)} |"])
 
@@ -132,6 +138,7 @@ def commands() -> list[Command]:
     """All that are disturbed."""
     data = ["data", "portraits", "pk", "-n", "120", "--resolution", "16"]
     run = (data, TRAIN)
+    measured = (*run, EVALUATE)  # a model's card has its scores
     return [
         Command(
             "data import",
@@ -141,16 +148,13 @@ def commands() -> list[Command]:
         ),
         Command("data export", ["data", "export", "pk", "pk.zip"], 26, (data,)),
         Command("generate", ["generate", "r", "--out", "faces", "-n", "4"], 16, run),
-        Command("models pack", PACK, 4, run),
-        Command("models install", ["models", "install", "tiny.safetensors"], 20, (*run, PACK)),
+        Command("models pack", PACK, 4, measured),
+        Command("models install", ["models", "install", "tiny.safetensors"], 20, (*measured, PACK)),
         Command("train", TRAIN, 5, (data,)),
         Command("train, going on", TRAIN, 5, run, _back_to_the_first_checkpoint),
         Command(
             "evaluate",
-            [
-                *("evaluate", "r", "--data", "pk", "-n", "50"),
-                *("--extractor", "plain", "--no-copying", "--no-faces"),
-            ],
+            EVALUATE,
             1.6,
             run,
             lambda folder: shutil.rmtree(folder / "cache"),

@@ -73,7 +73,9 @@ def _train_and_kill(
 ) -> tuple[int, set[str], list[str]]:
     """Kill so many lives, of as many runs as that takes; each run lives to its end at last."""
     chance = random.Random(options.seed)
-    kills, points, differing = 0, set(), []
+    points: set[str] = set()
+    differing: list[str] = []
+    kills = 0
     start = 0.5  # of the processor, until a life computes; found out on the way
     number = 0
     while kills < options.kills:

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from forked import command_line, fork, lighter, plain_feature_space, run
 
@@ -144,7 +145,9 @@ def _run_and_kill(
 ) -> tuple[int, int, list[str]]:
     """Kill so many lives, of as many studies as that takes; each lives to its end at last."""
     chance = random.Random(options.seed)
-    kills, points, different, start = 0, set(), [], 0.5
+    points: set[str] = set()
+    different: list[str] = []
+    kills, start = 0, 0.5
     number = 0
     while kills < options.kills:
         name = f"killed-{(number := number + 1)}"
@@ -197,10 +200,12 @@ def _life(folder: Path, name: str, seconds: float, trial_too: bool) -> int:
 def _study(folder: Path, name: str) -> int:
     from facegan.study.execution import local
 
+    execution: Any = local
+
     def start(trial: Path, command: Sequence[str], environment: Mapping[str, str]) -> Forked:
         return Forked(trial, environment)
 
-    local.watched_by_parent = start  # type: ignore[assignment]
+    execution.watched_by_parent = start
     return command_line(["study", str(folder / "plan.toml"), "--out", str(folder / name)])
 
 
