@@ -40,6 +40,7 @@ SLOW = (
     "cli/test_study_commands",
     "data/test_lfw",
     "data/test_resumed_import",
+    "docs/test_read_and_typed",
     "docs/test_site",
     "docs/test_tutorial",
     "editing/test_inversion",
