@@ -223,7 +223,7 @@ class _Raw(io.FileIO):
         self.disk.step("read", self.name)
         return super().readall()
 
-    def read(self, size: int = -1) -> Any:
+    def read(self, size: int | None = -1) -> Any:
         self.disk.step("read", self.name)
         return super().read(size)
 
@@ -280,7 +280,7 @@ class _Durable:
                 names[number] = now
             for name in files:
                 with io.FileIO(os.path.join(folder, name)) as file:
-                    content = file.readall()
+                    content = file.readall() or b""
                 if not everything and chance.random() < 0.5:
                     contents[now[name]] = content
                 else:
@@ -289,13 +289,13 @@ class _Durable:
         self._collect("", os.stat(self._root).st_ino, names, contents, tree)
         for entry in list(self._listed(self._root)):
             shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
-        for name, content in tree.items():
+        for name, kept in tree.items():
             path = os.path.join(self._root, name)
-            if content is None:
+            if kept is None:
                 os.mkdir(path)
             else:
                 with io.FileIO(path, "w") as file:
-                    file.write(content)
+                    file.write(kept)
 
     def _collect(
         self,

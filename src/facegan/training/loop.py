@@ -67,6 +67,7 @@ class Loop:
     measure: Measure | None = None
     evaluations: int = 0
     length: Length | None = None
+    _length: Length = field(init=False)
     _total: int = field(init=False)
     _begun_at: float = field(init=False)
     _diagnosis: Diagnosis = field(init=False)
@@ -76,8 +77,8 @@ class Loop:
         earlier = self.run.timing.lines()
         self._begun_at = time.perf_counter() - (earlier[-1]["seconds"] if earlier else 0.0)
         # What it finds in these lines was said before.
-        self.length = self.length or Length.plain(self.trainer.total)
-        self._total = self.length.total
+        self._length = self.length or Length.plain(self.trainer.total)
+        self._total = self._length.total
         self._diagnosis = Diagnosis(self._total, self.run.metrics.lines(), self.trainer.recipe)
 
     def go_on(self) -> bool:
@@ -114,7 +115,7 @@ class Loop:
         main, alone = trainer.execution.main, trainer.execution.world == 1
         if state.images_seen == 0 and main:
             self._sample()
-        if main and unmeasured(self.run, self.length, self.evaluations, state.images_seen):
+        if main and unmeasured(self.run, self._length, self.evaluations, state.images_seen):
             self._measure()
             self._save()
         saved_at = time.perf_counter()
@@ -177,8 +178,7 @@ class Loop:
             self._begun_at += elsewhere
 
     def _boundaries(self, count: int) -> Boundaries:
-        assert self.length is not None
-        return Boundaries(count, self.length.begun, self.length.total)
+        return Boundaries(count, self._length.begun, self._length.total)
 
     def _asked(self, saved_at: float) -> tuple[bool, bool]:
         """Whether to stop, and whether it is long since the last checkpoint."""
