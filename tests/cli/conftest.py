@@ -32,14 +32,15 @@ class Ended:
         return [line for line in self.err.splitlines() if line.strip()]
 
 
-def call(*arguments: str) -> Ended:
-    """`facegan ARGUMENTS` through its entry point, in this process."""
+def call(*arguments: str, cwd: Path | None = None) -> Ended:
+    """`facegan ARGUMENTS` through its entry point, in this process and in the folder `cwd`."""
     from facegan.cli import main
 
     out, err, status = io.StringIO(), io.StringIO(), 0
     before, sys.argv = sys.argv, ["facegan", *arguments]
+    folder = contextlib.nullcontext() if cwd is None else contextlib.chdir(cwd)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with folder, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             main()
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))

@@ -88,8 +88,8 @@ def test_version(command: Any, tmp_path: Path) -> None:
 
 
 # --- recipes -------------------------------------------------------------------------------
-def test_recipes_are_listed_with_their_sources(command: Any, tmp_path: Path) -> None:
-    ended = command("recipes", cwd=tmp_path)
+def test_recipes_are_listed_with_their_sources(call: Any, tmp_path: Path) -> None:
+    ended = call("recipes", cwd=tmp_path)
     assert ended.status == 0
     assert ended.err == ""
     for name in recipe_names():
@@ -188,8 +188,8 @@ def result(run: Path) -> dict[str, bytes]:
     return {str(file.relative_to(run)): file.read_bytes() for file in files}
 
 
-def test_a_dataset_can_be_looked_at(home: Path, command: Any) -> None:
-    ended = command("data", "show", "drawn", "--verify", "--out", "sheet.png", cwd=home)
+def test_a_dataset_can_be_looked_at(home: Path, call: Any) -> None:
+    ended = call("data", "show", "drawn", "--verify", "--out", "sheet.png", cwd=home)
     assert (ended.status, ended.err) == (0, "")
     for fragment in ("CC0-1.0", "no real person", "smile", "Every byte", "sheet.png"):
         assert fragment in ended.out
@@ -223,8 +223,8 @@ def test_a_finished_run_is_left_as_it_is(
     assert content(home / "whole") == before
 
 
-def test_pictures_say_that_they_are_generated(home: Path, command: Any) -> None:
-    ended = command(*shlex.split("generate whole --out faces -n 5 --seed 7"), cwd=home)
+def test_pictures_say_that_they_are_generated(home: Path, call: Any) -> None:
+    ended = call(*shlex.split("generate whole --out faces -n 5 --seed 7"), cwd=home)
     assert (ended.status, ended.out, ended.err) == (0, "Wrote 5 pictures in faces.\n", "")
     files = sorted((home / "faces").iterdir())
     assert [file.name for file in files] == [f"seed{seed:06}.png" for seed in range(7, 12)]
@@ -258,19 +258,19 @@ def test_a_grid_has_the_same_faces(home: Path, call: Any, monkeypatch: pytest.Mo
     assert not np.array_equal(np.asarray(half), one)
 
 
-def test_a_generator_makes_a_dataset_to_train_on(home: Path, command: Any) -> None:
+def test_a_generator_makes_a_dataset_to_train_on(home: Path, call: Any) -> None:
     """With labels: ask for them, mix the pictures in, look at them."""
     labels = ("--set", "data.labels=['Smiling']", "--budget", "64img")
-    assert command(*train("smiling"), *labels, cwd=home).status == 0
+    assert call(*train("smiling"), *labels, cwd=home).status == 0
     words = "generate smiling --dataset -n 40 --out made --label smiling=1 --holdout 0.1"
-    ended = command(*shlex.split(words), cwd=home)
+    ended = call(*shlex.split(words), cwd=home)
     assert (ended.status, ended.out, ended.err) == (0, "Wrote made.\n", "")
-    shown = command("data", "show", "made", "--verify", cwd=home)
+    shown = call("data", "show", "made", "--verify", cwd=home)
     assert shown.status == 0, shown.err
     for fragment in ("generated-by-dcgan", "generated: labels: Smiling", "not photographs"):
         assert fragment in " ".join(shown.out.split())
     mix = ("--mix", "made", "--set", "data.mix=[0.5]", "--from", "smiling")
-    ended = command(*train("mixed"), *labels, *mix, cwd=home)
+    ended = call(*train("mixed"), *labels, *mix, cwd=home)
     assert ended.status == 0, ended.err
     assert "From smiling: generator: " in ended.err
     page = (home / "mixed/report.html").read_text("utf-8")
@@ -308,10 +308,10 @@ def test_grey_pictures_from_a_zip(
     assert Image.open("face/seed000000.png").mode == "L"
 
 
-def test_a_dry_run_writes_nothing(home: Path, command: Any, content: Any) -> None:
+def test_a_dry_run_writes_nothing(home: Path, call: Any, content: Any) -> None:
     before = content(home)
     words = ["train", "dcgan", "--data", "drawn", "--dry-run", *SMALL]
-    ended = command(*words, cwd=home)
+    ended = call(*words, cwd=home)
     assert (ended.status, ended.err) == (0, "")
     toml, rest = ended.out.split("\n\ngenerator ")
     recipe = Recipe.parse(toml)
@@ -330,11 +330,11 @@ def test_a_dry_run_writes_nothing(home: Path, command: Any, content: Any) -> Non
 
 
 def test_a_profile_says_where_a_step_goes_and_writes_nothing(
-    home: Path, command: Any, content: Any
+    home: Path, call: Any, content: Any
 ) -> None:
     before = content(home)
     words = ["train", "dcgan", "--data", "drawn", "--profile", "--threads", "1", *SMALL]
-    ended = command(*words, cwd=home)
+    ended = call(*words, cwd=home)
     assert (ended.status, ended.err) == (0, "")
     for form in (
         r"^dcgan: [0-9.,]+ img/s, a step of 16 images in [0-9.,]+ ms on .*fp32, 1 thread",
@@ -346,8 +346,8 @@ def test_a_profile_says_where_a_step_goes_and_writes_nothing(
     assert content(home) == before
 
 
-def test_a_run_has_its_page(home: Path, command: Any) -> None:
-    ended = command("report", "whole", cwd=home)
+def test_a_run_has_its_page(home: Path, call: Any) -> None:
+    ended = call("report", "whole", cwd=home)
     assert ended.status == 0, ended.err
     assert "<html" in (home / "whole/report.html").read_text("utf-8")
 
@@ -488,10 +488,10 @@ def test_a_lost_process_ends_the_others_in_a_sentence(
 
 
 @pytest.mark.parametrize("words", ["train gan --data drawn --run", "generate --out", "report"])
-def test_an_empty_path_is_no_path(home: Path, command: Any, content: Any, words: str) -> None:
+def test_an_empty_path_is_no_path(home: Path, call: Any, content: Any, words: str) -> None:
     """As of a variable that is not set: it would mean the current folder."""
     before = sorted(home.iterdir())
-    ended = command(*words.split(), "", cwd=home)
+    ended = call(*words.split(), "", cwd=home)
     assert ended.status == 2
     assert "empty" in ended.err
     assert sorted(home.iterdir()) == before

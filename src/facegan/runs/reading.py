@@ -208,10 +208,9 @@ def _evaluations(metrics: list[Line]) -> tuple[list[Measured], int]:
 
 
 def _networks(run: RunDirectory, recipe: Recipe) -> Networks | None:
-    import torch
-
     from facegan.models.file import GeneratorFile
     from facegan.networks.interfaces import parameter_count
+    from facegan.networks.meta_device import on_meta_device
 
     try:
         last = checkpoint.latest(run.checkpoints)
@@ -220,7 +219,7 @@ def _networks(run: RunDirectory, recipe: Recipe) -> Networks | None:
         generator = GeneratorFile.load(last.path / checkpoint.GENERATOR).generator
     except RunError:
         return None
-    with torch.device("meta"):
+    with on_meta_device():
         discriminator = recipe.discriminator.build(generator.spec, recipe.data.range)
     return Networks(generator.spec, parameter_count(generator), parameter_count(discriminator))
 

@@ -20,6 +20,7 @@ from facegan.device import Execution, choose_device, processes
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.real import enough_real, most_measurable
+from facegan.networks.meta_device import on_meta_device
 from facegan.recipe import Recipe
 from facegan.runs.provenance import dataset_identity
 from facegan.study.execution.local import available_cores, slots
@@ -195,7 +196,7 @@ def _fitting(
 ) -> Subject:
     """A recipe and its pictures, if the one can be trained on the others."""
     spec = BatchSource.of(recipe, dataset, execution, mixed).spec
-    with torch.device("meta"):
+    with on_meta_device():
         recipe.generator.build(spec, recipe.data.range)
         recipe.discriminator.build(spec, recipe.data.range)
     return Subject(recipe, dataset)

@@ -13,6 +13,7 @@ from facegan.errors import DeviceError
 from facegan.memory import require_memory
 from facegan.networks.interfaces import Discriminator, Generator, parameter_count
 from facegan.networks.layers.processes import apart
+from facegan.networks.meta_device import on_meta_device
 from facegan.recipe import Recipe
 from facegan.seeding import Random, random
 
@@ -28,7 +29,7 @@ def require_fits(recipe: Recipe, spec: ImageSpec, execution: Execution) -> None:
         DeviceError: naming what is asked for and what is there.
     """
     try:
-        with torch.device("meta"):
+        with on_meta_device():
             generator = recipe.generator.build(spec, recipe.data.range)
             discriminator = recipe.discriminator.build(spec, recipe.data.range)
     except RuntimeError as error:  # a size beyond any number

@@ -16,6 +16,7 @@ from facegan.budget import parse_budget
 from facegan.data.spec import ImageSpec
 from facegan.device import Execution, any_process, from_main, has_bf16, synchronise
 from facegan.errors import DeviceError
+from facegan.networks.meta_device import on_meta_device
 from facegan.recipe import Recipe, Stage, stage_starts
 from facegan.training.batch_source import BatchSource
 from facegan.training.state import TrainingState
@@ -228,6 +229,6 @@ def _step(trainer: Trainer) -> None:
 
 
 def _has_convolutions(recipe: Recipe, spec: ImageSpec) -> bool:
-    with torch.device("meta"):
+    with on_meta_device():
         discriminator = recipe.discriminator.build(spec, recipe.data.range)
     return any(isinstance(m, torch.nn.Conv2d) for m in discriminator.modules())

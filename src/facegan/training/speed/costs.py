@@ -28,6 +28,7 @@ from facegan.device import Execution, Precision
 from facegan.errors import RunError
 from facegan.files import cache_folder, read_json, write_json
 from facegan.networks.interfaces import parameter_count
+from facegan.networks.meta_device import on_meta_device
 from facegan.recipe import Recipe
 from facegan.training.batch_source import BatchSource
 from facegan.training.footprint import require_fits
@@ -128,7 +129,7 @@ def count(recipe: Recipe, resolution: int) -> Size:
         FaceganError: the recipe cannot do this resolution.
     """
     spec = ImageSpec(resolution)
-    with torch.device("meta"):
+    with on_meta_device():
         generator = recipe.generator.build(spec, recipe.data.range)
         discriminator = recipe.discriminator.build(spec, recipe.data.range)
     return Size(generator=parameter_count(generator), discriminator=parameter_count(discriminator))
