@@ -38,7 +38,7 @@ def test_the_model_in_the_box_has_directions_and_they_can_be_shown(call: Any) ->
 
 def test_directions_are_found_written_and_used(call: Any, tmp_path: Path) -> None:
     out = tmp_path / "own.safetensors"
-    words = ("--name", "Smiling", "--name", "Light", "-n", "400", "--measured", "8")
+    words = ("--name", "Smiling", "--name", "Light", "-n", "1000", "--measured", "8")
     ended = call("directions", "lfw-64", *words, "--out", str(out))
     assert ended.status == 0, ended.err
     found = Directions.load(out, MODEL)
@@ -46,7 +46,7 @@ def test_directions_are_found_written_and_used(call: Any, tmp_path: Path) -> Non
     assert (found.gain > 0.5).all()
     assert found.found.kinds == ("attribute", "light")
     again = facegan.directions(
-        "lfw-64", tmp_path / "again.safetensors", names=["Smiling", "Light"], n=400, measured=8
+        "lfw-64", tmp_path / "again.safetensors", names=["Smiling", "Light"], n=1000, measured=8
     )
     assert (again.vectors == found.vectors).all()
     assert again.rows()[0]["direction"] == "Smiling"
@@ -251,7 +251,7 @@ def test_what_is_cut_out_already_is_taken_as_it_is(tmp_path: Path) -> None:
 
 def test_an_encoder_is_written_where_it_is_asked_for(call: Any, tmp_path: Path) -> None:
     out = tmp_path / "own.encoder.safetensors"
-    ended = call("models", "encoder", "lfw-64", "-n", "400", "--out", str(out))
+    ended = call("models", "encoder", "lfw-64", "-n", "1000", "--out", str(out))
     assert ended.status == 0, ended.err
     assert "explains" in ended.out
     assert out.stat().st_size > 100_000
