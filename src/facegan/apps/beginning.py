@@ -130,7 +130,9 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     any_process(False, execution)  # all have read what the main process now writes
     if execution.main:
         budget = budget_of(before, run.recipe().training.budget)
-        run.rewrite(run.recipe().with_budget(budget), before)
+        begun = run.recipe()
+        same = budget == begun.training.budget  # then what it trains `at_least` stays, too
+        run.rewrite(begun if same else begun.with_budget(budget), before)
         if longer is not None:
             job.reporter.say(longer.said())
     length = Length.of(before)

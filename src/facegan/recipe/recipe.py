@@ -249,12 +249,7 @@ class Recipe(Config):
         return type(self).from_values(values, "the recipe with its overrides")
 
     def with_budget(self, budget: str) -> Recipe:
-        """A copy with another budget: `200kimg`, `10min`, `2h`; as long as it says, not more.
-
-        The recipe's own budget changes nothing: what the recipe trains `at_least` stays.
-        """
-        if budget == self.training.budget:
-            return self
+        """A copy with another budget: `200kimg`, `10min`, `2h`; as long as it says, not more."""
         values = self.values()
         values["training"] |= {"budget": budget, "at_least": 0.0}
         return type(self).from_values(values)

@@ -136,7 +136,8 @@ def _shipped(recipe: Recipe) -> Recipe | None:
     """The shipped recipe of that name, with this one's budget."""
     if recipe.name not in recipe_names():
         return None
-    return Recipe.load(recipe.name).with_budget(recipe.training.budget)
+    shipped, budget = Recipe.load(recipe.name), recipe.training.budget
+    return shipped if shipped.training.budget == budget else shipped.with_budget(budget)
 
 
 def _recipe_words(recipe: Recipe, run: str) -> list[str]:
