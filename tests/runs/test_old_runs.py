@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from facegan.apps.train import train
 from facegan.models.file import GeneratorFile
@@ -48,24 +49,44 @@ def test_its_generator_opens() -> None:
 def test_it_goes_on_to_the_end_of_a_run_of_today(
     dataset: Path, tmp_path: Path, watcher: Any
 ) -> None:
+    """To the same bytes as a run of today that stands where it stood."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(OLD, old)
+    recipe = RunDirectory(OLD).recipe()
+    train(recipe, dataset, new, threads=1, reporter=watcher(96))
+    require_equal_where_learned(load_file(OLD / HALF / STATE), load_file(new / HALF / STATE))
+    # The rest of both from the same numbers, of whatever processor the fixture's are.
+    shutil.rmtree(new / HALF)
+    shutil.copytree(OLD / HALF, new / HALF)
+    for run in (old, new):
+        said = watcher()
+        assert train(recipe, dataset, run, threads=1, reporter=said).finished
+        assert "Going on from 0.096 kimg." in said.said
+    assert (old / END / STATE).read_bytes() == (new / END / STATE).read_bytes()
+    seen = [
+        [line["images_seen"] for line in RunDirectory(run).metrics.lines()] for run in (old, new)
+    ]
+    assert seen[0] == seen[1]
+
+
+HALF, END, STATE = (
+    Path("checkpoints/000000.096k"),
+    Path("checkpoints/000000.192k"),
+    "state.safetensors",
+)
+
+
+def require_equal_where_learned(old: dict[str, Tensor], new: dict[str, Tensor]) -> None:
     """Equal up to rounding, as the fixture may have been made on another machine.
 
-    Adam magnifies a last digit near zero: 3e-3 was seen between two kinds of processor.
+    All but D's biases, which the reconstruction leaves without a gradient: Adam makes whole steps
+    of what rounding leaves there, into a direction that each processor chooses.
     """
-    shutil.copytree(OLD, tmp_path / "old")
-    recipe = RunDirectory(OLD).recipe()
-    said = watcher()
-    assert train(recipe, dataset, tmp_path / "old", threads=1, reporter=said).finished
-    assert "Going on from 0.096 kimg." in said.said
-    assert train(recipe, dataset, tmp_path / "new", threads=1, reporter=watcher()).finished
-    name = "checkpoints/000000.192k/state.safetensors"
-    old, new = load_file(tmp_path / "old" / name), load_file(tmp_path / "new" / name)
     assert old.keys() == new.keys()
     for key, value in new.items():
-        if not key.startswith("average."):  # moments and running sums magnify it further
+        biases = key.startswith("discriminator.") and key.endswith(".bias")
+        if key.startswith("optimizer.") or biases:
             continue
         torch.testing.assert_close(
-            old[key], value, rtol=0.1, atol=5e-3, msg=lambda m, k=key: k + m
+            old[key], value, rtol=1e-3, atol=1e-5, msg=lambda m, k=key: k + m
         )
-    seen = [line["images_seen"] for line in RunDirectory(tmp_path / "old").metrics.lines()]
-    assert seen == [line["images_seen"] for line in RunDirectory(tmp_path / "new").metrics.lines()]
