@@ -93,6 +93,16 @@ def test_what_does_not_fit_is_not_asked_for_as_a_whole(
     assert asked == [images.nbytes]
 
 
+def in_group(folder: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is in the control group of that line of /proc, and groups are in `folder`."""
+    said, real = folder / "said", memory.Path
+    said.write_text(f"{line}\n")
+    monkeypatch.setattr(memory, "_GROUPS", folder)
+    monkeypatch.setattr(
+        memory, "Path", lambda path: said if path == "/proc/self/cgroup" else real(path)
+    )
+
+
 def test_the_limit_of_a_group_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "mine").mkdir()
@@ -125,12 +135,5 @@ def test_files_that_a_group_keeps_in_memory_are_no_use_of_it(
     total = "total_" if version == 1 else ""
     lines = f"inactive_file 7\nactive_file 7\n{total}inactive_file 600\n{total}active_file 200\n"
     (group / "memory.stat").write_text(f"anon 90\n{lines}{total}shmem 50\n")
-    (tmp_path / "said").write_text("5:memory:/mine\n" if version == 1 else "0::/mine\n")
-    monkeypatch.setattr(memory, "_GROUPS", tmp_path)
-    real = memory.Path
-    monkeypatch.setattr(
-        memory,
-        "Path",
-        lambda path: tmp_path / "said" if path == "/proc/self/cgroup" else real(path),
-    )
+    in_group(tmp_path, "5:memory:/mine" if version == 1 else "0::/mine", monkeypatch)
     assert memory.available(torch.device("cpu")) == 1000 - (990 - 800)

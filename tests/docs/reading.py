@@ -7,15 +7,11 @@ made once for all pages.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import shlex
 import shutil
-import sys
 import tarfile
 import tomllib
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,9 +19,9 @@ import cv2
 from documents import ROOT, commands
 
 from drawn_photographs import portrait
-from facegan.cli import main
 from facegan.recipe import Recipe
 from tiny import TINY, TINY_RECIPES
+from typed import call
 
 # What makes a command small: words of it, and what stands in their place. Each must be needed by
 # some page.
@@ -105,19 +101,8 @@ def settings_of(recipe: str) -> list[str]:
 
 def run(words: list[str]) -> tuple[int, str]:
     """A command in this process: its status, and what it said."""
-    said, status = io.StringIO(), 0
-    before, sys.argv = sys.argv, ["facegan", *words]
-    try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            main()
-    except SystemExit as leaving:
-        status = leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
-    except BaseException:
-        status = 1
-        said.write(traceback.format_exc())
-    finally:
-        sys.argv = before
-    return status, said.getvalue()
+    ended = call(*words)
+    return ended.status, ended.out + ended.err
 
 
 class Shelf:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +11,8 @@ import pytest
 from documents import ROOT, blocks, commands
 from PIL import Image
 
-from facegan.cli import main
 from hub_server import TOKEN, Hub, serving
+from typed import call
 
 TUTORIAL = ROOT / "docs/tutorial.md"
 # What makes a command small: words of it, and what stands in their place. Each must be needed.
@@ -52,18 +49,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield server
 
 
-def run(words: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """A command's output; fails where it does."""
-    out, err = io.StringIO(), io.StringIO()
-    monkeypatch.setattr(sys, "argv", ["facegan", *words])
-    quiet = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
-    with quiet[0], quiet[1], pytest.raises(SystemExit) as leaving:
-        main()
-    assert not leaving.value.code, f"{words}\n{out.getvalue()}{err.getvalue()}"
-    return out.getvalue()
-
-
-def test_every_command_in_its_order(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_in_its_order(hub: Hub) -> None:
     needed = set()
     for command in commands(TUTORIAL):
         line = " ".join(command.words)
@@ -71,7 +57,8 @@ def test_every_command_in_its_order(hub: Hub, monkeypatch: pytest.MonkeyPatch) -
             line, found = re.subn(words, instead, line)
             if found:
                 needed.add(words)
-        run(line.split(), monkeypatch)
+        ended = call(*line.split())
+        assert ended.status == 0, f"{line}\n{ended.out}{ended.err}"
         if command.words[:2] == ["report", "runs/first"] and len(command.words) == 2:
             # The lines of Python come with step 7, where a run is there.
             for block in blocks(TUTORIAL, "python"):

@@ -129,10 +129,8 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
         before = extended(before, longer)
     any_process(False, execution)  # all have read what the main process now writes
     if execution.main:
-        budget = budget_of(before, run.recipe().training.budget)
         begun = run.recipe()
-        same = budget == begun.training.budget  # then what it trains `at_least` stays, too
-        run.rewrite(begun if same else begun.with_budget(budget), before)
+        run.rewrite(begun.of_budget(budget_of(before, begun.training.budget)), before)
         if longer is not None:
             job.reporter.say(longer.said())
     length = Length.of(before)

@@ -254,6 +254,13 @@ class Recipe(Config):
         values["training"] |= {"budget": budget, "at_least": 0.0}
         return type(self).from_values(values)
 
+    def of_budget(self, budget: str) -> Recipe:
+        """The recipe of a run that has this budget: itself where it is its own.
+
+        A budget of its own lasts `training.at_least` as many images; another is as long as it says.
+        """
+        return self if budget == self.training.budget else self.with_budget(budget)
+
 
 # What says how long a recipe trains: a run may go on with another length.
 LENGTH = ("training.budget", "training.at_least")

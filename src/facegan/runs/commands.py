@@ -136,8 +136,7 @@ def _shipped(recipe: Recipe) -> Recipe | None:
     """The shipped recipe of that name, with this one's budget."""
     if recipe.name not in recipe_names():
         return None
-    shipped, budget = Recipe.load(recipe.name), recipe.training.budget
-    return shipped if shipped.training.budget == budget else shipped.with_budget(budget)
+    return Recipe.load(recipe.name).of_budget(recipe.training.budget)
 
 
 def _recipe_words(recipe: Recipe, run: str) -> list[str]:
