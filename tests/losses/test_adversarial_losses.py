@@ -71,7 +71,7 @@ def test_formula(name: str) -> None:
 def test_votes_are_games_side_by_side(name: str) -> None:
     real, fake = torch.stack([REAL, FAKE + 1, 2 * REAL], 1), torch.stack([FAKE, REAL, FAKE], 1)
     for function in pair(name)[:2]:
-        apart = [function(real[:, vote], fake[:, vote]) for vote in range(3)]
+        apart = [function(real[:, place], fake[:, place]) for place in range(3)]
         torch.testing.assert_close(function(real, fake), torch.stack(apart, 1))
 
 

@@ -18,6 +18,7 @@ from facegan.evaluation.extractors.efflite import EffLite
 from facegan.losses.gradient_norm import Exact, FiniteDifference, Judged
 from facegan.networks.features import FeaturesDiscriminator, FeaturesDiscriminatorConfig
 from facegan.networks.interfaces import parameter_count
+from facegan.recipe import Recipe
 from facegan.seeding import INITIAL_WEIGHTS, Random, torch_seed
 
 RGB = ImageSpec(32)
@@ -65,30 +66,30 @@ def test_shapes(resolution: int, changes: dict[str, Any], levels: int, features:
 
 
 @pytest.mark.parametrize(
-    ("changes", "votes"),
+    ("changes", "patch_logits"),
     [
-        ({"votes": "place"}, 16 + 16 + 16 + 16 + 4),
-        ({"votes": "place", "pixels": 0}, 16 + 16 + 16 + 4),
-        ({"votes": "scale"}, 5),
-        ({"votes": "scale", "pixels": 0}, 4),
+        ({"patch_logits": "place"}, 16 + 16 + 16 + 16 + 4),
+        ({"patch_logits": "place", "pixels": 0}, 16 + 16 + 16 + 4),
+        ({"patch_logits": "scale"}, 5),
+        ({"patch_logits": "scale", "pixels": 0}, 4),
     ],
 )
-def test_each_part_votes(changes: dict[str, Any], votes: int) -> None:
+def test_each_part_has_its_patch_logits(changes: dict[str, Any], patch_logits: int) -> None:
     critic, images = build(ImageSpec(64), **changes), pictures(3, 64)
     found = critic.assess(images)
-    assert critic.votes
-    assert found.votes is not None
-    assert found.votes.shape == (3, votes)
-    torch.testing.assert_close(critic(images), found.votes.mean(1))
+    assert critic.patch_logits
+    assert found.patch_logits is not None
+    assert found.patch_logits.shape == (3, patch_logits)
+    torch.testing.assert_close(critic(images), found.patch_logits.mean(1))
 
 
 def test_a_scales_votes_are_of_its_own_maps() -> None:
-    """Of the deepest scale alone: its head's weights move its four votes and no others."""
-    critic, images = build(ImageSpec(64), votes="place"), pictures(3, 64)
-    before = critic.assess(images).votes
+    """Of the deepest scale alone: its head's weights move its four patch logits and no others."""
+    critic, images = build(ImageSpec(64), patch_logits="place"), pictures(3, 64)
+    before = critic.assess(images).patch_logits
     with torch.no_grad():
         critic.scales[-1][0].bias.add_(1)
-    after = critic.assess(images).votes
+    after = critic.assess(images).patch_logits
     assert before is not None
     assert after is not None
     assert torch.equal(before[:, :-4], after[:, :-4])
@@ -263,3 +264,9 @@ def test_a_stopped_run_goes_on_exactly(
     assert ended.keys() == again.keys()
     for name, tensor in ended.items():
         assert torch.equal(tensor, again[name]), name
+
+
+def test_the_older_name_of_patch_logits_is_read() -> None:
+    older = Recipe.load("projected").values()
+    older["discriminator"]["votes"] = older["discriminator"].pop("patch_logits")
+    assert Recipe.from_values(older) == Recipe.load("projected")

@@ -185,11 +185,11 @@ def test_votes_are_linear_at_each_place_and_labels_add_to_all() -> None:
     parts = [Places(channels=3, places=4), Places(channels=5, places=1)]
     plain = Heads(HeadsConfig(hidden=6), PLAIN, parts)
     conditional = Heads(HeadsConfig(hidden=6, projection=7, auxiliary=True), SPEC, parts)
-    assert plain.votes
-    assert conditional.votes
+    assert plain.patch_logits
+    assert conditional.patch_logits
     features, labels = random_(2, 17), random_(2, 2, seed=2)
     conditional.load_state_dict(plain.state_dict(), strict=False)
-    found = plain(features, None).votes
+    found = plain(features, None).patch_logits
     assert found.shape == (2, 5)
     wide, narrow = plain.logit.parts
     for place in range(4):
@@ -198,9 +198,11 @@ def test_votes_are_linear_at_each_place_and_labels_add_to_all() -> None:
     torch.testing.assert_close(found[:, 4], narrow(features[:, 12:])[:, 0])
     assessed = conditional(features, labels)
     fit = conditional.project(conditional._hidden(features)) * conditional.embed(labels)
-    torch.testing.assert_close(assessed.votes - found, fit.sum(1, True).expand(2, 5) / 7**0.5)
-    torch.testing.assert_close(assessed.logits, assessed.votes.mean(1))
-    assert assessed.judgements is assessed.votes
+    torch.testing.assert_close(
+        assessed.patch_logits - found, fit.sum(1, True).expand(2, 5) / 7**0.5
+    )
+    torch.testing.assert_close(assessed.logits, assessed.patch_logits.mean(1))
+    assert assessed.judgements is assessed.patch_logits
     assert assessed.labels.shape == (2, 2)
 
 

@@ -90,10 +90,10 @@ def cases() -> Iterator[tuple[str, Recipe]]:
         yield f"{name}-{RECONSTRUCTION}", recipe.override(*code, f"stages=[{SGD_CODE}]")
         yield f"{name}-{SPECTRAL}", recipe.override(f"name={SPECTRAL}", "method.loss=hinge")
 
-    # Votes of one network against means over all processes, one for each vote.
-    votes = ("generator.channels=4", "discriminator={kind='features', channels=4, pixels=2}")
-    recipe = Recipe.load("projected").override(*COMMON, *votes, "generator.latent.size=6")
-    yield "dcgan-against-votes", recipe.override("method.loss=relativistic_average")
+    # Patch logits of one network against means over all processes, one for each place.
+    patches = ("generator.channels=4", "discriminator={kind='features', channels=4, pixels=2}")
+    recipe = Recipe.load("projected").override(*COMMON, *patches, "generator.latent.size=6")
+    yield "dcgan-against-patch-logits", recipe.override("method.loss=relativistic_average")
 
 
 # This method needs no logit, whose weight then gets no gradient.

@@ -30,7 +30,7 @@ class Adversarial(NamedTuple):
         relativistic: whether the generator's loss needs the logits of real images. Then only
             differences of logits mean something, and 0 is no border between real and generated.
         averaged: whether both functions take two more tensors, the means over the whole batch
-            of the real and of the generated images' logits, [] (of votes [H]).
+            of the real and of the generated images' logits, [] (of patch logits [H]).
     """
 
     discriminator: Loss

@@ -2,7 +2,7 @@
 
 A gradient penalty on D, the supervision of labels that D predicts, and regularisers of either.
 
-Where D gives several logits for each image, votes, each vote plays the game by itself, and the
+Where D gives several logits for each image, patch logits, each plays the game by itself, and the
 losses are averaged over them. Signals and penalties are of their mean, D's logit.
 """
 
@@ -266,19 +266,19 @@ def _assess(
     critic: Discriminator, images: Tensor, labels: Tensor | None, predicts: bool = False
 ) -> Assessment:
     """What D says: by its ordinary call, unless that leaves out what is asked."""
-    if predicts or critic.votes or getattr(critic, "directed", False):
+    if predicts or critic.patch_logits or getattr(critic, "directed", False):
         return critic.assess(images, labels)
     return Assessment(critic(images, labels))
 
 
 def _played(pair: Adversarial, loss: Loss, real: Assessment, fake: Assessment) -> Tensor:
-    """A player's loss of each image [N]: the mean over its votes, where there are any."""
+    """A player's loss of each image [N]: the mean over its patch logits, where there are any."""
     logits = real.judgements.float(), fake.judgements.float()
     means: tuple[Tensor, ...] = ()
     if pair.averaged:
         means = tuple(mean_over_processes(torch.stack([one.mean(0) for one in logits])))
     found = loss(*logits, *means)
-    return found if real.votes is None else found.mean(1)
+    return found if real.patch_logits is None else found.mean(1)
 
 
 def _batch_mean(values: Tensor) -> Tensor:

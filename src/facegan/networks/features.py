@@ -11,8 +11,8 @@ Where this departs from the paper:
 - Each head is a discriminator of its own, with logits at all places, whose losses count by
   themselves: that is as in the paper. But the authors' logits see overlapping 4×4 parts of 8×8
   maps, 25 in each head; here each sees one place of 4×4 maps, or of smaller ones in the deepest
-  head, which then has fewer votes. Labels add the same to every vote.
-- Beside the heads may stand a small discriminator on the pixels themselves, which votes too.
+  head, which then has fewer patch logits. Labels add the same to every one.
+- Beside the heads may stand a small discriminator on the pixels themselves, with patch logits too.
 - Pictures are not enlarged to the network's 224 pixels unless `side` says so. Small pictures
   have fewer scales.
 
@@ -21,7 +21,7 @@ generator, about 520 to 610 updates of 16 images; FD in `efflite0@64`, which fla
 probe's diversity, where 1 is that of real pictures). With one logit over all scales, batches of
 64 and other learning rates, five minutes gave one face again and again: FD 2,312, 0.16.
 
-    votes   norm   augmentation     lr     FD      diversity
+    logits  norm   augmentation     lr     FD      diversity
     place   both   1.0, cutout      2e-4   1,119   0.57       four eyes in each face
     scale   both   1.0, cutout      2e-4   1,354   0.37       nearly one face, with four eyes
     place   both   1.0, cutout      4e-4     916   0.52       half drawn, grey behind many
@@ -39,10 +39,10 @@ flatters such a generator (Kynkäänniemi et al. 2023, arXiv:2203.06026).
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -83,9 +83,9 @@ class FeaturesDiscriminatorConfig(DiscriminatorConfig):
         channels: feature channels of the first layer of each head; doubled at each further one.
         pixels: the same of the discriminator on pixels beside them, which has the layers of a
             DCGAN's; 0 for none.
-        norm: of all that is trained: `spectral`, in the votes too, or `batch`, in the
+        norm: of all that is trained: `spectral`, in the heads too, or `batch`, in the
             convolutions; `both` as the authors' code.
-        votes: a logit at each `place` of each scale's last maps, 4×4 or fewer, or one for each
+        patch_logits: one at each `place` of each scale's last maps, 4×4 or fewer, or one for each
             `scale`, of all its places. The pixels are a further scale.
         heads: what it says of its features, besides a logit.
     """
@@ -95,8 +95,17 @@ class FeaturesDiscriminatorConfig(DiscriminatorConfig):
     channels: Width = 64
     pixels: Annotated[int, Field(ge=0, le=4096)] = 16
     norm: Literal["spectral", "batch", "both"] = "both"
-    votes: Literal["place", "scale"] = "place"
+    patch_logits: Literal["place", "scale"] = "place"
     heads: HeadsConfig = HeadsConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_recipe(cls, values: Any) -> Any:
+        """Recipes of before called them `votes`."""
+        if isinstance(values, dict) and "votes" in values and "patch_logits" not in values:
+            values = values | {"patch_logits": values["votes"]}
+            del values["votes"]
+        return values
 
     @property
     def mixes_batch(self) -> bool:
@@ -114,9 +123,9 @@ class FeaturesDiscriminatorConfig(DiscriminatorConfig):
 
 
 class FeaturesDiscriminator(Discriminator):
-    """Image → frozen network → maps of several scales, mixed → a head each → votes."""
+    """Image → frozen network → maps of several scales, mixed → a head each → patch logits."""
 
-    votes = True
+    patch_logits = True
 
     def __init__(self, config: FeaturesDiscriminatorConfig, spec: ImageSpec, range: Range) -> None:
         super().__init__(spec)
@@ -140,7 +149,7 @@ class FeaturesDiscriminator(Discriminator):
             head, found = _trunk(side, taken, config.channels, batch)
             heads.append(head)
             parts.append(found)
-        if config.votes == "scale":
+        if config.patch_logits == "scale":
             parts = [Places(channels * places, 1) for channels, places in parts]
         self.scales = nn.ModuleList(heads)
         self.heads = Heads(config.heads, spec, parts)

@@ -189,10 +189,11 @@ class Discriminator(nn.Module, ABC):
     Subclasses define `features`, and end their construction with `self.heads = Heads(…)`.
 
     Attributes:
-        votes: whether `assess` gives several logits for each image; `forward` gives their mean.
+        patch_logits: whether `assess` gives several logits for each image; `forward` gives
+            their mean.
     """
 
-    votes: bool = False
+    patch_logits: bool = False
     heads: Heads
 
     @property
@@ -213,7 +214,7 @@ class Discriminator(nn.Module, ABC):
         return self.assess(images, labels).logits
 
     def assess(self, images: Tensor, labels: Tensor | None = None) -> Assessment:
-        """All that it says of images [N, C, H, W]: logits, votes, and labels it predicts."""
+        """All that it says of images [N, C, H, W]: logits, patch logits, and labels it predicts."""
         return self.heads(self.features(images), labels)
 
     def encode(self, images: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What a discriminator says of the features that it finds: a logit, and what else is asked.
 
-- The logit is linear in the features. A discriminator of several parts may give several, a
-  vote at each place of each part's maps (`Places`); its logit is then their mean. With labels,
+- The logit is linear in the features. A discriminator of several parts may give several, a patch
+  logit at each place of each part's maps (`Places`); its logit is then their mean. With labels,
   the inner product of a projection of the features and an embedding of the labels is added to
   each: how well the two fit each other (Miyato & Koyama 2018, arXiv:1802.05637, the projection
   discriminator; IGNM's joint embedding, 4.4).
@@ -35,15 +35,15 @@ class HeadsConfig(Config):
     """What stands on a discriminator's features. A width of 0 means: not there.
 
     Attributes:
-        hidden: width of a fully connected layer between features and heads. Votes do without:
-            each sees its own place alone.
+        hidden: width of a fully connected layer between features and heads. Patch logits do
+            without: each sees its own place alone.
         projection: width of the joint embedding of features and labels, where the recipe has
             labels; 0 leaves the labels out of the logit.
         auxiliary: whether the labels are predicted too, for `method.auxiliary`.
         code: how many numbers `encode` gives, which must be the generator's latent size.
         direction: whether the logit is the inner product of the features with a direction of
             length 1, which learns by a loss of its own (SAN; Takida et al. 2024,
-            arXiv:2301.12811); not where there are votes.
+            arXiv:2301.12811); not with patch logits.
     """
 
     hidden: HeadWidth = 0
@@ -57,8 +57,8 @@ class Assessment(NamedTuple):
     """What a discriminator says of N images.
 
     Attributes:
-        logits: float [N], positive for "real": the mean of the votes, if there are any.
-        votes: float [N, H], where there are several logits for each image; or None.
+        logits: float [N], positive for "real": the mean of the patch logits, if there are any.
+        patch_logits: float [N, H], where there are several logits for each image; or None.
         along: float [N]: the logits again, for the loss of a direction; or None. Here gradients
             go to the direction alone; in `logits`, all but to it.
         labels: float [N, L]: logits of the binary ones, scaled values of the others; None
@@ -67,23 +67,23 @@ class Assessment(NamedTuple):
 
     logits: Tensor
     labels: Tensor | None = None
-    votes: Tensor | None = None
+    patch_logits: Tensor | None = None
     along: Tensor | None = None
 
     @property
     def judgements(self) -> Tensor:
-        """What the losses see: the votes [N, H], or the logits [N] of a network without."""
-        return self.logits if self.votes is None else self.votes
+        """What the losses see: the patch logits [N, H], or the logits [N] of a network without."""
+        return self.logits if self.patch_logits is None else self.patch_logits
 
 
 class Places(NamedTuple):
-    """A part of the features: maps, flattened [channels, places], with a vote at each place."""
+    """A part of the features: maps, flattened [channels, places], with a logit at each place."""
 
     channels: int
     places: int
 
 
-class Votes(nn.Module):
+class PatchLogits(nn.Module):
     """Logits of parts of the features: in each part, one linear function at all its places.
 
     Args:
@@ -98,11 +98,11 @@ class Votes(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """[N, F] → [N, H], F and H being the sums of channels · places and of places."""
         taken = features.split([channels * places for channels, places in self._parts], 1)
-        votes = [
+        patch_logits = [
             linear(maps.unflatten(1, part).transpose(1, 2)).flatten(1)
             for linear, maps, part in zip(self.parts, taken, self._parts, strict=True)
         ]
-        return torch.cat(votes, 1)
+        return torch.cat(patch_logits, 1)
 
 
 class Direction(nn.Module):
@@ -135,8 +135,8 @@ class Heads(nn.Module):
         config: which ones.
         spec: the labels.
         features: how many numbers there are for each image, F; or the parts that they make up,
-            which vote.
-        bias: whether the one logit of a network without votes has a bias.
+            which give patch logits.
+        bias: whether the one logit of a network without patch logits has a bias.
     """
 
     def __init__(
@@ -148,16 +148,16 @@ class Heads(nn.Module):
     ) -> None:
         super().__init__()
         labels = len(spec.labels)
-        votes: Votes | None = None
+        patches: PatchLogits | None = None
         if not isinstance(features, int):
-            votes = Votes(features)
+            patches = PatchLogits(features)
             features = sum(channels * places for channels, places in features)
         self.hidden = nn.Linear(features, config.hidden) if config.hidden else None
         if self.hidden is not None:
             features = self.hidden.out_features
         self.logit: nn.Module
-        if votes is not None:
-            self.logit = votes
+        if patches is not None:
+            self.logit = patches
         elif config.direction:
             self.logit = Direction(features)
         else:
@@ -176,22 +176,22 @@ class Heads(nn.Module):
         if isinstance(self.logit, Direction):
             logits, along = self.logit(features)
         else:
-            logits = self.logit(seen) if self.votes else self.logit(features).flatten()
+            logits = self.logit(seen) if self.patch_logits else self.logit(features).flatten()
         if self.project is not None:
             if labels is None:
                 labels = features.new_full((len(features), self.embed.labels), torch.nan)
             fit = (self.project(features) * self.embed(labels)).float().sum(1)
             fit = fit / math.sqrt(self.project.out_features)
-            logits = logits + (fit[:, None] if self.votes else fit)
+            logits = logits + (fit[:, None] if self.patch_logits else fit)
         predicted = None if self.auxiliary is None else self.auxiliary(features)
-        if self.votes:
+        if self.patch_logits:
             return Assessment(logits.float().mean(1), predicted, logits)
         return Assessment(logits, predicted, along=along)
 
     @property
-    def votes(self) -> bool:
+    def patch_logits(self) -> bool:
         """Whether several logits are given for each image."""
-        return isinstance(self.logit, Votes)
+        return isinstance(self.logit, PatchLogits)
 
     @property
     def directed(self) -> bool:

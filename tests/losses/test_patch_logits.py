@@ -18,7 +18,7 @@ from facegan.networks.layers.heads import Heads, HeadsConfig, Places
 from facegan.seeding import Random
 
 SPEC = ImageSpec(2, 1)
-# Votes of two single pixels, one image a row: by hand, vote = pixel.
+# Patch logits of two single pixels, one image a row: by hand, logit = pixel.
 REAL = torch.tensor([[3.0, 0.5], [-1.0, 2.0]])
 FAKE = torch.tensor([[0.0, -2.0], [-3.0, 1.0]])
 
@@ -32,9 +32,9 @@ class Constant(Generator):
 
 
 class Voter(Discriminator):
-    """Votes of the upper two pixels, as they are; the lower two are not looked at."""
+    """Patch logits of the upper two pixels, as they are; the lower two are not looked at."""
 
-    votes = True
+    patch_logits = True
 
     def __init__(self) -> None:
         super().__init__(SPEC)
@@ -47,8 +47,8 @@ class Voter(Discriminator):
         return images[:, 0, 0]
 
 
-def images(votes: Tensor) -> Tensor:
-    return torch.stack([votes, torch.zeros_like(votes)], 1)[:, None]
+def images(patch_logits: Tensor) -> Tensor:
+    return torch.stack([patch_logits, torch.zeros_like(patch_logits)], 1)[:, None]
 
 
 def played(**options: Any) -> tuple[Terms, Terms]:
