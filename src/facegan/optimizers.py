@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated, Any, Literal
 
 import torch
@@ -37,6 +38,24 @@ Player = Literal["discriminator", "generator"]
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 
 
+# Methods of PyTorch's optimizers that import its compiler, to keep it out of themselves.
+_GUARDED = ("add_param_group", "state_dict", "load_state_dict", "zero_grad")
+
+
+def _uncompiled(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """An optimizer of PyTorch that does not import PyTorch's compiler.
+
+    Nothing here is compiled, and that import takes as long as PyTorch's own, in every process
+    that trains.
+    """
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), {**methods, "step": step})
+
+
+_ADAM, _SGD, _RMSPROP = map(_uncompiled, (torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop))
+
+
 class Adam(Config):
     """Adam (Kingma & Ba 2015).
 
@@ -54,7 +73,7 @@ class Adam(Config):
     def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of these parameters."""
         fused = parameters[0].device.type in ("cpu", "cuda", "mps")
-        return torch.optim.Adam(parameters, **_first(self), eps=self.eps, fused=fused)
+        return _ADAM(parameters, **_first(self), eps=self.eps, fused=fused)
 
     def options(self) -> dict[str, Any]:
         """What schedules may change, as its parameter groups name it. Of a resolved section."""
@@ -75,7 +94,7 @@ class Sgd(Config):
 
     def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of these parameters."""
-        return torch.optim.SGD(parameters, **_first(self), momentum=self.momentum, foreach=True)
+        return _SGD(parameters, **_first(self), momentum=self.momentum, foreach=True)
 
     def options(self) -> dict[str, Any]:
         """See `Adam.options`."""
@@ -96,7 +115,7 @@ class RmsProp(Config):
 
     def build(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of these parameters."""
-        return torch.optim.RMSprop(parameters, **_first(self), alpha=self.alpha, foreach=True)
+        return _RMSPROP(parameters, **_first(self), alpha=self.alpha, foreach=True)
 
     def options(self) -> dict[str, Any]:
         """See `Adam.options`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from facegan.data.spec import ImageSpec
 from facegan.device import Execution
 from facegan.errors import DeviceError
 from facegan.recipe import Recipe, recipe_names
+from facegan.seeding import Random, random
 from facegan.training import footprint
 from facegan.training.footprint import require_fits
 
@@ -76,10 +79,20 @@ def test_layers_outputs_are_counted_for_the_whole_batch(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_is_counted(tiny: Make, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    monkeypatch.setattr(footprint, "require_memory", lambda wanted, *about: found.append(wanted))
-    require_fits(tiny(name), ImageSpec(32, 3), Execution(CPU))
-    assert found[1] > found[0]
+    """As networks with weights compute, to the last layer."""
+    recipe, spec, counted = tiny(name), ImageSpec(32, 3), []
+    count = footprint._kept_by
+
+    def note(network: torch.nn.Module, *inputs: Any) -> int:
+        counted.append(count(network, *inputs))
+        return counted[-1]
+
+    monkeypatch.setattr(footprint, "_kept_by", note)
+    require_fits(recipe, spec, Execution(CPU))
+    generator = recipe.generator.build(spec, recipe.data.range)
+    discriminator = recipe.discriminator.build(spec, recipe.data.range)
+    z = generator.draw(Random(random(0, 0, 0)), 2)
+    assert counted == [count(generator, z, None), count(discriminator, generator(z), None)]
 
 
 def test_dry_runs_generate_and_evaluate_ask_first(
@@ -96,3 +109,28 @@ def test_dry_runs_generate_and_evaluate_ask_first(
         generate(None, tmp_path / "grid.png", n=1_000_000, grid=True)
     assert "files" in caught.value.hint
     assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}
+
+
+def test_nothing_is_compiled() -> None:
+    """PyTorch's compiler takes as long to import as PyTorch, and every process would pay."""
+    script = (
+        "import sys, torch\n"
+        "from facegan.data.spec import ImageSpec\n"
+        "from facegan.device import Execution\n"
+        "from facegan.optimizers import Adam, RmsProp, Sgd\n"
+        "from facegan.recipe import Recipe\n"
+        "from facegan.training.footprint import require_fits\n"
+        "for name in ('gan', 'dcgan', 'wgan-gp', 'sagan', 'r3gan-cpu', 'ignm-cpu'):\n"
+        "    require_fits(Recipe.load(name), ImageSpec(64), Execution(torch.device('cpu')))\n"
+        "for kind in (Adam(kind='adam'), Sgd(kind='sgd'), RmsProp(kind='rmsprop')):\n"
+        "    weight = torch.nn.Parameter(torch.ones(3))\n"
+        "    optimizer = kind.build([weight])\n"
+        "    (weight**2).sum().backward()\n"
+        "    optimizer.step()\n"
+        "    optimizer.zero_grad()\n"
+        "    optimizer.load_state_dict(optimizer.state_dict())\n"
+        "    assert not torch.equal(weight, torch.ones(3)), kind\n"
+        "print(sorted({'torch._dynamo', 'sympy'} & set(sys.modules)))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.stdout == "[]\n", ended.stderr

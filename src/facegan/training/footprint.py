@@ -20,6 +20,8 @@ from facegan.seeding import Random, random
 # Bytes for each number to learn: the weight, its gradient and two moments; the generator has
 # its average besides.
 _GENERATOR, _DISCRIMINATOR = 20, 16
+# Pictures that the networks compute to find what layers keep; batch norm needs more than one.
+_SOME = 2
 
 
 def require_fits(recipe: Recipe, spec: ImageSpec, execution: Execution) -> None:
@@ -62,16 +64,29 @@ def _activations(
 
     The generated pictures' graph is kept for the generator's update, and D has passed the real
     and the generated pictures. Augmentation and penalties come on top.
+
+    Some pictures tell what all need. Networks of zeros compute them: on the `meta` device,
+    PyTorch would import its compiler, which takes longer.
     """
     size = 4 if precision == "fp32" else 2
-    spec = generator.spec
-    with torch.device("meta"):
-        labels = torch.empty(batch, len(spec.labels)) if spec.labels else None
-        images = torch.empty(batch, spec.channels, spec.resolution, spec.resolution)
-    z = generator.draw(Random(random(0, 0, 0)), 1).to("meta").expand(batch, -1)
+    spec, some = generator.spec, min(batch, _SOME)
+    for network in (generator, discriminator):
+        _fill_with_zeros(network)
+    labels = torch.zeros(some, len(spec.labels)) if spec.labels else None
+    images = torch.zeros(some, spec.channels, spec.resolution, spec.resolution)
+    z = generator.draw(Random(random(0, 0, 0)), some)
     made = _kept_by(generator, z, labels)
     looked_at = _kept_by(discriminator, images, labels)
-    return (made + 2 * looked_at) * size
+    return (made + 2 * looked_at) * batch // some * size
+
+
+def _fill_with_zeros(network: nn.Module) -> None:
+    """Zeros in the place of all that is on the `meta` device."""
+    for module in network.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            setattr(module, name, nn.Parameter(torch.zeros(weight.shape)))
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, torch.zeros(buffer.shape, dtype=buffer.dtype))
 
 
 def _kept_by(network: nn.Module, *inputs: Tensor | None) -> int:
@@ -85,7 +100,7 @@ def _kept_by(network: nn.Module, *inputs: Tensor | None) -> int:
     leaves = [module for module in network.modules() if not any(module.children())]
     for module in leaves:
         module.register_forward_hook(note)
-    # A network of a plug-in may ask for a value, which `meta` has not: then nothing is known.
+    # A network of a plug-in may not be able to compute with zeros: then nothing is known.
     with apart(), torch.no_grad(), contextlib.suppress(RuntimeError):
         network(*inputs)
     return sum(output.numel() for output in seen.values())
