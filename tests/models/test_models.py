@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from facegan.apps import models
+from facegan.apps import models, packing
 from facegan.apps.generate import generate
 from facegan.apps.packing import pack
 from facegan.apps.train import train
@@ -346,6 +346,36 @@ def test_training_goes_on_from_both_networks(
     assert Path("hub/model.discriminator.safetensors").read_bytes() == beside.read_bytes()
     models.remove("small")
     assert not list(store.installed_folder().iterdir())
+
+
+def test_both_networks_are_of_one_checkpoint(
+    run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A disk that does not read a second time what it read gives no older discriminator."""
+    older, newest = sorted((run / "checkpoints").glob("*k"))[-2:]
+    read_first = packing.find_generator
+
+    def read_no_more(*asked: Any) -> Path:
+        found = read_first(*asked)
+        (newest / "state.safetensors").write_bytes(b"")
+        return found
+
+    monkeypatch.setattr(packing, "find_generator", read_no_more)
+    with pytest.raises(RunError, match="not for its discriminator"):
+        pack(run, "torn", "torn.safetensors")
+    assert not list(tmp_path.glob("torn*"))
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    # What was measured is of the newest; of the older, what is given.
+    Path("scores.json").write_text(json.dumps(evaluation()), "utf-8")
+    made = pack(run, "torn", "torn.safetensors", evaluation="scores.json")
+    assert made.discriminator is not None
+    assert newest.name in made.remarks[0]
+    kept, own = load_file(made.discriminator), load_file(older / "state.safetensors")
+    for name, tensor in kept.items():
+        torch.testing.assert_close(
+            tensor.float(), own[f"discriminator.{name}"].float(), rtol=1e-3, atol=1e-6
+        )
 
 
 def test_a_discriminator_belongs_to_its_generator(run: Path, packed: Path) -> None:

@@ -30,10 +30,11 @@ from facegan.models.companions import companions
 from facegan.models.discriminator_file import read_discriminator, save_discriminator
 from facegan.models.file import GeneratorFile
 from facegan.models.store import SUFFIX, require_name
+from facegan.runs.checkpoint import latest
 from facegan.runs.commands import commands
+from facegan.runs.directory import RunDirectory
 from facegan.runs.find import find_generator
 from facegan.runs.reading import Reading, read
-from facegan.runs.warm_start import WarmStart
 from facegan.values import Value
 
 # Scores of fewer pictures say little, and are not comparable with those of other models.
@@ -122,7 +123,8 @@ def pack(
         )
     if target.exists() and not overwrite:
         raise FaceganError(f"{target} is there already.", "Replace it with --overwrite.")
-    path = find_generator(source, best=best)
+    passed_over: list[str] = []
+    path = find_generator(source, passed_over.append, best)
     file = GeneratorFile.load(path)
     _require_sound(file, path)
     reading = read(Path(source)) if Path(source).is_dir() else None
@@ -157,14 +159,24 @@ def pack(
             old.unlink()
     write_bytes(target, content)
     beside = None if kept is None else save_discriminator(target, kept)
-    return Packed(target, len(content), card, _remarks(card, measured), beside)
+    remarks = (*passed_over, *_remarks(card, measured))
+    return Packed(target, len(content), card, remarks, beside)
 
 
 def _discriminator(source: Path, generator: Path, best: bool) -> Mapping[str, torch.Tensor] | None:
     """That of the same checkpoint as the generator, or the one beside a model's file."""
-    if source.is_dir():
-        return None if best else WarmStart.read(source).networks["discriminator"]
-    return read_discriminator(generator)
+    if not source.is_dir():
+        return read_discriminator(generator)
+    if best:
+        return None
+    found = latest(RunDirectory(source).require().checkpoints)
+    if found is None or found.path != generator.parent:  # a disk that reads no more what it read
+        raise RunError(
+            f"The checkpoint {generator.parent.name} could be read for its generator, and not "
+            "for its discriminator.",
+            "Try again, or pack the generator alone.",
+        )
+    return found.network("discriminator")
 
 
 def _given(asked: str | None, before: str | None, otherwise: str) -> str:

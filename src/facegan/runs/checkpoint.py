@@ -52,6 +52,15 @@ class Checkpoint:
 
         return load_file(self.path / STATE)
 
+    def network(self, name: str) -> dict[str, Tensor]:
+        """The tensors of `generator`, `discriminator` or `average`, by their names in it."""
+        from safetensors import safe_open
+
+        prefix = f"{name}."
+        with safe_open(self.path / STATE, "pt") as state:
+            keys = [key for key in state.keys() if key.startswith(prefix)]  # noqa: SIM118, no dict
+            return {key.removeprefix(prefix): state.get_tensor(key) for key in keys}
+
     def journal(self) -> bytes:
         """What metrics.jsonl held; empty in a checkpoint of an earlier facegan."""
         path = self.path / JOURNAL

@@ -80,10 +80,8 @@ class WarmStart:
                 raise RunError(
                     f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."
                 )
-            tensors = found.tensors()
-            networks = {
-                name: _within(tensors, name) for name in ("generator", "discriminator", "average")
-            }
+            names = ("generator", "discriminator", "average")
+            networks = {name: found.network(name) for name in names}
             return cls(str(source), sha256(found.path / checkpoint.STATE), networks)
         stored, _ = read_safetensors(path)
         # A model's weights are stored in half precision.
@@ -134,8 +132,3 @@ def _copy(name: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> Match
         else:
             left.append(key)
     return Matched(name, tuple(taken), tuple(left), learned)
-
-
-def _within(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    prefix = f"{name}."
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
