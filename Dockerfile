@@ -3,8 +3,8 @@
 #
 # Another model: docker run -v ./models:/models:ro … facegan serve /models/mine.safetensors
 #   --host 0.0.0.0
-# The smallest image has PyTorch's build for the CPU: give pip its index with
-#   --build-arg PIP_EXTRA_INDEX_URL=…
+# PyPI's PyTorch brings CUDA, gigabytes of it. The smallest image has the build for the CPU:
+#   docker build -t facegan --build-arg PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu .
 FROM python:3.11-slim
 
 ARG PIP_EXTRA_INDEX_URL=""

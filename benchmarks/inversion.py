@@ -46,7 +46,7 @@ def main() -> None:
     perceptual, identity = Perceptual(), Identity()
     encoder = encoder_of(model, perceptual)
     print(encoder.fitted)
-    chosen, partners = _people(dataset, options.count, options.others)
+    chosen, partners = people(dataset, options.count, options.others)
     photographs = np.asarray(dataset.images[chosen])
     guesses: list[Inverted] = []
     found: list[Inverted] = []
@@ -102,7 +102,7 @@ def main() -> None:
         options.sheet.write_bytes(png_bytes(grid(rows, min(16, options.count))))
 
 
-def _people(dataset: Dataset, count: int, others: bool) -> tuple[np.ndarray, np.ndarray]:
+def people(dataset: Dataset, count: int, others: bool) -> tuple[np.ndarray, np.ndarray]:
     """The first picture of so many held-out people, evenly spread, and a second of each (or −1).
 
     `others` are as many of whom none is among them.
@@ -110,11 +110,11 @@ def _people(dataset: Dataset, count: int, others: bool) -> tuple[np.ndarray, np.
     rows = dataset.indices("holdout")
     names = np.array([dataset.identities[row] for row in rows])
     everybody = sorted(set(names))
-    people = _spread(everybody, count)
+    chosen = _spread(everybody, count)
     if others:
-        people = _spread([name for name in everybody if name not in people], count)
+        chosen = _spread([name for name in everybody if name not in chosen], count)
     first, second = [], []
-    for name in people:
+    for name in chosen:
         own = rows[names == name]
         first.append(own[0])
         second.append(own[1] if len(own) > 1 else -1)
@@ -129,8 +129,8 @@ def _dividing(shares: np.ndarray, same: np.ndarray) -> tuple[float, float]:
     return float(limits[best]), float(right[best])
 
 
-def _spread(people: list[str], count: int) -> list[str]:
-    return [people[k] for k in np.linspace(0, len(people) - 1, count).astype(int)]
+def _spread(names: list[str], count: int) -> list[str]:
+    return [names[k] for k in np.linspace(0, len(names) - 1, count).astype(int)]
 
 
 def _perceptual(perceptual: Perceptual, one: np.ndarray, other: np.ndarray) -> np.ndarray:

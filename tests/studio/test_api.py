@@ -24,6 +24,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from facegan.data.pictures import open_picture
 from facegan.editing.directions import require_directions
+from facegan.editing.face import EditedFace, pictures_of
 from facegan.generation.films import enlarged
 from facegan.generation.generator import open_generator
 from facegan.generation.inputs import Inputs, Mixture
@@ -111,6 +112,71 @@ def test_latents_and_edits(client: TestClient, model: Path) -> None:
     assert not near(made, of_seeds(model, [5]))
 
 
+def test_faces_are_mixed_as_the_command_mixes_them(mixing: Path, tmp_path: Path) -> None:
+    opened = open_generator(mixing, device="cpu")
+    shared = {"truncation": 0.8, "labels": {"age": 60.0}}
+    other = EditedFace(seed=5, **shared)
+    faces = [EditedFace(seed=seed, mixed=(other, 16), **shared) for seed in (3, 9)]
+    expected = pictures_of(opened, faces, None)
+    with served(mixing, page=False) as client:
+        assert client.get("/api/model").json()["mixing"] == [8, 16]
+        query = "seeds=3,9&mix=5@16&truncation=0.8&label=Age=60"
+        made = raw(client.get(f"/api/pictures?{query}&format=raw"))
+        assert near(made, expected)
+        plain = raw(client.get(f"/api/pictures?{query.replace('mix=5@16&', '')}&format=raw"))
+        assert not near(plain, made)
+        body = {"seeds": [3, 9], "mix": {"seed": 5, "side": 16}, "format": "raw"} | shared
+        assert np.array_equal(raw(client.post("/api/pictures", json=body)), made)
+        # Of latents, which bring no labels of their own; from the coarsest maps on.
+        z = np.random.default_rng(2).standard_normal((2, 6)).astype(np.float32)
+        body = {"latents": [z[0].tolist()], "mix": {"latent": z[1].tolist(), "side": 8}}
+        made = raw(client.post("/api/pictures", json=body | {"format": "raw"}))
+        mixture = EditedFace(latent=z[0], mixed=(EditedFace(latent=z[1]), 8))
+        assert near(made, pictures_of(opened, [mixture], None))
+        # A file says what was mixed, and brings it back.
+        answer = client.get(f"/api/pictures?{query.replace('3,9', '3')}")
+        assert b"from 16 px on with seed 5" in answer.content
+        again = EditedFace.of_png(io.BytesIO(answer.content), "answer")
+        assert again.mixed == (other, 16)
+        assert near(pictures_of(opened, [again], None), expected[:1])
+
+
+@pytest.mark.parametrize(
+    ("mix", "said"),
+    [
+        ({"seed": 1, "side": 32}, "8, 16"),
+        ({"seed": 1, "side": 0}, "mix.side"),
+        ({"side": 16}, "mix"),
+        ({"seed": 1, "latent": [0.0] * 6, "side": 16}, "mix"),
+        ({"latent": [0.0] * 5, "side": 16}, "6"),
+        ({"latent": [1e9] * 6, "side": 16}, "mix.latent"),
+        ({"seed": -1, "side": 16}, "mix.seed"),
+        ({"seed": 1, "side": 16, "edits": {"Smiling": 1}}, "directions"),
+        ({"seed": 1, "side": 16, "mix": {"seed": 2, "side": 8}}, "mix.mix"),
+        ([], "mix"),
+    ],
+)
+def test_a_mixture_that_makes_no_sense(mixing: Path, mix: Any, said: str) -> None:
+    with served(mixing, page=False) as client:
+        answer = client.post("/api/pictures", json={"seeds": [0], "mix": mix})
+        assert answer.status_code == 400
+        assert said in answer.json()["error"] + answer.json()["hint"]
+
+
+def test_an_edited_face_comes_back_from_its_file(client: TestClient, model: Path) -> None:
+    opened, known = open_generator(model, device="cpu"), require_directions(model)
+    query = "seeds=5,6&edit=smiling=2&edit=Age=-1&truncation=0.5"
+    made = raw(client.get(f"/api/pictures?{query}&format=raw"))
+    packed = client.get(f"/api/pictures?{query}&format=zip")
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        files = [io.BytesIO(archive.read(name)) for name in archive.namelist()]
+    single = client.get(f"/api/pictures?{query.replace('5,6', '5')}")
+    faces = [EditedFace.of_png(file, "a file") for file in (*files, io.BytesIO(single.content))]
+    assert [face.seed for face in faces] == [5, 6, 5]
+    assert faces[0].edits == {"Age": -1, "Smiling": 2}
+    assert near(pictures_of(opened, faces, known), made[[0, 1, 0]])
+
+
 @pytest.mark.parametrize("format_", ["png", "webp"])
 def test_files_say_that_they_are_generated(client: TestClient, model: Path, format_: str) -> None:
     answer = client.get(f"/api/pictures?seeds=4&format={format_}")
@@ -163,6 +229,11 @@ def test_grey_pictures(tiny: Any, tmp_path: Path) -> None:
         ("edit=Smiling=nan", "nan"),
         ("sedes=1", "sedes"),
         ("columns=0", "columns"),
+        ("mix=3", "SEED@SIDE"),
+        ("mix=3@16@8", "SEED@SIDE"),
+        ("mix=\u0663@16", "SEED@SIDE"),
+        ("mix=3@16&mix=4@16", "twice"),
+        ("mix=3@16", "one place"),
     ],
 )
 def test_what_makes_no_sense_is_said(client: TestClient, query: str, said: str) -> None:
@@ -355,7 +426,7 @@ def test_a_bug_is_told_here_and_not_to_who_asked(
         def broken(*arguments: Any) -> Any:
             raise ZeroDivisionError("a path of this machine")
 
-        monkeypatch.setattr(api, "inputs_of", broken)
+        monkeypatch.setattr(api, "faces_of", broken)
         calm = TestClient(
             client.app, base_url=f"http://{HOST}", headers=BEARER, raise_server_exceptions=False
         )
@@ -662,6 +733,11 @@ def test_the_description_fits_the_routes(client: TestClient) -> None:
     described = client.get("/api/openapi.json").json()
     assert described["openapi"].startswith("3.1")
     text = json.dumps(described)
+    assert {"OtherAsked", "PicturesAsked"} <= set(described["components"]["schemas"])
+    query = described["paths"]["/api/pictures"]["get"]["parameters"]
+    for parameter in query:  # each of them is known: another name would be refused as such
+        answer = client.get("/api/pictures", params={parameter["name"]: "?"})
+        assert "no parameter" not in answer.json()["error"], parameter["name"]
     for reference in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:
         found: Any = described
         for key in reference.split("/"):

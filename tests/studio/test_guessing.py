@@ -103,6 +103,23 @@ def test_equations_are_solved() -> None:
     np.testing.assert_allclose(found, np.linalg.solve(a, b), rtol=1e-8)
 
 
+@needs_node
+def test_what_differs_by_more_than_the_limit_is_not_held() -> None:
+    found = run(
+        """
+        import { nearness, NOT_HELD } from "FRONT/inversion.js";
+        const seen = new Float32Array(12).fill(0.5);
+        const other = (levels) => seen.map((value, i) => value + (i % 2 ? 1 : -1) * levels / 255);
+        const limit = 40 * NOT_HELD;
+        console.log(JSON.stringify([0, limit - 0.5, limit + 0.5, 40].map(
+          (levels) => nearness(seen, other(levels), 40))));
+        """
+    )
+    assert [round(each["levels"], 2) for each in found][::3] == [0, 40]
+    assert [round(each["share"], 4) for each in found][::3] == [0, 1]
+    assert [each["held"] for each in found] == [True, True, False, False]
+
+
 def test_the_map_is_fitted_once_and_guesses_better_than_nothing(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

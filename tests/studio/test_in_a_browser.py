@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ import pytest
 import torch
 from PIL import Image
 
+import facegan
 from conftest import write_directions, write_generator
 from facegan.data.pictures import open_picture
 from facegan.data.spec import Label
@@ -33,6 +36,30 @@ for _package in ("starlette", "uvicorn", "websockets", "onnx", "onnxscript"):
     pytest.importorskip(_package, reason=f"{_package} is not installed")
 
 ENGINES = ("studio", "page")
+# Milliseconds after which what never comes is no longer waited for.
+PATIENCE = 180_000
+# Buttons that were there and that were clicked, by engine; and the tests that tell of them.
+THERE: dict[str, set[str]] = {engine: set() for engine in ENGINES}
+CLICKED: dict[str, set[str]] = {engine: set() for engine in ENGINES}
+TOLD: set[str] = set()
+# Notes each button by its id, else by its kind, else by its words.
+NOTING = """
+(() => {
+  const kinds = ["tile", "thumb", "drop", "run", "reset"];
+  const named = (b) => b.id || kinds.find((k) => b.classList.contains(k)) || b.innerText.trim();
+  const noted = { there: new Set(), clicked: new Set() };
+  window.noted = () => [[...noted.there], [...noted.clicked]];
+  const look = () => document.querySelectorAll("button").forEach((b) => {
+    if (b.checkVisibility()) noted.there.add(named(b));
+  });
+  const changes = { subtree: true, childList: true, attributeFilter: ["hidden"] };
+  new MutationObserver(look).observe(document, changes);
+  addEventListener("click", (event) => {
+    const button = event.target.closest?.("button");
+    if (button) noted.clicked.add(named(button));
+  }, true);
+})();
+"""
 LABELS = (Label("Hat", True), Label("years", False, 40.0, 12.0))
 
 
@@ -59,11 +86,11 @@ def studio(*arguments: str) -> Iterator[str]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert "http://" in line, process.communicate(timeout=60)
+        assert "http://" in line, process.communicate(timeout=180)
         yield line.split()[-1]
     finally:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=180)
     assert process.returncode == 0, said
     assert "Traceback" not in said
 
@@ -82,8 +109,11 @@ def addresses(
 
 
 @pytest.fixture
-def opened(browser: Any, addresses: dict[str, str]) -> Callable[..., Any]:
+def opened(
+    browser: Any, addresses: dict[str, str], request: pytest.FixtureRequest
+) -> Callable[..., Any]:
     """`with opened(engine) as page`: fails on any error, or request to anywhere else."""
+    TOLD.add(request.node.originalname)
 
     @contextmanager
     def open_page(
@@ -92,7 +122,8 @@ def opened(browser: Any, addresses: dict[str, str]) -> Callable[..., Any]:
         options.setdefault("viewport", {"width": 1280, "height": 800})
         context = browser.new_context(accept_downloads=True, **options)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
+        page.add_init_script(NOTING)
         said: list[str] = []
         own = addresses[engine].partition("?")[0]
         page.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
@@ -104,8 +135,10 @@ def opened(browser: Any, addresses: dict[str, str]) -> Callable[..., Any]:
             ),
         )
         page.goto(addresses[engine] + more)
-        page.wait_for_selector("body.ready", timeout=60_000)
+        page.wait_for_selector("body.ready", timeout=PATIENCE)
         yield page
+        for noted, names in zip((THERE, CLICKED), page.evaluate("noted()"), strict=True):
+            noted[engine].update(names)
         context.close()
         # Tests read canvases, which browsers advise against.
         assert [line for line in said if allowed not in line] == []
@@ -114,7 +147,7 @@ def opened(browser: Any, addresses: dict[str, str]) -> Callable[..., Any]:
 
 
 def tile(page: Any, number: int) -> Any:
-    page.wait_for_selector(f".tile.drawn[data-place='{number}']", timeout=60_000)
+    page.wait_for_selector(f".tile.drawn[data-place='{number}']", timeout=PATIENCE)
     return page.locator(f".tile[data-place='{number}']")
 
 
@@ -140,7 +173,7 @@ def near(one: np.ndarray, other: np.ndarray, levels: int = 1) -> bool:
 def until(page: Any, condition: str) -> None:
     """Wait for a condition. The page's policy keeps Playwright's own way out, which needs eval."""
     page.evaluate(
-        "async () => { const end = performance.now() + 20000;"
+        f"async () => {{ const end = performance.now() + {PATIENCE};"
         f" while (!({condition})) {{ if (performance.now() > end) throw new Error('never');"
         " await new Promise(done => setTimeout(done, 20)); } }"
     )
@@ -332,17 +365,38 @@ def test_kept_faces_can_be_compared_and_taken_away(
             assert json.loads(archive.read("faces.json"))["faces"] == [{"seed": 1}, {"seed": 6}]
             with open_picture(io.BytesIO(archive.read("seed000006.png"))) as picture:
                 assert near(np.asarray(picture), reference(faces, engine, 6))
-        if engine == "studio":
-            with page.expect_download() as waiting:
-                page.locator("#dataset").click()
-            waiting.value.save_as(tmp_path / "dataset.zip")
-            with zipfile.ZipFile(tmp_path / "dataset.zip") as archive:
-                assert "faces/images.npy" in archive.namelist()
+        # A dataset with the edits as labels, written by the server or by the page.
+        tile(page, 2).click()
+        set_slider(page, "Smiling", 1.5)
+        page.locator("#keep").click()
+        with page.expect_download() as waiting:
+            page.locator("#dataset").click()
+        waiting.value.save_as(tmp_path / "dataset.zip")
+        dataset = opened_dataset(tmp_path / "dataset.zip", engine, tmp_path)
+        labels = dict(zip(dataset.names, dataset.labels[:, 0].tolist(), strict=True))
+        (edited,) = set(labels) - {"seed000001.png", "seed000006.png"}
+        assert dataset.label_names == ("Smiling",)
+        assert labels == {"seed000001.png": 0, "seed000006.png": 0, edited: 1.5}
+        picture = dataset.images[dataset.names.index("seed000006.png")]
+        assert near(np.asarray(picture), reference(faces, engine, 6))
+        page.get_by_role("button", name="Undo").click()
         page.locator("#clear").click()
         assert state(page)["kept"] == []
         assert page.locator(".tray").is_hidden()
         page.get_by_role("button", name="Undo").click()
         assert len(state(page)["kept"]) == 2
+
+
+def opened_dataset(path: Path, engine: str, folder: Path) -> Any:
+    """The dataset of a zip: as it lies there, or imported from its pictures and their table."""
+    from facegan.data.dataset import Dataset
+
+    if engine == "page":
+        facegan.import_images(path, folder / "faces", resolution=32)
+    else:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+    return Dataset.open(folder / "faces")
 
 
 def drop(page: Any, path: Path) -> None:
@@ -384,6 +438,12 @@ def test_a_picture_that_is_dropped_restores_everything(
         drop(page, tmp_path / "seed000009.png")
         until(page, "facegan.store.state.open?.seed === 9")
         assert state(page)["open"] == {"seed": 9, "psi": 0.6}
+        generate(faces, tmp_path / "labelled", n=1, seed=2, labels={"hat": 1, "years": 60})
+        drop(page, tmp_path / "labelled" / "seed000002.png")
+        until(page, "facegan.store.state.open?.seed === 2")
+        assert state(page)["open"] == {"seed": 2, "labels": {"Hat": 1, "years": 60}}
+        drop(page, tmp_path / "seed000009.png")
+        until(page, "facegan.store.state.open?.seed === 9")
         (tmp_path / "no.png").write_bytes(b"no picture")
         drop(page, tmp_path / "no.png")
         page.wait_for_selector(".said.shown.trouble")
@@ -403,6 +463,39 @@ def test_a_link_holds_the_whole_state(opened: Any, engine: str) -> None:
     for wrong in ("#nonsense", "#eyJvcGVuIjoxfQ", "#%00", "#" + "A" * 5000):
         with opened(engine, wrong) as page:
             assert state(page)["open"] is None
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_link_and_code_are_copied(opened: Any, engine: str) -> None:
+    def copied(page: Any, words: str) -> None:
+        text = json.dumps(words)
+        page.evaluate(f"navigator.clipboard.readText().then(t => window.copied = t === {text})")
+        until(page, "window.copied !== undefined")
+        assert page.evaluate("window.copied")
+        page.evaluate("delete window.copied")
+
+    with opened(engine, permissions=["clipboard-read", "clipboard-write"]) as page:
+        tile(page, 3).click()
+        page.locator("#copy-link").click()
+        page.get_by_text("The link is copied").wait_for()
+        copied(page, page.url)
+        page.locator("#show-code").click()
+        dialog = page.locator("dialog")
+        code = dialog.locator("code").first.text_content()
+        assert "facegan" in code
+        dialog.get_by_role("button", name="Copy").first.click()
+        page.get_by_text("The code is copied").wait_for()
+        copied(page, code)
+        dialog.get_by_role("button", name="Close").click()
+        assert dialog.count() == 0
+        # A kept face opens from where it is kept.
+        page.locator("#keep").click()
+        page.locator("#close-panel").click()
+        page.locator(".thumb").click()
+        assert state(page)["open"] == {"seed": 3}
+        page.locator("#about").click()
+        dialog.get_by_role("button", name="Close").click()
+        assert dialog.count() == 0
 
 
 # Faces whose code is run: a plain one, an edited one, one of everything, and a latent.
@@ -556,7 +649,7 @@ def test_where_faces_cannot_be_mixed_the_page_says_why(browser: Any, model: Path
         context.close()
 
 
-def test_runs_are_watched(opened: Any) -> None:
+def test_runs_are_watched(opened: Any, run_folder: Path) -> None:
     with opened("studio") as page:
         page.locator("#to-watch").click()
         page.wait_for_selector(".column:visible .chart")
@@ -569,6 +662,19 @@ def test_runs_are_watched(opened: Any) -> None:
         slider = page.locator(".column").first.locator("input[type=range]")
         slider.press("Home")
         assert image.get_attribute("alt") == "Samples at 0 kimg"
+        # A run that begins meanwhile, and its samples as they come.
+        late = run_folder / "late"
+        try:
+            shutil.copytree(run_folder / "a", late)
+            page.locator(".run[data-run$=':b']").click()
+            page.locator(".run[data-run$=':late']").click()
+            image = page.locator(".column").nth(1).locator("img")
+            until(page, "document.querySelectorAll('.column:not([hidden])').length === 2")
+            shutil.copy(max((late / "samples").iterdir()), late / "samples" / "000009.000k.png")
+            until(page, "[...document.images].some(i => i.alt === 'Samples at 9 kimg')")
+            assert image.get_attribute("alt") == "Samples at 9 kimg"
+        finally:
+            shutil.rmtree(late)
 
 
 def test_a_photograph_is_inverted_in_the_page(opened: Any, faces: Path) -> None:
@@ -601,7 +707,7 @@ def test_a_photograph_is_inverted_in_the_page(opened: Any, faces: Path) -> None:
         page.locator("#crop-centre").click()
         assert page.locator("#crop-x").input_value() == "0"
         page.locator("#crop-find").click()
-        page.wait_for_selector("#edit-photograph", timeout=60_000)
+        page.wait_for_selector("#edit-photograph", timeout=PATIENCE)
         settled(page)
         assert near(shown(page, "#photograph-seen"), own, 3)
         made = shown(page, ".comparison figure:last-child canvas").astype(int)
@@ -614,6 +720,38 @@ def test_a_photograph_is_inverted_in_the_page(opened: Any, faces: Path) -> None:
         face = state(page)["open"]
         assert (face["from"], face["edits"]) == ("photograph", {"Smiling": 1})
         assert len(state(page)["kept"]) == 1
+
+
+def give_answer(page: Any, verdict: str) -> None:
+    """In the place of the server's: what it finds is tested where it is found."""
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), (90, 120, 70)).save(file, "PNG")
+    told = {
+        "face": {"z": base64.b64encode(np.linspace(-1, 1, 8).astype("<f4").tobytes()).decode()},
+        "seen": base64.b64encode(file.getvalue()).decode(),
+        "found": "As it was cut out",
+        "error": "Differs by 9 of 255 levels on average",
+        "verdict": verdict,
+    }
+    page.route("**/api/photograph", lambda route: route.fulfill(json=told))
+    given = {"name": "me.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    page.set_input_files("#photograph-file", given)
+    page.wait_for_selector("#edit-photograph")
+
+
+def test_a_photograph_that_the_server_found_is_kept_and_edited(opened: Any) -> None:
+    with opened("studio") as page:
+        page.locator("#to-photograph").click()
+        give_answer(page, "The generator holds this face closely.")
+        settled(page)
+        assert "holds this face closely" in page.locator(".inversion").inner_text()
+        assert page.locator(".comparison img").evaluate("i => i.naturalWidth") == 32
+        page.locator("#keep-photograph").click()
+        page.locator("#edit-photograph").click()
+        set_slider(page, "Smiling", 1)
+        face = state(page)["open"]
+        assert (face["from"], face["edits"]) == ("photograph", {"Smiling": 1})
+        assert [one["from"] for one in state(page)["kept"]] == ["photograph"]
 
 
 def test_what_is_no_photograph_is_refused_by_the_studio(opened: Any) -> None:
@@ -658,7 +796,7 @@ def test_a_finger_suffices(browser: Any, addresses: dict[str, str]) -> None:
     )
     page = context.new_page()
     page.goto(addresses["page"])
-    page.wait_for_selector("body.ready", timeout=60_000)
+    page.wait_for_selector("body.ready", timeout=PATIENCE)
     tile(page, 1).tap()
     assert page.locator("#panel").is_visible()
     box = page.get_by_role("slider", name="Smiling", exact=True).last.bounding_box()
@@ -699,6 +837,8 @@ def test_axe_finds_nothing(opened: Any, engine: str, scheme: str) -> None:
         page.wait_for_selector(".readout li.asked")
         page.locator("summary", has_text="Truncation").click()
         page.locator("summary", has_text="Mixing").click()
+        page.locator("#mix-face").select_option(label="Seed 1")
+        settled(page)
         check(page, "panel")
         page.locator("#show-code").click()
         check(page, "code")
@@ -717,6 +857,13 @@ def test_axe_finds_nothing(opened: Any, engine: str, scheme: str) -> None:
             page.set_input_files("#photograph-file", picture)
             page.wait_for_selector(".stage")
         check(page, "photograph")
+        if engine == "page":
+            page.locator("#crop-find").click()
+            page.wait_for_selector("#edit-photograph", timeout=PATIENCE)
+        else:
+            give_answer(page, "The generator cannot hold this face.")
+        settled(page)
+        check(page, "photograph and face")
         if engine == "studio":
             page.locator("#to-watch").click()
             page.wait_for_selector(".column:visible .chart")
@@ -752,3 +899,13 @@ def test_the_page_is_one_file_that_asks_for_nothing(addresses: dict[str, str]) -
         for part in text.split(mark)[1:]:
             # Names of metadata and of SVG: nothing that is fetched.
             assert part.startswith(("cv.iptc.org", "www.w3.org/2000/svg")), part[:80]
+
+
+def test_every_button_was_used() -> None:
+    tests = [each for name, each in globals().items() if name.startswith("test_")]
+    telling = {each.__name__ for each in tests if "opened" in inspect.signature(each).parameters}
+    if not telling <= TOLD:
+        pytest.skip("not every test of this file ran in this process")
+    for engine in ENGINES:
+        assert len(THERE[engine]) > 25
+        assert THERE[engine] - CLICKED[engine] == set(), engine

@@ -12,7 +12,6 @@ from facegan.editing.directions import (
     Directions,
     path_beside,
     require_directions,
-    said,
 )
 from facegan.editing.face import ENTRY, EditedFace, pictures_of
 from facegan.errors import FaceganError
@@ -147,7 +146,9 @@ def edit(
             for amount in SHEET
         ]
         columns = len(SHEET)
-    about = _about(opened, faces[0], sheet)
+    about = faces[0].about(opened)
+    if sheet is not None:
+        about["sheet"] = f"{sheet} from {SHEET[0]:g} to {SHEET[-1]:g}"
     target = Path(out) if out is not None else Path(_told(opened, faces, sheet))
     if target.suffix.lower() != ".png":
         raise FaceganError(f"{target} is no name of a PNG file.", "Let it end in .png.")
@@ -183,19 +184,6 @@ def added(edits: Mapping[str, float], more: Mapping[str, float]) -> dict[str, fl
     names = [*edits, *(name for name in more if name not in edits)]
     total = {name: edits.get(name, 0.0) + more.get(name, 0.0) for name in names}
     return {name: amount for name, amount in total.items() if amount}
-
-
-def _about(opened: OpenGenerator, face: EditedFace, sheet: str | None) -> dict[str, str]:
-    about = opened.about(face.truncation, face.labels)
-    if face.edits:
-        about["edits"] = said(face.edits)
-    if sheet is not None:
-        about["sheet"] = f"{sheet} from {SHEET[0]:g} to {SHEET[-1]:g}"
-    if face.mixed is not None:
-        other, side = face.mixed
-        named = "a latent" if other.seed is None else f"seed {other.seed}"
-        about["mixed"] = f"from {side} px on with {named}"
-    return about
 
 
 def _told(opened: OpenGenerator, faces: Sequence[EditedFace], sheet: str | None) -> str:

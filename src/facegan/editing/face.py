@@ -23,6 +23,7 @@ from facegan.data.conditions import fixed
 from facegan.data.pictures import MAX_PIXELS, open_picture
 from facegan.editing.components import moved
 from facegan.editing.directions import FARTHEST, Directions
+from facegan.editing.directions import said as amounts_said
 from facegan.editing.mixing import mixed
 from facegan.errors import DataError, FaceganError, RunError, one_line
 from facegan.generation.generator import OpenGenerator
@@ -141,6 +142,17 @@ class EditedFace:
                 f"The face has {self.row.size} labels.", f"This generator knows {labels}."
             )
         return torch.from_numpy(self.row.copy())[None]
+
+    def about(self, model: OpenGenerator) -> dict[str, str]:
+        """What made its picture, in words for a file's metadata."""
+        said = model.about(self.truncation, self.labels)
+        if self.edits:
+            said["edits"] = amounts_said(self.edits)
+        if self.mixed is not None:
+            other, side = self.mixed
+            named = "a latent" if other.seed is None else f"seed {other.seed}"
+            said["mixed"] = f"from {side} px on with {named}"
+        return said
 
     def entry(self) -> str:
         """The JSON that a PNG holds under `ENTRY`."""

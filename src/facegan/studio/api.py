@@ -21,9 +21,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from facegan.editing.face import EditedFace
 from facegan.errors import FaceganError, RunError
+from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator
-from facegan.generation.inputs import Inputs, Mixture
+from facegan.generation.inputs import Inputs, Mixture, joined
 from facegan.models.onnx import about
 from facegan.studio import assets
 from facegan.studio.about import page_about
@@ -33,7 +35,7 @@ from facegan.studio.asked import (
     FacesAsked,
     FilmAsked,
     PicturesAsked,
-    inputs_of,
+    faces_of,
     inputs_of_faces,
     parsed,
     pictures_of_query,
@@ -84,6 +86,7 @@ class Studio:
         self.long_waiting = 0
         self.sockets = 0
         self._about: dict[str, Any] | None = None
+        self._digest: str | None = None
 
     def close(self) -> None:
         """End its threads."""
@@ -120,6 +123,12 @@ class Studio:
         if self._about is None:
             self._about = page_about(opened, self.name, self.directions)
         return self._about
+
+    def digest(self) -> str:
+        """The SHA-256 of the generator's file; computed once."""
+        if self._digest is None:
+            self._digest = sha256(self.require()[0].path)
+        return self._digest
 
     def model(self, truncation: float = 1.0) -> dict[str, str]:
         """What made a picture, for its metadata."""
@@ -242,7 +251,9 @@ async def _model(studio: Studio, request: Request) -> Response:
     if not studio.page:
         opened, _ = studio.require()
         names = [] if studio.directions is None else list(studio.directions.names)
-        return JSONResponse(about(opened.loaded) | {"name": studio.name, "directions": names})
+        more = {"name": studio.name, "directions": names}
+        more["mixing"] = list(opened.loaded.generator.modulated)
+        return JSONResponse(about(opened.loaded) | more)
     told = None
     if studio.opened is not None:
         told = await asyncio.to_thread(studio.about)
@@ -257,14 +268,15 @@ async def _pictures(studio: Studio, request: Request) -> Response:
     else:
         asked = parsed(PicturesAsked, await request.body())
     opened, _ = studio.require()
-    faces = await asyncio.to_thread(inputs_of, asked, opened, studio.directions)
-    made = await studio.pictures(faces)
-    model = studio.model(asked.truncation)
-    for kind, amounts in (("labels", asked.labels), ("edits", asked.edits)):
-        if amounts:
-            model[kind] = ", ".join(f"{name}={value:g}" for name, value in amounts.items())
+
+    def prepared() -> tuple[list[EditedFace], Inputs]:
+        faces = faces_of(asked, opened, studio.directions, studio.digest())
+        return faces, joined([face.inputs(opened, studio.directions) for face in faces])
+
+    faces, inputs = await asyncio.to_thread(prepared)
+    made = await studio.pictures(inputs)
     body = await asyncio.to_thread(
-        encoded, made, asked.format, asked.seeds or [], model, asked.columns
+        encoded, made, asked.format, faces, faces[0].about(opened), asked.columns
     )
     shape = ",".join(str(number) for number in made.shape)
     return Response(body, media_type=MEDIA_TYPES[asked.format], headers={"X-Shape": shape})

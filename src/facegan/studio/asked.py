@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from facegan.data.conditions import fixed
+from facegan.editing.directions import Directions
+from facegan.editing.face import EditedFace
 from facegan.errors import FaceganError, one_line
 from facegan.generation.generator import OpenGenerator
 from facegan.generation.inputs import Inputs, Mixture, joined
-from facegan.generation.samples import image_inputs
 from facegan.parsing import parse_json
 
 Floats = npt.NDArray[np.float32]
@@ -34,6 +33,7 @@ Seed = Annotated[int, Field(ge=0, le=_LARGEST_SEED)]
 Number = Annotated[float, Field(ge=-_FAR, le=_FAR, allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=80)]
 Amounts = Annotated[dict[Name, float], Field(max_length=64)]
+Latent = Annotated[list[Number], Field(max_length=100_000)]
 Format = Literal["png", "webp", "raw", "zip"]
 
 
@@ -50,6 +50,29 @@ class Asked(BaseModel):
 Kind = TypeVar("Kind", bound=Asked)
 
 
+class OtherAsked(Asked):
+    """The face that is mixed into others, by seed or by latent.
+
+    Attributes:
+        side: in pixels; what maps of this side and larger decide is this face's. `GET /api/model`
+            lists the sides under `mixing`; without any, the generator cannot mix.
+        seed: of the face.
+        latent: in its place, Z numbers, or Z + noise.
+        edits: of this face alone; truncation and labels are those of the request.
+    """
+
+    side: Annotated[int, Field(ge=1, le=65_536)]
+    seed: Seed | None = None
+    latent: Latent | None = None
+    edits: Amounts = {}
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> OtherAsked:
+        if (self.seed is None) == (self.latent is None):
+            raise ValueError("give a seed or a latent, one of them")
+        return self
+
+
 class PicturesAsked(Asked):
     """Pictures by seeds or by latents.
 
@@ -60,22 +83,18 @@ class PicturesAsked(Asked):
         labels: name → value as the dataset has it, that all pictures share; the others are those of
             a training image that the seed chooses, or unknown for latents.
         edits: name of a direction → standard deviations; GET /api/model lists them.
+        mix: another face, of which all pictures take what fine maps decide.
         format: `png` or `webp` (several pictures as a grid), `raw` (bytes [N, H, W, C], the shape
             in the header X-Shape), or `zip` (a PNG each).
         columns: of a grid.
     """
 
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST)] | None = None
-    latents: (
-        Annotated[
-            list[Annotated[list[Number], Field(max_length=100_000)]],
-            Field(min_length=1, max_length=MOST),
-        ]
-        | None
-    ) = None
+    latents: Annotated[list[Latent], Field(min_length=1, max_length=MOST)] | None = None
     truncation: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     labels: Amounts = {}
     edits: Amounts = {}
+    mix: OtherAsked | None = None
     format: Format = "png"
     columns: Annotated[int, Field(ge=1, le=MOST)] | None = None
 
@@ -160,10 +179,12 @@ def _said(error: ValidationError) -> str:
 
 
 _RANGE = re.compile(r"([0-9]{1,16})(?:-([0-9]{1,16}))?")
+# `SEED@SIDE`.
+MIX = re.compile(r"([0-9]{1,16})@([0-9]{1,5})")
 
 
 def pictures_of_query(query: Sequence[tuple[str, str]]) -> PicturesAsked:
-    """`seeds=0-63&truncation=0.7&label=Smiling=1&edit=Age=-1&format=webp`, checked."""
+    """`seeds=0-63&truncation=0.7&label=Smiling=1&edit=Age=-1&mix=12@16`, checked."""
     values: dict[str, Any] = {}
     for name, text in query:
         if name == "seeds":
@@ -181,12 +202,14 @@ def pictures_of_query(query: Sequence[tuple[str, str]]) -> PicturesAsked:
             values.setdefault(f"{name}s", {})[key] = number
         elif name in values:
             raise AskedError(f"{one_line(name, 80)} is given twice.", "Give it once.")
+        elif name == "mix":
+            values[name] = _mix(text)
         elif name in ("truncation", "columns", "format"):
             values[name] = text
         else:
             raise AskedError(
                 f"There is no parameter {one_line(name, 80)!r}.",
-                "Allowed: seeds, truncation, label, edit, format, columns.",
+                "Allowed: seeds, truncation, label, edit, mix, format, columns.",
             )
     try:
         return PicturesAsked.model_validate({"seeds": [0]} | values)
@@ -194,6 +217,16 @@ def pictures_of_query(query: Sequence[tuple[str, str]]) -> PicturesAsked:
         raise AskedError(
             _said(error), "GET /api/openapi.json describes what may be asked."
         ) from error
+
+
+def _mix(text: str) -> dict[str, int]:
+    match = MIX.fullmatch(text)
+    if match is None:
+        raise AskedError(
+            f"mix={one_line(text, 80)} is not understood.",
+            "Write SEED@SIDE: with 12@16, maps of 16 pixels and larger are seed 12's.",
+        )
+    return {"seed": int(match[1]), "side": int(match[2])}
 
 
 def _seeds(text: str) -> list[int]:
@@ -213,55 +246,73 @@ def _seeds(text: str) -> list[int]:
     return found
 
 
-def inputs_of(asked: PicturesAsked, opened: OpenGenerator, directions: Any) -> Inputs:
-    """What enters the network.
+def faces_of(
+    asked: PicturesAsked, opened: OpenGenerator, directions: Directions | None, model: str
+) -> list[EditedFace]:
+    """The faces that are wanted.
 
     Args:
         asked: what is wanted.
         opened: the generator.
-        directions: a `facegan.editing.directions.Directions`; None where there are none.
+        directions: its own; None where there are none.
+        model: the SHA-256 of its file.
 
     Raises:
         FaceganError: an unknown label or direction, or latents of another size.
     """
+    labels = opened.named(asked.labels)
+
+    def begun(
+        seed: int | None, latent: list[float] | None, edits: dict[str, float], **more: Any
+    ) -> EditedFace:
+        return EditedFace(
+            seed=seed,
+            latent=None if latent is None else _whole(latent, opened),
+            truncation=asked.truncation,
+            labels=labels,
+            edits=_named(edits, directions),
+            **more,
+        )
+
+    mixed = None
+    if asked.mix is not None:
+        mixed = (begun(asked.mix.seed, asked.mix.latent, asked.mix.edits), asked.mix.side)
+    several: list[tuple[int | None, list[float] | None]] = (
+        [(seed, None) for seed in asked.seeds]
+        if asked.seeds is not None
+        else [(None, latent) for latent in asked.latents or []]
+    )
+    return [begun(seed, latent, asked.edits, mixed=mixed, model=model) for seed, latent in several]
+
+
+def _named(edits: dict[str, float], directions: Directions | None) -> dict[str, float]:
+    if not edits:
+        return {}
+    if directions is None:
+        raise AskedError(
+            "This generator has no directions to edit along.",
+            "Find them: facegan directions MODEL.",
+        )
+    return directions.amounts(edits)
+
+
+def _whole(latent: list[float], opened: OpenGenerator) -> Floats:
+    """A latent with its noise; 0 where none was given."""
     generator = opened.loaded.generator
     size = generator.latent.size + generator.noise
-    columns = fixed(asked.labels, opened.labels)
-    if asked.seeds is not None:
-        drawn = [image_inputs(generator, seed, columns) for seed in asked.seeds]
-        z = torch.cat([z for z, _ in drawn]).numpy()
-        rows = [row for _, row in drawn if row is not None]
-        row = torch.cat(rows).cpu().numpy() if rows else None
-    else:
-        assert asked.latents is not None
-        for latent in asked.latents:
-            if len(latent) not in (generator.latent.size, size):
-                raise AskedError(
-                    f"A latent has {len(latent)} numbers.",
-                    f"This generator's have {generator.latent.size}"
-                    + (f", or {size} with noise." if generator.noise else "."),
-                )
-        z = np.zeros((len(asked.latents), size), np.float32)
-        for place, latent in enumerate(asked.latents):
-            z[place, : len(latent)] = latent
-        row = None
-        if opened.labels:
-            row = np.full((len(z), len(opened.labels)), np.nan, np.float32)
-            for column, value in columns.items():
-                row[:, column] = value
-    z = z * np.float32(asked.truncation)
-    if asked.edits:
-        if directions is None:
-            raise AskedError(
-                "This generator has no directions to edit along.",
-                "Find them: facegan directions MODEL.",
-            )
-        z = directions.moved(z, asked.edits)
-    return Inputs(z, row)
+    if len(latent) not in (generator.latent.size, size):
+        raise AskedError(
+            f"A latent has {len(latent)} numbers.",
+            f"This generator's have {generator.latent.size}"
+            + (f", or {size} with noise." if generator.noise else "."),
+        )
+    whole = np.zeros(size, np.float32)
+    whole[: len(latent)] = latent
+    return whole
 
 
 def inputs_of_faces(faces: Sequence[FaceAsked], opened: OpenGenerator) -> Inputs:
-    """What enters the network for faces of the page: as `inputs_of`."""
+    """What enters the network for faces of the page. Raises AskedError where it cannot be."""
     width = len(opened.loaded.generator.modulated)
     several = []
     for face in faces:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.grid import grid
+from facegan.editing.face import ENTRY, EditedFace
 from facegan.generation.films import said, xmp
 from facegan.generation.png import generated_png
 
@@ -26,7 +27,7 @@ MEDIA_TYPES = {
 def encoded(
     pictures: Pictures,
     format: str,
-    seeds: Sequence[int],
+    faces: Sequence[EditedFace],
     model: Mapping[str, str],
     columns: int | None = None,
 ) -> bytes:
@@ -35,7 +36,7 @@ def encoded(
     Args:
         pictures: uint8 [N, H, W, C].
         format: `png`, `webp` (several as a grid), `raw` or `zip`.
-        seeds: of the pictures; empty where they are none's.
+        faces: that they show; a PNG of one face holds what makes it again.
         model: what made them.
         columns: of a grid; as square as possible by default.
     """
@@ -44,14 +45,19 @@ def encoded(
     if format == "zip":
         target = io.BytesIO()
         with zipfile.ZipFile(target, "w") as archive:
-            for place, picture in enumerate(pictures):
-                own = [seeds[place]] if seeds else []
-                name = f"seed{own[0]:06}.png" if own else f"latent{place:06}.png"
+            for place, (picture, face) in enumerate(zip(pictures, faces, strict=True)):
+                name = f"latent{place:06}.png" if face.seed is None else f"seed{face.seed:06}.png"
                 # A fixed date: equal pictures, equal bytes.
-                archive.writestr(zipfile.ZipInfo(name), generated_png(picture, own, model))
+                archive.writestr(zipfile.ZipInfo(name), _png(picture, [face], model))
         return target.getvalue()
     whole = pictures[0] if len(pictures) == 1 else grid(pictures, columns)
-    return generated_png(whole, seeds, model) if format == "png" else webp(whole, model)
+    return _png(whole, faces, model) if format == "png" else webp(whole, model)
+
+
+def _png(picture: Pictures, faces: Sequence[EditedFace], model: Mapping[str, str]) -> bytes:
+    seeds = [face.seed for face in faces if face.seed is not None]
+    entry = {ENTRY: faces[0].entry()} if len(faces) == 1 else {}
+    return generated_png(picture, seeds, model, entry)
 
 
 def webp(picture: Pictures, model: Mapping[str, str]) -> bytes:

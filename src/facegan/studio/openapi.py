@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facegan.studio.asked import FacesAsked, FilmAsked, PicturesAsked
+from facegan.studio.asked import MIX, FacesAsked, FilmAsked, PicturesAsked
 from facegan.version import __version__
 
 _ERROR = {
@@ -19,7 +19,9 @@ _COMMON = {
     "400": "The request makes no sense; the answer says why.",
     "401": "The token is missing or wrong.",
     "403": "The request comes from another origin.",
+    "404": "There is no generator, or no such thing.",
     "413": "The body is too large.",
+    "421": "The request names another host.",
     "503": "Too much waits already; try again after the seconds in Retry-After.",
     "504": "It took too long.",
 }
@@ -41,7 +43,9 @@ def description(page: bool) -> dict[str, Any]:
             "get": _operation("Whether the server answers; needs no token", secure=False)
         },
         "/api/metrics": {"get": _operation("Counts for Prometheus", {"text/plain": {}})},
-        "/api/model": {"get": _operation("The generator: shape, latents, labels, directions")},
+        "/api/model": {
+            "get": _operation("The generator: shape, latents, labels, directions, mixing")
+        },
         "/api/pictures": {
             "get": _operation("Pictures by seed", _PICTURE) | {"parameters": _parameters()},
             "post": _operation("Pictures by seeds or latents", _PICTURE)
@@ -146,6 +150,13 @@ def _parameters() -> list[dict[str, Any]]:
         _parameter("label", "query", schema=several, description="NAME=VALUE; may be repeated"),
         _parameter(
             "edit", "query", schema=several, description="DIRECTION=AMOUNT; may be repeated"
+        ),
+        _parameter(
+            "mix",
+            "query",
+            schema={"type": "string", "pattern": f"^{MIX.pattern}$"},
+            description="SEED@SIDE: what maps of this side and larger decide is this seed's; "
+            "GET /api/model lists the sides under `mixing`",
         ),
         _parameter("format", "query", schema={"enum": ["png", "webp", "raw", "zip"]}),
         _parameter("columns", "query", schema={"type": "integer", "minimum": 1}),

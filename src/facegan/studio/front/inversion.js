@@ -15,6 +15,8 @@ const GUESSED = 0.8;
 const COMPARED = 64;
 // For longer latents a step would take minutes, and the first guess is all.
 const MOST_NUMBERS = 256;
+// Of the difference of two of the generator's faces: what differs by more is not held.
+export const NOT_HELD = 0.5;
 
 /** The map that came with the generator, decoded; null where there is none. */
 export function readGuesser(about) {
@@ -107,6 +109,20 @@ export async function inverted(pixels, model, draw, told = () => {}) {
   }
   told(1);
   return { z, refined: true };
+}
+
+/** How near pixels in [0, 1] come to those of a photograph: by how many of 255 levels they differ on
+ * average, their root mean square difference as a share of `apart`, which is that of two of the
+ * generator's faces in levels, and whether the generator holds the photograph by this. */
+export function nearness(pixels, made, apart) {
+  let levels = 0, square = 0;
+  for (let i = 0; i < pixels.length; i++) {
+    const by = 255 * (pixels[i] - made[i]);
+    levels += Math.abs(by);
+    square += by * by;
+  }
+  const share = Math.sqrt(square / pixels.length) / apart;
+  return { levels: levels / pixels.length, share, held: share <= NOT_HELD };
 }
 
 /** The normal equations of a step: (JᵀJ + 2h) · way = Jᵀ(target − now) − h · z. */

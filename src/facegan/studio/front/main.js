@@ -42,19 +42,14 @@ async function begin() {
       say("Saved. Drop the picture here to have this face again.");
     },
     saveZip: async () => {
-      const { kept } = store.state, members = [], taken = new Set();
-      for (const face of kept) {
-        let name = pictureName(face);
-        for (let i = 2; taken.has(name); i++) name = `${pictureName(face)}-${i}`;
-        taken.add(name);
-        members.push([`${name}.png`, await pngBytes(await app.pictures.ask(face), provenance(model, face))]);
-      }
+      const { kept } = store.state, members = await keptPngs(app);
       const list = { model: model.name, recipe: model.recipe, faces: kept };
       members.push(["faces.json", new TextEncoder().encode(JSON.stringify(list, null, 1))]);
       saveFile(zipBytes(members), `${app.fileName()}-faces.zip`, "application/zip");
       say(`${kept.length} faces are saved.`);
     },
     saveDataset: async () => {
+      if (!app.server) return savePictureFolder(app);
       const faces = store.state.kept.map((face) => ({ ...app.encoded(face), name: pictureName(face), edits: face.edits ?? {} }));
       const answer = await app.request("/api/dataset", {
         method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ faces }),
@@ -133,7 +128,7 @@ async function pageApp(boot) {
   const engine = new PageEngine(model);
   await engine.start();
   const films = ["apng", ...(recorderType() ? ["recorded"] : [])];
-  return { model, engine, server: false, can: { faces: true, films, photograph: model.guesser !== null, reader: false, dataset: false, watch: false } };
+  return { model, engine, server: false, can: { faces: true, films, photograph: model.guesser !== null, reader: false, dataset: true, watch: false } };
 }
 
 /** The studio: everything is asked of the server that the page came from. */
@@ -163,6 +158,30 @@ function pictureName(face) {
   return face.z === undefined ? `seed${String(face.seed).padStart(6, "0")}${faceChanges(face) ? "-edited" : ""}` : faceName(face).toLowerCase();
 }
 
+/** The kept faces as PNG files, [[name, bytes], …]. */
+async function keptPngs(app) {
+  const members = [], taken = new Set();
+  for (const face of app.store.state.kept) {
+    let name = pictureName(face);
+    for (let i = 2; taken.has(name); i++) name = `${pictureName(face)}-${i}`;
+    taken.add(name);
+    members.push([`${name}.png`, await pngBytes(await app.pictures.ask(face), provenance(app.model, face))]);
+  }
+  return members;
+}
+
+/** The kept faces as a dataset without a server: pictures, and a table of their edits as labels. */
+async function savePictureFolder(app) {
+  const { kept } = app.store.state, members = await keptPngs(app);
+  const edits = [...new Set(kept.flatMap((face) => Object.keys(face.edits ?? {})))].sort();
+  const quoted = (word) => (/[",\n]/.test(word) ? `"${word.replaceAll('"', '""')}"` : word);
+  const rows = kept.map((face, i) => [members[i][0], ...edits.map((name) => String(face.edits?.[name] ?? 0))]);
+  const table = [["file_name", ...edits], ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
+  members.push(["metadata.csv", new TextEncoder().encode(table)]);
+  saveFile(zipBytes(members), `${app.fileName()}-dataset.zip`, "application/zip");
+  say(`A dataset of ${kept.length} faces is saved.`);
+}
+
 /** What a picture says of itself; the same entries as facegan's own files have. */
 function provenance(model, face) {
   const about = [["model", model.name], ["recipe", model.recipe], ["kimg", model.kimg], ["dataset", model.dataset]];
@@ -187,9 +206,15 @@ function faceOfTexts(texts, model) {
   const seed = /^\d+/.exec(texts["facegan.seed"] ?? "");
   if (!seed) return null;
   const psi = Number(/truncation: ([\d.]+)/.exec(texts["facegan.model"] ?? "")?.[1] ?? 1);
-  const face = checkedFace({ seed: Number(seed[0]), psi }, model);
+  const face = checkedFace({ seed: Number(seed[0]), psi, labels: labelsOf(texts["facegan.model"] ?? "") }, model);
   const name = /(?:^|; )model: ([^;]+)/.exec(texts["facegan.model"] ?? "")?.[1];
   return face && { face, foreign: name !== undefined && name !== model.name, several: !/^\d+$/.test(texts["facegan.seed"]) };
+}
+
+/** The labels that a picture was asked for with: `labels: Hat=1, years=60`. */
+function labelsOf(text) {
+  const said = /(?:^|; )labels: ([^;]+)/.exec(text)?.[1].split(", ") ?? [];
+  return Object.fromEntries(said.map((pair) => [pair.slice(0, pair.lastIndexOf("=")), Number(pair.slice(pair.lastIndexOf("=") + 1))]));
 }
 
 /** Pictures that are dropped anywhere: facegan's own restore their face, others are photographs. */

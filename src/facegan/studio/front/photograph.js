@@ -3,11 +3,8 @@
 
 import { toBase64 } from "./face.js";
 import { makeCropping } from "./cropping.js";
-import { inverted } from "./inversion.js";
+import { inverted, nearness } from "./inversion.js";
 import { h, iconButton, paint, say, icon } from "./dom.js";
-
-// Of the difference of two faces of the generator, from which on a face counts as not held.
-const NOT_HELD = 0.5;
 
 export function makePhotograph(app) {
   const { model, store, pictures } = app;
@@ -110,18 +107,12 @@ function shownImage(image) {
 
 /** How near a picture comes to the photograph, in words. */
 function told(pixels, made, refined, { guesser: { apart } }) {
-  let levels = 0, square = 0;
-  for (let i = 0; i < pixels.length; i++) {
-    const by = 255 * (pixels[i] - made[i]);
-    levels += Math.abs(by);
-    square += by * by;
-  }
-  const share = Math.sqrt(square / pixels.length) / apart;
-  const words = share > NOT_HELD
-    ? "The generator cannot hold this face: what you see is the nearest that was found, and that is somebody else. Lay the face like the average face, and try again."
-    : "This is the nearest face that was found. The page compares pixels, and it may be somebody else that you see.";
+  const { levels, share, held } = nearness(pixels, made, apart);
+  const words = held
+    ? "This is the nearest face that was found. The page compares pixels, and it may be somebody else that you see."
+    : "The generator cannot hold this face: what you see is the nearest that was found, and that is somebody else. Lay the face like the average face, and try again.";
   return {
-    error: `Differs by ${Math.round(levels / pixels.length)} of 255 levels on average; ${Math.round(100 * share)} % of what two of its faces differ by`,
+    error: `Differs by ${Math.round(levels)} of 255 levels on average; ${Math.round(100 * share)} % of what two of its faces differ by`,
     verdict: refined ? words : `${words} It is a first guess alone: this generator's latents are too long for more in a page.`,
   };
 }
