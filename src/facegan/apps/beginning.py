@@ -112,7 +112,7 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     """Take up a run where it was last saved."""
     run, batch_source = job.run, job.batch_source
     run.check_same(job.recipe, job.identity)
-    before = run.provenance()
+    before = run.begun_as()
     if start_from is not None and "warm_start" not in before:
         raise RunError(
             f"{run.path} was begun without --from.",
@@ -228,7 +228,7 @@ def _warm_start(
 
 def threads_before(run: RunDirectory) -> int | None:
     """With how many threads a run began: another number rounds sums in another order."""
-    return int(run.provenance()["execution"]["threads"]) if run.started else None
+    return int(run.begun_as()["execution"]["threads"]) if run.started else None
 
 
 def _as_before(before: dict[str, Any], execution: Execution, reporter: Reporter) -> Execution:
