@@ -32,7 +32,7 @@ from facegan.models.file import GeneratorFile
 from facegan.models.store import SUFFIX, require_name
 from facegan.runs.commands import commands
 from facegan.runs.find import find_generator
-from facegan.runs.reading import Reading, read
+from facegan.runs.reading import Reading, part, read
 from facegan.runs.warm_start import WarmStart
 from facegan.values import Value
 
@@ -271,15 +271,15 @@ def _line(value: object) -> str | None:
 def _training(reading: Reading) -> Training:
     provenance, execution = reading.provenance, reading.execution
     name = reading.run.path.resolve().name
-    warm = provenance.get("warm_start")
-    start = None if warm is None else Path(str(warm.get("source"))).name
+    source = part(provenance, "warm_start").get("source")
+    start = None if source is None else Path(str(source)).name
     lines = commands(
         reading.recipe, reading.total, f"runs/{name}", reading.dataset, start_from=start
     )
     (command,) = [each.line for each in lines if each.line.startswith("facegan train")]
     return Training(
         facegan=str(provenance.get("facegan")),
-        commit=provenance.get("commit"),
+        commit=_line(provenance.get("commit")),
         command=command,
         device=f"{execution.get('device')} ({execution.get('device_name')})",
         precision=str(execution.get("precision")),
