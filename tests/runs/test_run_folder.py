@@ -184,7 +184,11 @@ def test_the_newest_checkpoint_is_found_beyond_a_billion_images(tmp_path: Path) 
     for images in (999_999_936, 1_000_000_000):
         folder = tmp_path / folder_name(images)
         folder.mkdir()
-        manifest = {"images_seen": images, "sha256": {}, "extra": {}}
+        sums = {}
+        for name in (checkpoint.STATE, checkpoint.GENERATOR):
+            (folder / name).write_bytes(b"x")
+            sums[name] = sha256(folder / name)
+        manifest = {"images_seen": images, "sha256": sums, "extra": {}}
         (folder / "manifest.json").write_text(json.dumps(manifest))
     found = latest(tmp_path)
     assert found is None or found.images_seen == 1_000_000_000

@@ -537,8 +537,10 @@ def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> list[tuple[int, P
 def _nothing_usable(source: Source, import_log: ImportLog) -> DataError:
     found = ", ".join(f"{count} × {reason}" for reason, count in import_log.reasons.items())
     passed = f"; {source.junk} hidden or system files were passed over" if source.junk else ""
+    links = "Links are not followed: put the files themselves there. "
     return DataError(
         f"{source.path} holds no usable picture: {found or 'it is empty'}{passed}.",
+        f"{links if 'link' in import_log.reasons else ''}"
         "Pictures are JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM files; --min-size and --crop "
         "set how large they must be.",
     )
