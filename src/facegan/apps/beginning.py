@@ -12,6 +12,7 @@ from facegan.budget import parse_budget
 from facegan.data.dataset import Dataset
 from facegan.device import Execution, any_process, slow_bf16
 from facegan.errors import RunError
+from facegan.evaluation.extractors import require_shipped
 from facegan.models.file import GeneratorFile
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
@@ -195,6 +196,8 @@ def _save(job: Job, state: TrainingState) -> None:
 
 def _monitor(job: Job, execution: Execution) -> Measure | None:
     """What measures the generator on the way, in the main process alone."""
+    # Also where nothing is measured: the recipe is not one that may be trained.
+    require_shipped([job.recipe.evaluation.extractor])
     if not execution.main or job.recipe.evaluation.times == 0:
         return None
     from facegan.apps.monitor import Monitor, enough_for
