@@ -135,7 +135,8 @@ class FeatureCache:
             data = path.read_bytes()
             # First of all: NumPy evaluates headers, and lets out whatever that gives.
             if data[:_SUM] == hashlib.blake2b(data[_SUM:], digest_size=_SUM).digest():
-                return np.asarray(np.load(io.BytesIO(data[_SUM:]), allow_pickle=False))
+                found = np.load(io.BytesIO(data[_SUM:]), allow_pickle=False)
+                return np.asarray(found)
         except (OSError, ValueError, EOFError):
             pass  # made below
         found = np.ascontiguousarray(make())
