@@ -11,6 +11,7 @@ are done, another one is begun. Processes are forks of this one, so that a kill 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import os
 import random
@@ -188,11 +189,12 @@ def _life(folder: Path, name: str, seconds: float, trial_too: bool) -> int:
         time.sleep(0.02)
     if trial_too:
         for child in children:
-            os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended a moment ago
+                os.kill(child, signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
     status = os.waitpid(pid, 0)[1]
     for child in children:  # it saves and ends as soon as it sees that the study is gone
-        while Path(f"/proc/{child}").exists():
+        while _runs(child):
             time.sleep(0.02)
     return os.waitstatus_to_exitcode(status)
 
@@ -227,6 +229,14 @@ def _children() -> float:
 def _below(pid: int) -> list[int]:
     file = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in file.read_text().split()] if file.exists() else []
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there, and not one that ended and is not waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _computed(pid: int) -> float:

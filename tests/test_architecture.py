@@ -121,6 +121,42 @@ def test_the_check_sees_imports_wherever_they_are(tmp_path: Path) -> None:
     assert {room(name) for name in imported(file)} == {"cli", "apps", "runs"}
 
 
+# What reads JSON and TOML without limits.
+UNLIMITED = {("json", "load"), ("json", "loads"), ("tomllib", "load"), ("tomllib", "loads")}
+# Beside the one place with limits: lines that facegan's own processes write to each other.
+OWN_LINES = {"parsing.py", "apps/shared.py", "apps/processes.py", "study/worker.py"}
+
+
+def unlimited(text: str) -> set[tuple[str, str]]:
+    """What of UNLIMITED a module's text names."""
+    nodes = list(ast.walk(ast.parse(text)))
+    called = {
+        (node.value.id, node.attr)
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    imported_by_name = {
+        (node.module, alias.name)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        for alias in node.names
+    }
+    return UNLIMITED & (called | imported_by_name)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_one_place_reads_json_and_toml(path: Path) -> None:
+    if path.relative_to(SOURCE).as_posix() not in OWN_LINES:
+        assert unlimited(path.read_text("utf-8")) == set(), "facegan.parsing reads with limits"
+
+
+def test_the_check_sees_readers() -> None:
+    for text in ("import json\njson.loads('')", "from json import loads", "tomllib.load(f)"):
+        assert unlimited(text), text
+    for text in ("import json\njson.dumps({})", "from json import dumps"):
+        assert not unlimited(text), text
+
+
 HEAVY = ("torch", "numpy", "cv2", "PIL", "pydantic", "matplotlib", "rich", "safetensors")
 
 

@@ -415,6 +415,40 @@ case(
     "--overwrite",
     prepare=partial(_edit_array, name="images.npy", change=lambda a: a[::-1].copy()),
 )
+for _name, _command in (
+    ("train", "train recipe.toml --data dataset --run new"),
+    ("mixed", "train recipe.toml --data pack48 --mix dataset --set data.mix=[0.5] --run new"),
+    ("go-on", "train recipe.toml --data dataset --run run"),
+    ("evaluate", "evaluate run --data dataset -n 50"),
+):
+    case(
+        f"dataset-changed-{_name}",
+        _command,
+        "has changed since it was made",
+        "--overwrite",
+        prepare=partial(_edit_array, name="images.npy", change=lambda a: a[::-1].copy()),
+    )
+case(
+    "extractor-of-a-recipe",
+    "train recipe.toml --data dataset --run new --set evaluation.times=1 "
+    "--set evaluation.extractor=mine.toml",
+    "mine.toml",
+    "may not name one",
+    "facegan evaluate",
+    prepare=_file("mine.toml", "file = 'mine.onnx'"),
+)
+case(
+    "extractor-of-a-plan",
+    "study mine.toml --out new",
+    "theirs.toml",
+    "may not name one",
+    "facegan evaluate",
+    prepare=lambda at: _file(
+        "mine.toml",
+        "name = 'mine'\nseeds = 1\nbudget = '1kimg'\ndatasets = {faces = 'dataset'}\n"
+        "methods = {gan = {recipe = 'gan'}}\nmeasure = {extractors = ['theirs.toml']}\n",
+    )(at),
+)
 case("resolution-for-dcgan", "train dcgan --data pack48 --run new", "48×48", "32, 64, 128, 256")
 case("portraits-0", f"{NEW} portraits:0", "0 portraits are too few", "2 or more")
 case("portraits-small", f"{NEW} portraits:9@8", "drawn at 8 px", "16 to 2048")

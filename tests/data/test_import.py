@@ -177,6 +177,17 @@ def test_failures_are_explained_and_leave_nothing(tmp_path: Path, case: str):
     assert listing(tmp_path) == ["in"]
 
 
+def test_a_folder_of_links_is_told_what_to_do(tmp_path: Path):
+    fill_folder(tmp_path / "elsewhere", {"a.png": png(), "b.png": png(1)})
+    folder = fill_folder(tmp_path / "in", {})
+    folder.mkdir(exist_ok=True)
+    for name in ("a.png", "b.png"):
+        (folder / name).symlink_to(tmp_path / "elsewhere" / name)
+    with pytest.raises(DataError, match="2 × link") as caught:
+        import_images(folder, tmp_path / "dataset")
+    assert "not followed" in caught.value.hint
+
+
 def test_a_source_is_never_replaced_by_its_pack(tmp_path: Path):
     source = fill_folder(tmp_path / "in", {"deep/a.png": png()})
     for dataset in (source, source / "dataset", tmp_path):

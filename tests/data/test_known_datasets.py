@@ -649,6 +649,28 @@ class TestNothingSilent:
         assert not (tmp_path / "dataset").exists()
         assert len(load(source, tmp_path, holdout=0)) == 1
 
+    def test_strictly_nothing_is_guessed_or_left_unused(self, tmp_path: Path) -> None:
+        classes = {f"{word}/{n}.png": png(n) for n, word in enumerate("abcabc")}
+        source = fill_folder(tmp_path / "in", classes)
+        with pytest.raises(DataError, match="can be taken as classes"):
+            load(source, tmp_path, holdout=0, strict=True)
+        assert len(load(source, tmp_path, holdout=0, labels="folders", strict=True)) == 6
+        source = fill_folder(tmp_path / "flat", {f"{n}.png": png(n) for n in range(3)})
+        table = tmp_path / "l.csv"
+        table.write_text("file,a,b\n0.png,1,\n1.png,0,\n2.png,1,\n")
+        with pytest.raises(DataError, match="b is not used"):
+            load(source, tmp_path, labels=table, holdout=0, strict=True)
+        found = load(source, tmp_path, labels=table, columns=["a"], holdout=0, strict=True)
+        assert found.label_names == ("a",)
+
+    def test_a_split_that_holds_nobody_out_is_told(self, tmp_path: Path) -> None:
+        source = fill_folder(tmp_path / "in", {f"{n}.png": png(n) for n in range(3)})
+        with pytest.raises(DataError, match="nobody is"):
+            load(source, tmp_path, holdout=1e-6, strict=True)
+        (note,) = load(source, tmp_path, holdout=1e-6).card["notes"]
+        assert "nobody is" in note
+        assert "notes" not in load(source, tmp_path, holdout=0).card
+
     def test_strictly_every_row_and_picture_meet(self, tmp_path: Path) -> None:
         source = fill_folder(tmp_path / "in", {"a.png": png(1), "b.png": png(2)})
         (tmp_path / "l.csv").write_text("file,a\na.png,1\nc.png,2\n")

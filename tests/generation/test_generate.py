@@ -55,6 +55,30 @@ def file_of(tiny: Make, path: Path, labels: tuple[Label, ...], rows: list[list[f
     return path
 
 
+def test_pictures_of_another_model_in_the_folder_are_told(
+    plain: Path, conditional: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever measures the folder would take them for pictures of one model."""
+    out = tmp_path / "out"
+    for n in (3, 5):
+        generate(plain, out, n=n)
+        assert capsys.readouterr().err == ""
+    generate(conditional, out, n=3)
+    assert "also holds 2 pictures of another model" in capsys.readouterr().err
+    # Of the same recipe, trained as far on the same data: other weights.
+    file = GeneratorFile.load(conditional)
+    with torch.no_grad():
+        next(file.generator.parameters()).add_(1.0)
+    file.save(tmp_path / "other.safetensors")
+    generate(tmp_path / "other.safetensors", out, n=4)
+    assert "also holds a picture of another model" in capsys.readouterr().err
+    # What another program wrote, or what is no picture, is not ours to judge.
+    (out / "seed999999.png").write_bytes(b"damaged")
+    Image.new("RGB", (8, 8)).save(out / "seed999998.png")
+    generate(tmp_path / "other.safetensors", out, n=5)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.fixture
 def conditional(tiny: Make, tmp_path: Path) -> Path:
     """Of smiling people of 60 and others of unknown age who do not smile."""

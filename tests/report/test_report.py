@@ -136,10 +136,24 @@ def test_only_the_pages_own_script_may_run(run: Path) -> None:
     assert allowed["base-uri"] == allowed["form-action"] == "'none'"
 
 
-def test_a_sample_that_is_no_png_is_left_out(run: Path) -> None:
+def test_a_sample_that_is_no_png_is_left_out(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow would give an EPS to another program, whatever the file is called."""
+    from PIL import EpsImagePlugin, Image
+
+    called: list[object] = []
+
+    def ghostscript(*about: object, **more: object) -> None:
+        called.append(about)
+        raise OSError("Ghostscript was called")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
     first, *_ = sorted((run / "samples").glob("*.png"))
     first.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\n")
+    with pytest.raises(OSError, match="was called"):
+        Image.open(first).load()  # what must not happen
+    called.clear()
     assert len(page_of(run).snapshots) == 3
+    assert called == []
 
 
 def test_not_a_run(tmp_path: Path) -> None:

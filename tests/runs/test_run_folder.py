@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,15 @@ from hypothesis import strategies as st
 from facegan.apps.train import train
 from facegan.disk import exchange
 from facegan.errors import FaceganError, RunError, StorageError
-from facegan.files import new_folder, write_bytes, write_json
+from facegan.files import new_folder, sha256, write_bytes, write_json
+from facegan.models.file import GeneratorFile
 from facegan.runs import checkpoint
+from facegan.runs.best import Best, keep_best, read_best
 from facegan.runs.checkpoint import folder_name, latest
 from facegan.runs.directory import RunDirectory
+from facegan.runs.find import find_generator
 from facegan.runs.journal import Journal, trained_to
+from facegan.runs.reading import read
 
 Make = Callable[..., Any]
 
@@ -179,7 +184,11 @@ def test_the_newest_checkpoint_is_found_beyond_a_billion_images(tmp_path: Path) 
     for images in (999_999_936, 1_000_000_000):
         folder = tmp_path / folder_name(images)
         folder.mkdir()
-        manifest = {"images_seen": images, "sha256": {}, "extra": {}}
+        sums = {}
+        for name in (checkpoint.STATE, checkpoint.GENERATOR):
+            (folder / name).write_bytes(b"x")
+            sums[name] = sha256(folder / name)
+        manifest = {"images_seen": images, "sha256": sums, "extra": {}}
         (folder / "manifest.json").write_text(json.dumps(manifest))
     found = latest(tmp_path)
     assert found is None or found.images_seen == 1_000_000_000
@@ -415,6 +424,98 @@ def test_a_manifest_that_was_edited_is_damage(begun: tuple[Any, Path], tmp_path:
     del values["manifest_sha256"]
     manifest.write_text(json.dumps(values))
     assert latest(run / "checkpoints") == newest
+
+
+@pytest.mark.parametrize("how", ["none", "a list", "one is missing", "another file"])
+def test_a_manifest_lists_the_files_of_a_checkpoint(
+    begun: tuple[Any, Path], tmp_path: Path, how: str
+) -> None:
+    """Without a sum of its own, as those of an earlier facegan are."""
+    run = Path(shutil.copytree(begun[1], tmp_path / "copy"))
+    newest = latest(run / "checkpoints")
+    values = json.loads((newest.path / "manifest.json").read_text())
+    del values["manifest_sha256"]
+    sums = values["sha256"]
+    other = tmp_path / "endless"
+    other.write_bytes(b"x")
+    values["sha256"] = {
+        "none": {},
+        "a list": list(sums),
+        "one is missing": {name: sum for name, sum in sums.items() if "generator" not in name},
+        "another file": sums | {str(other): sha256(other)},
+    }[how]
+    (newest.path / "manifest.json").write_text(json.dumps(values))
+    before = latest(run / "checkpoints")
+    assert before.images_seen < newest.images_seen
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The place of every value in JSON, and of every value that holds others."""
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from leaves(each, (*path, key))
+    elif isinstance(value, list):
+        for key, each in enumerate(value):
+            yield from leaves(each, (*path, key))
+
+
+def changed(text: str, dice: random.Random) -> str:
+    """JSON with one value in the place of another, or without it."""
+    wrong: list[Any] = [None, "x", -1, 0, 0.5, 1e308, float("nan"), 10**400, [], {}, [[1]], True]
+    values = json.loads(text)
+    *path, last = dice.choice(list(leaves(values)))
+    place = values
+    for key in path:
+        place = place[key]
+    if dice.random() < 0.3:
+        del place[last]
+    else:
+        place[last] = dice.choice(wrong)
+    return json.dumps(values)
+
+
+def test_whatever_a_run_says_of_itself_is_refused_or_harmless(
+    begun: tuple[Any, Path], watcher: Any, dataset_path: Path, tmp_path: Path
+) -> None:
+    """Any value of its JSON files in the place of another: an error that is told, or none."""
+    recipe, original = begun
+    whole = tmp_path / "whole"
+    shutil.copytree(original, whole)
+    best = Best(8, 1.0, 0.5, 1.5, 0.2, "efflite0", 50, 50)
+    keep_best(RunDirectory(whole), best, GeneratorFile.load(find_generator(whole)))
+    dice, refused = random.Random(0), 0
+    for turn in range(40):
+        run = Path(shutil.copytree(whole, tmp_path / str(turn)))
+        newest = latest(run / "checkpoints").path
+        manifest = json.loads((newest / "manifest.json").read_text())
+        del manifest["manifest_sha256"]
+        (newest / "manifest.json").write_text(json.dumps(manifest))
+        file = dice.choice(
+            [
+                run / "provenance.json",
+                run / "timing.jsonl",
+                run / "metrics.jsonl",
+                run / "best" / "scores.json",
+                newest / "manifest.json",
+            ]
+        )
+        lines = file.read_text().splitlines() if file.suffix == ".jsonl" else [file.read_text()]
+        number = dice.randrange(len(lines))
+        lines[number] = changed(lines[number], dice)
+        file.write_text("\n".join(lines) + "\n")
+        for use in (
+            lambda run=run: read(run),
+            lambda run=run: train(recipe, dataset_path, run, reporter=watcher(80)),
+        ):
+            try:
+                use()
+            except FaceganError:
+                refused += 1
+        assert read_best(RunDirectory(run)) in (None, best) or "best" in str(file)
+        shutil.rmtree(run)
+    assert refused > 5
 
 
 @pytest.mark.parametrize("both", [True, False])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
 import struct
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -348,6 +351,8 @@ def test_every_answer_is_closed_to_others(client: TestClient) -> None:
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-frame-options"] == "DENY"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cross-origin-resource-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
@@ -418,6 +423,49 @@ def test_who_waits_too_long_in_line_is_told_to_come_back(
         assert answer.headers["retry-after"] == "1"
 
 
+def test_what_takes_too_long_is_given_up(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(model) as client:
+        assert (api._PATIENCE, api._LONG_PATIENCE) == (30, 300)
+        monkeypatch.setattr(api, "_PATIENCE", 0.01)
+        monkeypatch.setattr(Computing, "ask", lambda *_: Future())  # of which nothing ever comes
+        answer = client.get("/api/pictures?seeds=1")
+        assert answer.status_code == 504
+        assert answer.headers["retry-after"] == "5"
+
+
+def test_long_things_are_done_one_at_a_time_and_given_up(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = make_studio(sort_out([model]), device="cpu")
+    inside, most, go = 0, 0, threading.Event()
+
+    def work() -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        assert go.wait(60)
+        inside -= 1
+
+    async def ask() -> list[object]:
+        asked = [asyncio.ensure_future(studio.in_background(work)) for _ in range(2)]
+        await asyncio.wait(asked, timeout=0.05)
+        go.set()
+        done = await asyncio.gather(*asked)
+        go.clear()
+        monkeypatch.setattr(api, "_LONG_PATIENCE", 0.01)
+        with pytest.raises(TimeoutError):
+            await studio.in_background(work)
+        go.set()
+        return done
+
+    try:
+        assert asyncio.run(ask()) == [None, None]
+    finally:
+        go.set()
+        studio.close()
+    assert most == 1
+
+
 def test_a_bug_is_told_here_and_not_to_who_asked(
     model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -437,8 +485,6 @@ def test_a_bug_is_told_here_and_not_to_who_asked(
 
 
 def test_the_queue_has_an_end(model: Path) -> None:
-    import threading
-
     opened = open_generator(model, device="cpu")
     go, begun = threading.Event(), threading.Event()
 

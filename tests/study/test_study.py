@@ -261,7 +261,9 @@ def test_a_result_or_a_trial_that_is_not_this_ones_is_made_anew(
     assert scores(second) == scores(first)
     assert (two.path / "result-of-another.json").exists()
     two.result_file.unlink()
+    spec = json.loads(two.spec_file.read_text())
     two.spec_file.write_text("{}")
+    one.spec_file.write_text(json.dumps(spec | {"recipe": "damaged"}))
     third = study(plan, out).results
     assert third.complete
     assert scores(third) == scores(first)

@@ -12,6 +12,7 @@ from facegan.budget import parse_budget
 from facegan.data.dataset import Dataset
 from facegan.device import Execution, any_process, slow_bf16
 from facegan.errors import RunError
+from facegan.evaluation.extractors import require_shipped
 from facegan.models.file import GeneratorFile
 from facegan.recipe import Recipe
 from facegan.runs import checkpoint
@@ -112,7 +113,7 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     """Take up a run where it was last saved."""
     run, batch_source = job.run, job.batch_source
     run.check_same(job.recipe, job.identity)
-    before = run.provenance()
+    before = run.begun_as()
     if start_from is not None and "warm_start" not in before:
         raise RunError(
             f"{run.path} was begun without --from.",
@@ -195,6 +196,8 @@ def _save(job: Job, state: TrainingState) -> None:
 
 def _monitor(job: Job, execution: Execution) -> Measure | None:
     """What measures the generator on the way, in the main process alone."""
+    # Also where nothing is measured: the recipe is not one that may be trained.
+    require_shipped([job.recipe.evaluation.extractor])
     if not execution.main or job.recipe.evaluation.times == 0:
         return None
     from facegan.apps.monitor import Monitor, enough_for
@@ -228,7 +231,7 @@ def _warm_start(
 
 def threads_before(run: RunDirectory) -> int | None:
     """With how many threads a run began: another number rounds sums in another order."""
-    return int(run.provenance()["execution"]["threads"]) if run.started else None
+    return int(run.begun_as()["execution"]["threads"]) if run.started else None
 
 
 def _as_before(before: dict[str, Any], execution: Execution, reporter: Reporter) -> Execution:

@@ -18,7 +18,7 @@ from facegan.data.dataset import Dataset, is_dataset
 from facegan.data.importer import import_images
 from facegan.data.room import picture_array
 from facegan.device import choose_device
-from facegan.errors import DataError, FaceganError
+from facegan.errors import DataError, FaceganError, printable
 from facegan.evaluation.agreement import Labelled, agreement
 from facegan.evaluation.attributes import FEWEST as FEWEST_PIXELS
 from facegan.evaluation.attributes import AttributeReader
@@ -185,7 +185,7 @@ class _Source:
 
 def _open_source(source: str | Path, dataset: Dataset, best: bool, device: str) -> _Source:
     """Tell what `source` is by what is there."""
-    path = find_source(source, lambda message: print(message, file=sys.stderr))
+    path = find_source(source, lambda message: print(printable(message), file=sys.stderr))
     if RunDirectory(path).started or path.suffix == ".safetensors":
         run = RunDirectory(path) if path.is_dir() else None
         opened = open_generator(path, best, device)

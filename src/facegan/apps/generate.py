@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -14,9 +15,10 @@ import torch
 from facegan.data.grid import grid as lay_out
 from facegan.device import Precision
 from facegan.errors import FaceganError
+from facegan.files import sha256
 from facegan.generation.background import in_background
 from facegan.generation.generator import Engine, OpenGenerator, open_generator
-from facegan.generation.png import save_png
+from facegan.generation.png import WEIGHTS, made_otherwise, save_png
 from facegan.memory import require_memory
 from facegan.progress import progress_bar
 
@@ -107,7 +109,7 @@ def generate(
     with _progress(n) as progress:
         groups = _counted(opened.pictures(seeds, truncation, asked), n, progress)
         if not laid_out:
-            return _write_files(target, groups, seeds, model)
+            return _write_files(target, groups, seeds, model, sha256(opened.path)[:16])
         images = np.concatenate(list(groups))
     if not is_file:
         target = target / f"grid-seeds-{seeds[0]}-{seeds[-1]}.png"
@@ -116,7 +118,11 @@ def generate(
 
 
 def _write_files(
-    folder: Path, groups: Iterable[np.ndarray], seeds: range, model: Mapping[str, str]
+    folder: Path,
+    groups: Iterable[np.ndarray],
+    seeds: range,
+    model: Mapping[str, str],
+    weights: str,
 ) -> list[Path]:
     """A file for each picture, encoded and written while the network computes the next ones."""
     written: list[Path] = []
@@ -125,8 +131,15 @@ def _write_files(
             for image in group:
                 number = seeds[len(written)]
                 path = folder / f"seed{number:06}.png"
-                do(partial(save_png, path, image, [number], model))
+                do(partial(save_png, path, image, [number], model, {WEIGHTS: weights}))
                 written.append(path)
+    if others := made_otherwise(folder, written, model, weights):
+        many = "a picture" if others == 1 else f"{others:,} pictures"
+        print(
+            f"{folder} also holds {many} of another model, or made otherwise: who measures or "
+            "shows the folder takes all together. Give each a folder of its own.",
+            file=sys.stderr,
+        )
     return written
 
 

@@ -15,7 +15,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.importer import DROPPED
 from facegan.data.writer import DatasetWriter
 from facegan.device import choose_device
-from facegan.errors import DataError, storage
+from facegan.errors import DataError, printable, storage
 from facegan.evaluation.attributes import FEWEST, AttributeReader
 from facegan.progress import progress_bar
 
@@ -180,7 +180,7 @@ def _card(dataset: Dataset, reader: AttributeReader, columns: _Columns) -> dict[
 
 def _print_outcome(dataset: Dataset, made: Dataset, columns: _Columns) -> None:
     def say(text: str) -> None:
-        Console(highlight=False).print(text, markup=False, soft_wrap=True)
+        Console(highlight=False).print(printable(text), markup=False, soft_wrap=True)
 
     read = sum(column is not None for column in columns.read)
     say(f"{made.path}: {len(made):,} pictures, {read} labels read from each by a network.")

@@ -34,7 +34,7 @@ from facegan.runs.checkpoint import latest
 from facegan.runs.commands import commands
 from facegan.runs.directory import RunDirectory
 from facegan.runs.find import find_generator
-from facegan.runs.reading import Reading, read
+from facegan.runs.reading import Reading, part, read
 from facegan.values import Value
 
 # Scores of fewer pictures say little, and are not comparable with those of other models.
@@ -283,15 +283,15 @@ def _line(value: object) -> str | None:
 def _training(reading: Reading) -> Training:
     provenance, execution = reading.provenance, reading.execution
     name = reading.run.path.resolve().name
-    warm = provenance.get("warm_start")
-    start = None if warm is None else Path(str(warm.get("source"))).name
+    source = part(provenance, "warm_start").get("source")
+    start = None if source is None else Path(str(source)).name
     lines = commands(
         reading.recipe, reading.total, f"runs/{name}", reading.dataset, start_from=start
     )
     (command,) = [each.line for each in lines if each.line.startswith("facegan train")]
     return Training(
         facegan=str(provenance.get("facegan")),
-        commit=provenance.get("commit"),
+        commit=_line(provenance.get("commit")),
         command=command,
         device=f"{execution.get('device')} ({execution.get('device_name')})",
         precision=str(execution.get("precision")),

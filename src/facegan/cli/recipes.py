@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from facegan.cli.group import Commands
+from facegan.errors import printable
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -51,4 +52,4 @@ def recipes_show(name: str, settings: tuple[str, ...]) -> None:
     """
     from facegan.recipe import Recipe
 
-    click.echo(Recipe.load(name).override(*settings).to_toml(), nl=False)
+    click.echo(printable(Recipe.load(name).override(*settings).to_toml()), nl=False)

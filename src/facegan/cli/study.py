@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from facegan.cli.paths import FILE_PATH
-from facegan.errors import FaceganError
+from facegan.errors import FaceganError, printable
 
 
 @click.command()
@@ -108,7 +108,9 @@ def study(
         return
     if show:
         loaded = Plan.load(plan)
-        click.echo(shipped_plan(plan) if plan in plan_names() else loaded.to_toml(), nl=False)
+        click.echo(
+            shipped_plan(plan) if plan in plan_names() else printable(loaded.to_toml()), nl=False
+        )
         return
     given = dict(_named(text) for text in datasets)
     adapted = studies.adapted(Plan.load(plan), given, seeds, budget)
@@ -125,7 +127,7 @@ def study(
         return
     if dry_run:
         for line in studies.forecast(adapted, workers, studies.known_noise(where, noise)):
-            click.echo(line)
+            click.echo(printable(line))
         return
     from facegan.cli.terminal.study import make_study_watch
 
@@ -151,7 +153,7 @@ def study(
         sys.exit(130)
     _write_page(where)
     for line in studies.formatted(outcome):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _write_page(where: Path) -> None:

@@ -241,15 +241,16 @@ class Dataset:
                 first = len(ITEM_COLUMNS)
                 if tuple(header[:first]) != ITEM_COLUMNS or len(set(header)) < len(header):
                     raise DataError(
-                        f"{path} has the columns {', '.join(header)}.",
+                        f"{path} has the columns {one_line(', '.join(header))}.",
                         f"A dataset's are {', '.join(ITEM_COLUMNS)}, then measures. {_REBUILD}",
                     )
                 yield header
                 for count, row in enumerate(lines, start=1):
                     if len(row) != len(header) or row[2] not in SPLITS:
+                        said = one_line(",".join(row))
                         raise DataError(
-                            f"{path}, line {count + 1}: {','.join(row)!r} is not an item.",
-                            f"An item is {', '.join(header)}, its split one of "
+                            f"{path}, line {count + 1}: {said!r} is not an item.",
+                            f"An item is {one_line(', '.join(header))}, its split one of "
                             f"{' or '.join(SPLITS)}. {_REBUILD}",
                         )
                     yield row

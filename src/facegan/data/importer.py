@@ -38,7 +38,7 @@ from facegan.data.decode import (
 from facegan.data.grouping import Treatment, check_treatment, treat_duplicates
 from facegan.data.import_log import ImportLog, summary
 from facegan.data.kinds import ARCHIVE, INSIDE, could_be_picture, side_kind
-from facegan.data.labels import Joined, LabelTable, Reading, Repeats
+from facegan.data.labels import NOT_ASKED_FOR, Joined, LabelTable, Reading, Repeats
 from facegan.data.layouts import Layout, recognise
 from facegan.data.layouts.folders import CLASSES, classes_of, note_on_folders
 from facegan.data.layouts.persons import persons
@@ -120,8 +120,9 @@ def import_images(
         min_size: pictures with a side shorter than this many pixels are left out.
         licence: under which terms the pictures may be used.
         workers: decoding threads; by default one for each processor available.
-        strict: make an error of whatever is left out or not used: files, side files, rows of
-            labels, pictures without labels.
+        strict: make an error of whatever is left out, not used or guessed: files, side files,
+            rows and columns of labels, pictures without labels, folders that may be classes,
+            lists that were not found; and of a split that holds nobody out.
         encoded: whether pictures are kept as PNGs, a third to a half of the bytes, and decoded when
             they are asked for; by default from 512 pixels a side on.
         overwrite: replace a dataset that exists, once the new one is complete.
@@ -173,6 +174,7 @@ def import_images(
     names = table.names if table is not None else ()
     if strict:
         _require_all_used(import_log, joined)
+        _require_nothing_guessed(layout, table)
 
     with (
         DatasetWriter(
@@ -218,7 +220,12 @@ def import_images(
             raise _nothing_usable(origin, import_log)
         if strict and import_log.reasons:
             raise _left_out(import_log.reasons)
+        alone = _nobody_held_out(layout, import_log, holdout, seed)
+        if strict and alone:
+            raise DataError(alone, "Or hold out none, or import without strictness.")
         card = _card(origin, layout, shape, align, import_log)
+        if notes := [*layout.notes, *([alone] if alone else [])]:
+            card["notes"] = notes
         card["licence"] = licence or "not stated"
         card["split"] = (
             "official"
@@ -403,6 +410,20 @@ def _require_all_used(import_log: ImportLog, joined: Joined | None) -> None:
         )
 
 
+def _require_nothing_guessed(layout: Layout, table: LabelTable | None) -> None:
+    """Refuse what was guessed, or not used though it may be meant."""
+    said = list(layout.notes)
+    if table is not None:
+        unused = {name: why for name, why in table.unused.items() if why != NOT_ASKED_FOR}
+        said += [*table.notes, *(f"{name} is not used: {why}." for name, why in unused.items())]
+    if said:
+        more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+        raise DataError(
+            f"Strictly, nothing may be guessed or left unused: {one_line(said[0], 400)}{more}",
+            "Say with options what is meant, mend the source, or import without strictness.",
+        )
+
+
 def _left_out(reasons: Mapping[str, int]) -> DataError:
     found = ", ".join(f"{count:,} × {reason}" for reason, count in reasons.items())
     return DataError(
@@ -537,8 +558,10 @@ def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> list[tuple[int, P
 def _nothing_usable(source: Source, import_log: ImportLog) -> DataError:
     found = ", ".join(f"{count} × {reason}" for reason, count in import_log.reasons.items())
     passed = f"; {source.junk} hidden or system files were passed over" if source.junk else ""
+    links = "Links are not followed: put the files themselves there. "
     return DataError(
         f"{source.path} holds no usable picture: {found or 'it is empty'}{passed}.",
+        f"{links if 'link' in import_log.reasons else ''}"
         "Pictures are JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM files; --min-size and --crop "
         "set how large they must be.",
     )
@@ -577,12 +600,20 @@ def _card(
     for name, by_path in layout.counted.items():
         found = Counter(by_path[path] for path in import_log.kept_paths if path in by_path)
         card[name] = dict(found.most_common())
-    notes = list(layout.notes)
-    if layout.splits and all(layout.splits.get(p) == "train" for p in import_log.kept_paths):
-        notes.append(
-            "All pictures are of the official training set: nothing is held out, so scores and "
-            "copies have no faces that were never seen."
-        )
-    if notes:
-        card["notes"] = notes
     return card
+
+
+def _nobody_held_out(layout: Layout, import_log: ImportLog, holdout: float, seed: int) -> str:
+    """What to say where some were to be held out, and none are; "" otherwise."""
+    lacking = "so scores and copies have no faces that were never seen."
+    if layout.splits:
+        trained_on = all(layout.splits.get(p) == "train" for p in import_log.kept_paths)
+        said = f"All pictures are of the official training set: nothing is held out, {lacking}"
+        return said if trained_on else ""
+    held_out = any(layout.split(p, holdout, seed) == "holdout" for p in import_log.kept_paths)
+    if not holdout or held_out:
+        return ""
+    return (
+        f"About {holdout:g} were to be held out, but of so few people nobody is, {lacking} "
+        "Hold out a larger share, or import more pictures."
+    )

@@ -19,6 +19,8 @@ from facegan.data.tables import Column, Table, read_table
 from facegan.errors import DataError, nearest, one_line
 
 Repeats = Literal["refuse", "average"]
+# Why a column is not used that was left out of those to use.
+NOT_ASKED_FOR = "not asked for"
 
 _MISSING = frozenset(("", "nan", "na", "n/a", "<na>"))
 # Missing beside numbers or yes and no; among words they are words.
@@ -153,9 +155,7 @@ class LabelTable:
             return self
         about = tuple(said for said in self.about if said.partition(":")[0] in columns)
         names = tuple(self.names[n] for n in chosen)
-        unused = dict(self.unused) | {
-            name: "not asked for" for name in known if name not in columns
-        }
+        unused = dict(self.unused) | {name: NOT_ASKED_FOR for name in known if name not in columns}
         return replace(self, names=names, values=self.values[:, chosen], about=about, unused=unused)
 
     @classmethod
@@ -184,7 +184,7 @@ class LabelTable:
                     nearest(name, list(by_name)),
                 )
         wanted = [column for column in table.columns if columns is None or column.name in columns]
-        unused = {column.name: "not asked for" for column in table.columns if column not in wanted}
+        unused = {column.name: NOT_ASKED_FOR for column in table.columns if column not in wanted}
         signed = _signed(table)
         parts: list[npt.NDArray[np.float32]] = []
         names: list[str] = []

@@ -133,8 +133,9 @@ class FeatureCache:
         path = self._folder / "arrays" / f"{digest}.npy"
         try:
             data = path.read_bytes()
-            found = np.load(io.BytesIO(data[_SUM:]), allow_pickle=False)
+            # First of all: NumPy evaluates headers, and lets out whatever that gives.
             if data[:_SUM] == hashlib.blake2b(data[_SUM:], digest_size=_SUM).digest():
+                found = np.load(io.BytesIO(data[_SUM:]), allow_pickle=False)
                 return np.asarray(found)
         except (OSError, ValueError, EOFError):
             pass  # made below

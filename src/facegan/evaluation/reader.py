@@ -6,7 +6,6 @@ come back as unreadable. `scripts/train_reader.py` makes its weights again.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.cache import Progress, silent
 from facegan.evaluation.resize import resize
+from facegan.parsing import parse_json
 from facegan.portraits import LABEL_NAMES, MODES, VERSION, Parameters, mode_index
 
 # What is read, and its values: the factors of the modes first, in their order, then what tells
@@ -219,7 +219,7 @@ def _open(path: Path | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with resources.as_file(shipped) as own:
         try:
             with safe_open(path or own, framework="pt") as file:
-                about = json.loads((file.metadata() or {})[KEY])
+                about = parse_json((file.metadata() or {})[KEY])
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             missing = {"portraits", "threshold", "accuracy"} - about.keys()
             if missing:

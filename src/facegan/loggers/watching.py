@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from facegan.files import write_json
 from facegan.loggers.base import Logger, TrackedRun
+from facegan.parsing import parse_json
 from facegan.training.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Logging(Reporter):
 def _read(file: Path) -> dict[str, dict[str, Any]]:
     """What was kept; nothing of a file that is not there or damaged."""
     try:
-        found = json.loads(file.read_text("utf-8"))
+        found = parse_json(file.read_bytes())
         return {
             str(name): {
                 "run": each["run"] if isinstance(each.get("run"), str) else None,
@@ -137,5 +137,5 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
             }
             for name, each in found.items()
         }
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, LookupError, OverflowError):
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 from facegan.errors import RunError
@@ -60,6 +61,14 @@ def keep_best(run: RunDirectory, scores: Best, generator: GeneratorFile) -> bool
 def read_best(run: RunDirectory) -> Best | None:
     """The best snapshot so far; None where there is none, or its files are damaged."""
     try:
-        return Best(**read_json(run.best / SCORES, "The scores of the best snapshot"))
-    except (RunError, TypeError):
+        best = Best(**read_json(run.best / SCORES, "The scores of the best snapshot"))
+        counts = (best.images_seen, best.n_fake, best.n_real)
+        numbers = (best.fd, best.low, best.high, best.real)
+        sound = (
+            all(type(each) is int and each >= 0 for each in counts)
+            and all(isinstance(each, int | float) and math.isfinite(each) for each in numbers)
+            and isinstance(best.extractor, str)
+        )
+        return best if sound else None
+    except (RunError, TypeError, OverflowError):
         return None

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facegan.errors import RunError
-from facegan.files import new_folder, read_json, sha256
+from facegan.files import new_folder, read_json, read_safetensors, sha256
 from facegan.models.file import GeneratorFile
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ class Checkpoint:
 
     def tensors(self) -> dict[str, Tensor]:
         """The state's tensors by name, on the CPU."""
-        from safetensors.torch import load_file
-
-        return load_file(self.path / STATE)
+        return read_safetensors(self.path / STATE)[0]
 
     def network(self, name: str) -> dict[str, Tensor]:
         """The tensors of `generator`, `discriminator` or `average`, by their names in it."""
@@ -159,11 +157,11 @@ def latest(
                 raise RunError("its manifest does not have the checksum that was written")
             if path.name != folder_name(manifest["images_seen"]):
                 raise RunError(f"its manifest is of {manifest['images_seen']!r:.40} images")
-            for name, expected in manifest["sha256"].items():
+            for name, expected in _sums(manifest).items():
                 if sha256(path / name) != expected:
                     raise RunError(f"{name} does not have the checksum that was written")
             return Checkpoint(path, int(manifest["images_seen"]), manifest["extra"])
-        except (RunError, OSError, KeyError, TypeError, ValueError) as error:
+        except (RunError, OSError, KeyError, TypeError, ValueError, OverflowError) as error:
             reason = error.message if isinstance(error, RunError) else repr(error)
             damaged(f"Checkpoint {path.name} is damaged ({reason}): passed over.")
     if _folders(folder):
@@ -191,6 +189,15 @@ def _folders(folder: Path) -> list[Path]:
             "It holds the run's checkpoints: mend its permissions, or bring back its disk.",
         ) from error
     return sorted((folder / name for name in names), key=_images)
+
+
+def _sums(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The checksums that a manifest has, of a checkpoint's own files and of no others."""
+    sums = manifest["sha256"]
+    # Those of an earlier facegan have no journal.
+    if not isinstance(sums, dict) or sums.keys() | {JOURNAL} != {STATE, GENERATOR, JOURNAL}:
+        raise RunError("its manifest does not list the files of a checkpoint")
+    return sums
 
 
 def _own_sum(manifest: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from facegan.files import held, read_json, remove_parts, write_json, write_text
 from facegan.plugins import needed, with_plugins
 from facegan.recipe import LENGTH, Recipe, difference
 from facegan.runs.journal import Journal
+from facegan.runs.provenance import unsound
 
 
 class RunDirectory:
@@ -73,6 +74,16 @@ class RunDirectory:
             )
         return found
 
+    def begun_as(self) -> dict[str, Any]:
+        """The provenance, with all that is needed to go on."""
+        found = self.provenance()
+        if wrong := unsound(found):
+            raise RunError(
+                f"{self.provenance_file} does not say what was written into it: {wrong}.",
+                "The folder was changed by hand; begin again in another folder.",
+            )
+        return found
+
     def begin(self, recipe: Recipe, provenance: dict[str, Any]) -> None:
         """Write what identifies the run. The recipe is last: with it, the run has begun."""
         plugins = needed(recipe)
@@ -102,8 +113,15 @@ class RunDirectory:
                 f"{self.path} was begun with another recipe:\n  " + "\n  ".join(changes),
                 "Give the same recipe and settings to go on, or another --run folder to begin.",
             )
-        before = [self.provenance()["dataset"], *self.provenance()["dataset"].get("mixed", [])]
-        for old, new in zip(before, [dataset, *dataset.get("mixed", [])], strict=True):
+        begun = self.begun_as()["dataset"]
+        before = [begun, *begun.get("mixed", [])]
+        now = [dataset, *dataset.get("mixed", [])]
+        if len(before) != len(now):
+            raise RunError(
+                f"{self.path} was begun with {len(before)} dataset(s), and not {len(now)}.",
+                "Give the same datasets to go on, or another folder to begin.",
+            )
+        for old, new in zip(before, now, strict=True):
             if old["fingerprint"] != new["fingerprint"]:
                 raise RunError(
                     f"{self.path} was begun with another dataset: {old['name']}, fingerprint "

@@ -11,6 +11,8 @@ from facegan.errors import RunError
 # What becomes of schedules and stages, which run over the progress of a run.
 Schedules = Literal["keep", "stretch"]
 SCHEDULES: tuple[str, ...] = get_args(Schedules)
+# More images than any run shows.
+_MOST = 10**15
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,15 @@ def extensions(provenance: Mapping[str, Any]) -> list[Extension]:
     """The extensions of a run in their order. Raises RunError where they cannot be read."""
     try:
         found = [Extension(**each) for each in provenance.get("extensions", [])]
-        if all(isinstance(each.images, int) and each.schedules in SCHEDULES for each in found):
+        counts = [(each.images_seen, each.images, each.images_before) for each in found]
+        words = [(each.budget, each.before) for each in found]
+        if (
+            all(
+                type(number) is int and 0 <= number <= _MOST for three in counts for number in three
+            )
+            and all(isinstance(word, str) for two in words for word in two)
+            and all(each.schedules in SCHEDULES for each in found)
+        ):
             return found
     except TypeError:
         pass

@@ -24,6 +24,8 @@ from facegan.parsing import parse_json
 
 # More images than any run shows; a larger number is damage.
 _MOST_IMAGES = 10**15
+# Seconds that no run lasts.
+_LONGEST = 1e12
 
 
 class Journal:
@@ -133,6 +135,13 @@ def measured_to(lines: list[dict[str, Any]]) -> int:
     """Where a training last measured itself by these lines, in images; 0 where it never did."""
     own = [line for line in lines if "evaluation" in line and not _measured_apart(line)]
     return max((line["images_seen"] for line in own), default=0)
+
+
+def seconds_so_far(timing: list[dict[str, Any]]) -> float:
+    """How long a run has trained by its lines of timing; what is no time in them is passed over."""
+    seconds = [line.get("seconds") for line in timing]
+    known = [each for each in seconds if isinstance(each, int | float) and 0 <= each < _LONGEST]
+    return float(known[-1]) if known else 0.0
 
 
 def _measured_apart(line: dict[str, Any]) -> bool:

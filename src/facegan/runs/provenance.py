@@ -7,8 +7,11 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from facegan.device import Precision
 from facegan.version import __version__
 
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors")
@@ -56,6 +59,43 @@ def provenance(
         "plan": dict(plan),
         **begun_from,
     }
+
+
+class _Begun(BaseModel):
+    """What a run must know of itself to go on; there is more, which is told and not used."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Dataset(_Begun):
+    fingerprint: str
+    mixed: list[_Dataset] = []
+
+
+class _Execution(_Begun):
+    precision: Precision
+    channels_last: bool
+    threads: Annotated[int, Field(ge=1, le=1 << 16)]
+
+
+class _Plan(_Begun):
+    images: Annotated[int, Field(ge=0, le=10**15)]
+    evaluations: Annotated[int, Field(ge=0, le=10**9)] = 0
+
+
+class _Provenance(_Begun):
+    dataset: _Dataset
+    execution: _Execution
+    plan: _Plan
+
+
+def unsound(provenance: Mapping[str, Any]) -> str:
+    """What in a provenance.json is not as `provenance` writes it; "" where all is."""
+    try:
+        _Provenance.model_validate(dict(provenance))
+    except ValidationError as error:
+        return ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
+    return ""
 
 
 def _version(package: str) -> str | None:

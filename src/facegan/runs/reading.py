@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,7 +152,7 @@ def read(path: str | Path) -> Reading:
         seen=seen,
         total=total,
         networks=_networks(run, recipe),
-        best=_best(run),
+        best=read_best(run),
         findings=_findings(metrics, total, recipe),
         standing=_standing(metrics),
     )
@@ -222,15 +221,6 @@ def _networks(run: RunDirectory, recipe: Recipe) -> Networks | None:
     with on_meta_device():
         discriminator = recipe.discriminator.build(generator.spec, recipe.data.range)
     return Networks(generator.spec, parameter_count(generator), parameter_count(discriminator))
-
-
-def _best(run: RunDirectory) -> Best | None:
-    best = read_best(run)
-    if best is None:
-        return None
-    numbers = (best.images_seen, best.fd, best.low, best.high, best.real, best.n_fake, best.n_real)
-    sound = all(isinstance(value, int | float) and math.isfinite(value) for value in numbers)
-    return best if sound else None
 
 
 def _standing(metrics: list[Line]) -> Standing:

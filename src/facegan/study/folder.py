@@ -107,11 +107,11 @@ class StudyFolder:
             key = spec.key
             if trial.begun and trial.spec_file.exists():
                 try:
-                    before = trial.spec()
-                except RunError:
+                    found = differences(trial.spec(), spec)
+                except (RunError, RecipeError):
                     # It is written anew; the run's own recipe tells whether it is the same.
                     continue
-                for line in differences(before, spec):
+                for line in found:
                     changes[f"{key.dataset}/{key.method}: {line}"] = None
         if changes:
             raise RunError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from facegan.errors import one_line, printable
 from facegan.study.folder import StudyFolder
 from facegan.study.plan import Plan
 from facegan.study.results import TrialResult
@@ -47,7 +48,7 @@ class LineWatch:
 
     def said(self, message: str) -> None:
         """Print."""
-        print(message, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)
 
     def tick(self) -> None:
         """Nothing."""
@@ -61,6 +62,6 @@ class LineWatch:
 def outcome(result: TrialResult) -> str:
     """`FD 32.1 after 60 kimg` or `failed: …`."""
     if result.status == "failed":
-        return f"failed: {result.error.splitlines()[0]}"
+        return f"failed: {one_line(result.error)}"
     fd = result.score("fd")
     return f"FD {fd:.1f} after {result.images / 1000:g} kimg" if fd is not None else "finished"

@@ -12,7 +12,7 @@ from typing import Any
 
 from facegan.apps.datasets import open_dataset
 from facegan.budget import parse_budget
-from facegan.errors import FaceganError
+from facegan.errors import FaceganError, one_line
 from facegan.evaluation.wording import duration, listed
 from facegan.study.comparisons import seeds_at
 from facegan.study.execution import Watch, local
@@ -276,7 +276,7 @@ def formatted(outcome: StudyOutcome) -> list[str]:
     said = [
         f"{one.verdict}: {one.claim.says} [{one.dataset}] {one.why}{marked(one)}" for one in judged
     ]
-    said += [f"failed: {result.key}: {result.error.splitlines()[0]}" for result in failed]
+    said += [f"failed: {result.key}: {one_line(result.error)}" for result in failed]
     ended = f"{len(results.results)} of {len(results.keys)} trials have ended"
     if decided(results.plan, judged) and not results.complete:
         ended += ", and a look decided every claim"

@@ -27,7 +27,7 @@ from facegan.runs.checkpoint import folder_name
 from facegan.runs.diagnosis import Diagnosis
 from facegan.runs.directory import RunDirectory
 from facegan.runs.extension import Length
-from facegan.runs.journal import measured_to
+from facegan.runs.journal import measured_to, seconds_so_far
 from facegan.training.finite import require_finite_weights
 from facegan.training.probe import Probe
 from facegan.training.reporter import Reporter
@@ -74,8 +74,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         """Count seconds on from where an earlier, interrupted part left off."""
-        earlier = self.run.timing.lines()
-        self._begun_at = time.perf_counter() - (earlier[-1]["seconds"] if earlier else 0.0)
+        self._begun_at = time.perf_counter() - seconds_so_far(self.run.timing.lines())
         # What it finds in these lines was said before.
         self._length = self.length or Length.plain(self.trainer.total)
         self._total = self._length.total

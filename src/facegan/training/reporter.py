@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
+from facegan.errors import printable
 from facegan.notebook import Panel, bar, picture
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class LineReporter(Reporter):
 
     def say(self, message: str) -> None:
         """Print."""
-        print(message, file=self._stream or sys.stderr, flush=True)
+        print(printable(message), file=self._stream or sys.stderr, flush=True)
 
 
 class NotebookReporter(Reporter):

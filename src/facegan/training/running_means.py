@@ -88,5 +88,5 @@ class RunningMeans:
     def from_json(cls, values: dict[str, list[float]]) -> RunningMeans:
         """From a checkpoint."""
         sums = cls()
-        sums._totals = {name: (total, int(count)) for name, (total, count) in values.items()}
+        sums._totals = {name: (float(total), int(count)) for name, (total, count) in values.items()}
         return sums

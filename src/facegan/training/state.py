@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from facegan.data.spec import ImageSpec
 from facegan.device import Execution
-from facegan.errors import RunError
+from facegan.errors import RunError, one_line
 from facegan.methods.terms import Memory, Networks
 from facegan.networks.blocks import first_blocks
 from facegan.networks.interfaces import Generator
@@ -147,10 +147,14 @@ class TrainingState:
     def load(self, tensors: dict[str, Tensor], images_seen: int, extra: dict[str, Any]) -> None:
         """Take over what `tensors` and `extra` returned at `images_seen`."""
         self.images_seen = images_seen
-        self.sums = RunningMeans.from_json(extra["sums"])
-        self.augmenting = extra["augmenting"]
-        if extra["stage"] != self._stage:
-            self.enter(extra["stage"])
+        try:
+            self.sums = RunningMeans.from_json(extra["sums"])
+            self.augmenting = float(extra["augmenting"])
+            stage = range(len(self._stages)).index(extra["stage"])
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise _changed("what stands beside its tensors makes no sense") from error
+        if stage != self._stage:
+            self.enter(stage)
         self.memory = {}
         for name, value in tensors.items():
             if name.startswith("memory."):
@@ -163,11 +167,7 @@ class TrainingState:
             try:
                 module.load_state_dict(own)
             except RuntimeError as error:
-                raise RunError(
-                    f"The checkpoint's {part} does not fit the recipe: "
-                    f"{str(error).splitlines()[0]}",
-                    "The run folder was changed by hand; begin again in another one.",
-                ) from error
+                raise _changed(f"its {part}: {one_line(error)}") from error
         for player, name, parameter in self._parameters():
             prefix = f"optimizer.{player}.{name}."
             for key, value in tensors.items():
@@ -181,6 +181,8 @@ class TrainingState:
         value = value.clone()  # not a view into the checkpoint's file, which will be removed
         if value.shape == parameter.shape and value.dim() > 0:
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        elif value.numel() != 1:
+            raise _changed(f"what the {player}'s optimizer remembers has another shape")
         elif parameter.device.type != "cpu":
             value = value.to(parameter.device)
         self.optimizers[player].state[parameter][key] = value
@@ -196,3 +198,10 @@ class TrainingState:
         for player in PLAYERS:
             for name, parameter in self.network(player).named_parameters():
                 yield player, name, parameter
+
+
+def _changed(what: str) -> RunError:
+    return RunError(
+        f"The checkpoint does not fit the recipe: {what}.",
+        "The run's folder was changed by hand; begin again in another one.",
+    )

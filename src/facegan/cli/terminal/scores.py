@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from facegan.errors import printable
 from facegan.evaluation.results import (
     SCORE_TITLES,
     Agreement,
@@ -39,7 +40,10 @@ _FLOORS = {
 def print_evaluation(evaluation: Evaluation) -> None:
     """Everything that was found, with what it takes to judge it."""
     console = Console(highlight=False)
-    say = lambda text: console.print(text, markup=False, soft_wrap=True)  # noqa: E731
+
+    def say(text: str) -> None:
+        console.print(printable(text), markup=False, soft_wrap=True)
+
     say(f"{evaluation.source}: {conditions(evaluation)}")
     for space in evaluation.features:
         say("")

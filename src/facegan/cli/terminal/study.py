@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from facegan.errors import printable
 from facegan.runs.journal import Journal
 from facegan.study.folder import StudyFolder, trial_keys
 from facegan.study.plan import Plan
@@ -64,7 +65,7 @@ class TableWatch:
 
     def said(self, message: str) -> None:
         """Print above the table."""
-        self._console.print(message, highlight=False, markup=False)
+        self._console.print(printable(message), highlight=False, markup=False)
 
     def tick(self) -> None:
         """Show progress, once a second."""

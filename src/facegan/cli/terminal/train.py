@@ -11,6 +11,7 @@ from rich.text import Text
 
 from facegan.apps.recipes import DEFAULT_RESOLUTION, Forecast, Listed
 from facegan.device import Execution
+from facegan.errors import printable
 from facegan.recipe import Recipe
 from facegan.runs.directory import RunDirectory
 from facegan.training.reporter import LineReporter, Reporter, clock, in_brief, summary
@@ -68,7 +69,7 @@ class LiveReporter(Reporter):
 
     def say(self, message: str) -> None:
         """Print above the bar."""
-        self._console.print(message, highlight=False, markup=False)
+        self._console.print(printable(message), highlight=False, markup=False)
 
 
 def print_recipes(listed: list[Listed], resolution: int) -> None:
@@ -123,7 +124,7 @@ def _short(value: float) -> str:
 
 def print_forecast(forecast: Forecast) -> None:
     """What a dry run found."""
-    print(forecast.recipe.to_toml())
+    print(printable(forecast.recipe.to_toml()))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("generator", f"{forecast.generator:,} parameters")
     table.add_row("discriminator", f"{forecast.discriminator:,} parameters")

@@ -25,6 +25,7 @@ from typing import Any
 
 from facegan.errors import DeviceError, FaceganError, TrainingError, one_line, storage
 from facegan.files import write_text
+from facegan.parsing import parse_json
 from facegan.study.execution import COMMAND, GiveUp, Watch
 from facegan.study.execution import node as nodes
 from facegan.study.execution.node import Order, Outcome, datasets_of, perform
@@ -225,7 +226,7 @@ class FileDesk:
         found = []
         for path in sorted(self.folder.glob("begun-*.json")):
             with contextlib.suppress(OSError, ValueError):
-                trial, where = json.loads(path.read_text("utf-8"))
+                trial, where = parse_json(path.read_bytes())
                 found.append((int(trial), str(where)))
             path.unlink(missing_ok=True)
         return found
