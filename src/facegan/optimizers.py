@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import torch
 from pydantic import AfterValidator, Field
@@ -38,11 +38,13 @@ Player = Literal["discriminator", "generator"]
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 
 
+Kind = TypeVar("Kind", bound=torch.optim.Optimizer)
+
 # Methods of PyTorch's optimizers that import its compiler, to keep it out of themselves.
 _GUARDED = ("add_param_group", "state_dict", "load_state_dict", "zero_grad")
 
 
-def _uncompiled(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+def _uncompiled(kind: type[Kind]) -> type[Kind]:
     """An optimizer of PyTorch that does not import PyTorch's compiler.
 
     Nothing here is compiled, and that import takes as long as PyTorch's own, in every process
@@ -50,10 +52,13 @@ def _uncompiled(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer
     """
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
     step = torch.no_grad()(inspect.unwrap(kind.step))
-    return type(kind.__name__, (kind,), {**methods, "step": step})
+    made: type[Kind] = type(kind.__name__, (kind,), {**methods, "step": step})
+    return made
 
 
-_ADAM, _SGD, _RMSPROP = map(_uncompiled, (torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop))
+_ADAM = _uncompiled(torch.optim.Adam)
+_SGD = _uncompiled(torch.optim.SGD)
+_RMSPROP = _uncompiled(torch.optim.RMSprop)
 
 
 class Adam(Config):
