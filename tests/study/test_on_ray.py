@@ -72,8 +72,10 @@ for step in range(begun + 1, spec["steps"] + 1):
     journal.append({"images_seen": step * 1000, "loss": 1 / step})
     with new_folder(place(step)) as beside:
         state = str(step).encode() * 100_000
-        (beside / "state.safetensors").write_bytes(state)
-        sums = {"state.safetensors": hashlib.sha256(state).hexdigest()}
+        sums = {}
+        for name in ("state.safetensors", "generator.safetensors"):
+            (beside / name).write_bytes(state)
+            sums[name] = hashlib.sha256(state).hexdigest()
         manifest = {"images_seen": step * 1000, "sha256": sums, "extra": {}}
         (beside / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     for old in saved()[:-2]:
