@@ -30,7 +30,7 @@ from facegan.models.companions import companions
 from facegan.models.discriminator_file import read_discriminator, save_discriminator
 from facegan.models.file import GeneratorFile
 from facegan.models.store import SUFFIX, require_name
-from facegan.runs.checkpoint import latest
+from facegan.runs.checkpoint import latest, of_network
 from facegan.runs.commands import commands
 from facegan.runs.directory import RunDirectory
 from facegan.runs.find import find_generator
@@ -176,7 +176,7 @@ def _discriminator(source: Path, generator: Path, best: bool) -> Mapping[str, to
             "for its discriminator.",
             "Try again, or pack the generator alone.",
         )
-    return found.network("discriminator")
+    return of_network(found.tensors(), "discriminator")
 
 
 def _given(asked: str | None, before: str | None, otherwise: str) -> str:

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,19 +50,16 @@ class Checkpoint:
         """The state's tensors by name, on the CPU."""
         return read_safetensors(self.path / STATE)[0]
 
-    def network(self, name: str) -> dict[str, Tensor]:
-        """The tensors of `generator`, `discriminator` or `average`, by their names in it."""
-        from safetensors import safe_open
-
-        prefix = f"{name}."
-        with safe_open(self.path / STATE, "pt") as state:
-            keys = [key for key in state.keys() if key.startswith(prefix)]  # noqa: SIM118, no dict
-            return {key.removeprefix(prefix): state.get_tensor(key) for key in keys}
-
     def journal(self) -> bytes:
         """What metrics.jsonl held; empty in a checkpoint of an earlier facegan."""
         path = self.path / JOURNAL
         return path.read_bytes() if path.exists() else b""
+
+
+def of_network(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Of a state's tensors those of `generator`, `discriminator` or `average`, as it names them."""
+    prefix = f"{name}."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def folder_name(images_seen: int) -> str:

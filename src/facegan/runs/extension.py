@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from facegan.errors import RunError
+from facegan.runs.journal import MOST_IMAGES
 
 # What becomes of schedules and stages, which run over the progress of a run.
 Schedules = Literal["keep", "stretch"]
 SCHEDULES: tuple[str, ...] = get_args(Schedules)
-# More images than any run shows.
-_MOST = 10**15
 
 
 @dataclass(frozen=True)
@@ -82,13 +81,11 @@ def extensions(provenance: Mapping[str, Any]) -> list[Extension]:
     """The extensions of a run in their order. Raises RunError where they cannot be read."""
     try:
         found = [Extension(**each) for each in provenance.get("extensions", [])]
-        counts = [(each.images_seen, each.images, each.images_before) for each in found]
-        words = [(each.budget, each.before) for each in found]
+        counts = [n for each in found for n in (each.images_seen, each.images, each.images_before)]
+        words = [word for each in found for word in (each.budget, each.before)]
         if (
-            all(
-                type(number) is int and 0 <= number <= _MOST for three in counts for number in three
-            )
-            and all(isinstance(word, str) for two in words for word in two)
+            all(type(count) is int and 0 <= count <= MOST_IMAGES for count in counts)
+            and all(isinstance(word, str) for word in words)
             and all(each.schedules in SCHEDULES for each in found)
         ):
             return found

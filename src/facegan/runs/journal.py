@@ -23,7 +23,7 @@ from facegan.files import write_text
 from facegan.parsing import parse_json
 
 # More images than any run shows; a larger number is damage.
-_MOST_IMAGES = 10**15
+MOST_IMAGES = 10**15
 # Seconds that no run lasts.
 _LONGEST = 1e12
 
@@ -164,4 +164,4 @@ def _lines(content: bytes) -> list[dict[str, Any]]:
 
 
 def _position(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= _MOST_IMAGES
+    return type(value) is int and 0 <= value <= MOST_IMAGES

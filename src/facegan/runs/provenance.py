@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facegan.device import Precision
+from facegan.runs.journal import MOST_IMAGES
 from facegan.version import __version__
 
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors")
@@ -79,7 +80,7 @@ class _Execution(_Begun):
 
 
 class _Plan(_Begun):
-    images: Annotated[int, Field(ge=0, le=10**15)]
+    images: Annotated[int, Field(ge=0, le=MOST_IMAGES)]
     evaluations: Annotated[int, Field(ge=0, le=10**9)] = 0
 
 

@@ -81,7 +81,8 @@ class WarmStart:
                     f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."
                 )
             names = ("generator", "discriminator", "average")
-            networks = {name: found.network(name) for name in names}
+            tensors = found.tensors()
+            networks = {name: checkpoint.of_network(tensors, name) for name in names}
             return cls(str(source), sha256(found.path / checkpoint.STATE), networks)
         stored, _ = read_safetensors(path)
         # A model's weights are stored in half precision.
