@@ -21,6 +21,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "r3gan": (
         *("generator.channels=16", "generator.group=4", "generator.latent.size=6"),
         *("discriminator.channels=16", "discriminator.group=4"),
+        *("generator.blocks=1", "discriminator.blocks=1"),
     ),
 }
 TINY["features"] = (

@@ -7,14 +7,18 @@ Only `Markup` is not: what the filters below return, each of them safe for every
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|~$@])")
 _SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -79,9 +83,20 @@ def render(package: str, template: str, **values: Any) -> str:
     Raises:
         jinja2.UndefinedError: it names something that is not given.
     """
+    ending = PurePath(template).suffix
+    environment = _environment(package, ending)
+    if ending == ".html":
+        script = environment.get_template("page.js").render()
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        values |= {"script": Markup(script), "script_sha256": Markup(digest)}
+    return environment.get_template(template).render(**values)
+
+
+@functools.cache
+def _environment(package: str, ending: str) -> Environment:
+    """For templates of a package in one language; it keeps those that it has compiled."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    ending = PurePath(template).suffix
     text = _ESCAPES[ending]
     marks: dict[str, Any] = _LATEX_MARKS if ending == ".tex" else {}
     environment = Environment(
@@ -95,12 +110,8 @@ def render(package: str, template: str, **values: Any) -> str:
         keep_trailing_newline=ending != ".html",
         **marks,
     )
-    if ending == ".html":
-        script = environment.get_template("page.js").render()
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        values |= {"script": Markup(script), "script_sha256": Markup(digest)}
     environment.filters |= {"block": block, "code": code, "yaml": yaml, "comment": comment}
-    return environment.get_template(template).render(**values)
+    return environment
 
 
 def markdown(text: object) -> str:

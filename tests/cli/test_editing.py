@@ -38,9 +38,12 @@ def test_the_model_in_the_box_has_directions_and_they_can_be_shown(call: Any) ->
     assert "…" not in table
 
 
-def test_directions_are_found_written_and_used(call: Any, tmp_path: Path) -> None:
+def test_directions_are_found_written_and_used(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facegan.apps.edit._FEWEST_FACES", 300)
     out = tmp_path / "own.safetensors"
-    words = ("--name", "Smiling", "--name", "Light", "-n", "1000", "--measured", "8")
+    words = ("--name", "Smiling", "--name", "Light", "-n", "300", "--measured", "8")
     ended = call("directions", "lfw-64", *words, "--out", str(out))
     assert ended.status == 0, ended.err
     found = Directions.load(out, MODEL)
@@ -57,7 +60,7 @@ def test_directions_are_found_written_and_used(call: Any, tmp_path: Path) -> Non
 
 def test_the_same_faces_give_the_same_directions() -> None:
     one, other = (
-        find_directions(open_generator(MODEL, device="cpu"), ["Light"], n=300, measured=2)
+        find_directions(open_generator(MODEL, device="cpu"), ["Light"], n=60, measured=2)
         for _ in range(2)
     )
     assert one.names == ("Light",)
@@ -256,9 +259,13 @@ def test_what_is_cut_out_already_is_taken_as_it_is(tmp_path: Path) -> None:
     assert found.rows()[0]["verdict"] == found.inverted.verdict
 
 
-def test_an_encoder_is_written_where_it_is_asked_for(call: Any, tmp_path: Path) -> None:
+def test_an_encoder_is_written_where_it_is_asked_for(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facegan.apps.invert._FEWEST_PICTURES", 100)
+    monkeypatch.setattr("facegan.editing.inversion._OWN_STEPS", 4)
     out = tmp_path / "own.encoder.safetensors"
-    ended = call("models", "encoder", "lfw-64", "-n", "1000", "--out", str(out))
+    ended = call("models", "encoder", "lfw-64", "-n", "100", "--out", str(out))
     assert ended.status == 0, ended.err
     assert "explains" in ended.out
     assert out.stat().st_size > 100_000

@@ -21,11 +21,12 @@ SMALLER = (
     (r"--budget 20min", "--budget 32img"),
     (r"--budget 25min", "--budget 64img"),
     (r"--from lfw-64", "--from runs/first"),  # of another size
-    (r"(^train .* --run .*)", r"\1 --set training.batch=16"),
+    (r"(^train .* --run .*)", r"\1 --set training.batch=16 --set evaluation.times=0"),
     (r"(^train ignm-cpu .* --run .*)", r"\1 --set generator.refine=0"),
     (r"(^train .* --run .*)", r"\1 --set generator.channels=4 --set discriminator.channels=4"),
     (r"(^evaluate .*faces)$", r"\1 -n 60"),
-    (r"(^evaluate .*)", r"\1 --extractor efflite0@32 --no-faces --no-copying"),
+    (r"-n 1000", "-n 60"),
+    (r"(^evaluate .*)", r"\1 --extractor selfsup --no-faces --no-copying"),
     (r"(^generate .*)-n \d+", r"\1-n 4"),
 )
 
@@ -37,7 +38,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACEGAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    shades = np.random.default_rng(0).integers(0, 256, (2400, 4, 4, 3), np.uint8)
+    # So that an evaluation of few pictures will do.
+    monkeypatch.setattr("facegan.apps.packing.ENOUGH", 60)
+    shades = np.random.default_rng(0).integers(0, 256, (300, 4, 4, 3), np.uint8)
     Path("photographs").mkdir()
     for n, shade in enumerate(shades):
         picture = Image.fromarray(shade).resize((32, 32), Image.Resampling.BICUBIC)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from here import trials_here
 
 from facegan.errors import DataError, FaceganError, RunError
 from facegan.recipe import Recipe
@@ -30,8 +31,12 @@ from facegan.study.verdicts import judge
 from facegan.study.worker import perform
 from facegan.training.speed import costs
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 # Milliseconds a step.
-SHORT = ["training.batch=8", "training.ticks=4", "training.precision=fp32"]
+SHORT = [
+    *("training.batch=8", "training.ticks=4", "training.snapshots=1"),
+    "training.precision=fp32",
+]
 GAN = ["generator.hidden=[12, 8]", "generator.latent.size=6", "discriminator.hidden=[8]", *SHORT]
 DCGAN = ["generator.channels=4", "generator.latent.size=6", "discriminator.channels=4", *SHORT]
 
@@ -50,8 +55,14 @@ def values(dataset: Path, **changes: Any) -> dict[str, Any]:
         "budget": "64img",
         "datasets": {"faces": str(dataset)},
         "measure": {
-            "extractors": ["efflite0@64"],
-            **{"n": 50, "curve": 2, "curve_n": 50, "curve_n_real": 50},
+            "extractors": ["selfsup"],
+            **{
+                "n": 50,
+                "curve": 2,
+                "curve_n": 50,
+                "curve_n_real": 50,
+                "curve_extractor": "selfsup",
+            },
         },
         "methods": {"gan": {"recipe": "gan", "set": GAN}},
         **changes,
@@ -87,11 +98,19 @@ def _quick_looks() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials need no process of their own."""
+    trials_here(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Path:
-    """A study that was run to its end. Do not write into it."""
+    """A study that was run to its end, with a thread for each trial. Do not write into it."""
     out = tmp_path_factory.mktemp("studies") / "small"
-    outcome = study(Plan.from_values(values(dataset, **WHOLE)), out)
+    with pytest.MonkeyPatch.context() as patch:
+        trials_here(patch)
+        outcome = study(Plan.from_values(values(dataset, **WHOLE)), out, workers=CORES)
     assert outcome.finished
     study_report(out)
     return out
@@ -147,7 +166,8 @@ def test_pretraining_is_paid_from_the_same_budget(done: Path) -> None:
 
 def test_the_page_and_the_tables(done: Path) -> None:
     page = (done / "report.html").read_text("utf-8")
-    for quoted in ("Convolution helps.", "A small study", 'data-verdict="does-not-hold"'):
+    assert page.count('data-verdict="') == len(WHOLE["claims"])
+    for quoted in ("Convolution helps.", "A small study"):
         assert quoted in page
     assert page.count("data-failure") == 1
     with (done / "results.csv").open(encoding="utf-8", newline="") as file:
@@ -167,14 +187,14 @@ def test_the_page_can_be_written_again(done: Path) -> None:
 def test_a_finished_study_has_nothing_to_do(
     done: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facegan.study.execution.local.subprocess.Popen", None)
+    monkeypatch.setattr("facegan.study.execution.local.watched_by_parent", None)
     assert study(Plan.from_values(values(dataset, **WHOLE)), done).finished
 
 
 def test_a_study_killed_again_and_again_ends_the_same(
     tmp_path: Path, done: Path, dataset: Path
 ) -> None:
-    """SIGKILL, of the study and sometimes of its trials, at moments spread over its life."""
+    """SIGKILL, of the study and sometimes of its trials; half of it is done already."""
     plan = tmp_path / "plan.toml"
     plan.write_text(Plan.from_values(values(dataset, **WHOLE)).to_toml(), "utf-8")
     out = tmp_path / "killed"
@@ -182,15 +202,20 @@ def test_a_study_killed_again_and_again_ends_the_same(
     out.mkdir()
     for name in ("study.toml", "study.json"):
         (out / name).write_bytes((done / name).read_bytes())
+    trials = [result.key for result in StudyFolder(done).results().results]
+    for key in trials[:4]:
+        folder = StudyFolder(done).trial(key).path
+        shutil.copytree(folder, out / folder.relative_to(done))
     command = [sys.executable, "-m", "facegan", "study", str(plan), "--out", str(out)]
-    for ended in (1, 4):
+    command += ["--workers", str(CORES)]
+    for ended in (5, 6):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + 900
         while len(StudyFolder(out).results().results) < ended:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        if ended == 4:
+        if ended == 6:
             for pid in _children(process.pid):
                 os.kill(pid, signal.SIGKILL)
         process.kill()
@@ -219,6 +244,7 @@ def test_another_plan_is_refused_where_trials_are(done: Path, dataset: Path) -> 
     assert (done / "study.toml").read_bytes() == before
 
 
+@pytest.mark.usefixtures("inside")
 def test_a_study_grows_and_mends_itself(tmp_path: Path, dataset: Path) -> None:
     """Refused, mended, run; then with another seed and method, a failure and a damaged file."""
     out = tmp_path / "growing"
@@ -245,6 +271,7 @@ def test_a_study_grows_and_mends_itself(tmp_path: Path, dataset: Path) -> None:
     assert scores(study(more, out, retry_failed=True).results) == scores(second)
 
 
+@pytest.mark.usefixtures("inside")
 def test_a_result_or_a_trial_that_is_not_this_ones_is_made_anew(
     tmp_path: Path, dataset: Path
 ) -> None:
@@ -276,7 +303,7 @@ def test_a_result_or_a_trial_that_is_not_this_ones_is_made_anew(
         ({"measure": {"n": 50, "extractors": ["efflite9"]}}, "efflite9"),
         ({"datasets": {"faces": "nowhere"}}, "nowhere"),
         ({"methods": {"a": {"recipe": "sagan"}}}, "The method a"),
-        ({"methods": {"a": {"recipe": "gan", "mix": ["portraits"]}}}, "mix"),
+        ({"methods": {"a": {"recipe": "gan", "mix": ["portraits:60"]}}}, "mix"),
         ({"methods": {"a": {"recipe": "gan", "set": ["data.mix=[0.5]"], "mix": ["b"]}}}, "b"),
     ],
 )
@@ -344,6 +371,7 @@ TUNING: dict[str, Any] = {
 }
 
 
+@pytest.mark.usefixtures("inside")
 def test_every_method_gets_the_same_search_before_the_comparison(
     tmp_path: Path, dataset: Path
 ) -> None:
@@ -418,6 +446,7 @@ def test_a_search_that_makes_no_sense_is_refused(dataset: Path) -> None:
             Plan.from_values({**values(dataset), "tuning": {**TUNING, **changes}})
 
 
+@pytest.mark.usefixtures("inside")
 def test_a_study_ends_at_the_look_that_decides_it(tmp_path: Path, dataset: Path) -> None:
     """What always diverges is not better: two of four seeds say so, at this level."""
     methods = {name: WHOLE["methods"][name] for name in ("gan", "wild")}

@@ -107,7 +107,7 @@ def test_only_those_named_learn_in_each_stage(tiny: Make, trainer_of: Make, name
         ("wgan-gp", 5, 4),
         ("sngan", 5, 4),
         ("sagan", 6, 5),
-        ("r3gan", 1 + 8 + 1, 1 + 8),
+        ("r3gan", 1 + 4 + 1, 1 + 4),
     ],
 )
 def test_blocks_are_in_the_order_of_the_data(

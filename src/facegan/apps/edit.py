@@ -20,6 +20,7 @@ from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.png import save_png
 from facegan.progress import progress_bar
 
+_FEWEST_FACES = 1000  # of fewer, a direction is mostly chance
 # Of a sheet: how far each column is moved, in standard deviations.
 SHEET = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 
@@ -51,10 +52,10 @@ def directions(
     """
     from facegan.editing.finding import find_directions
 
-    if n < 1000 or measured < 8 or seed < 0:
+    if n < _FEWEST_FACES or measured < 8 or seed < 0:
         raise FaceganError(
             f"n is {n}, measured {measured}, seed {seed}.",
-            "Allowed: n from 1000, measured from 8, seed from 0.",
+            f"Allowed: n from {_FEWEST_FACES}, measured from 8, seed from 0.",
         )
     opened = open_generator(source, best, device)
     with progress_bar("reading faces") as progress:

@@ -21,6 +21,8 @@ from facegan.models.companions import companion
 from facegan.progress import progress_bar
 from facegan.values import Value
 
+_FEWEST_PICTURES = 1000  # fewer do not hold the encoder's weights
+
 
 @dataclass(frozen=True)
 class Found(Value):
@@ -149,8 +151,8 @@ def prepare_encoder(
     """
     from facegan.editing.encoder import fit_encoder
 
-    if n < 1000:
-        raise FaceganError(f"n is {n}.", "Allowed: 1000 or more.")
+    if n < _FEWEST_PICTURES:
+        raise FaceganError(f"n is {n}.", f"Allowed: {_FEWEST_PICTURES} or more.")
     opened = open_generator(source, best, device)
     perceptual = Perceptual(next(opened.network.parameters()).device)
     with progress_bar("fitting the encoder") as progress:
