@@ -93,11 +93,11 @@ def test_a_reporter_stops_them_and_the_same_call_goes_on(
     tiny: Make, bytes_of: Make, dataset_path: Path, tmp_path: Path, exchange: int
 ) -> None:
     recipe, run = tiny("gan", f"training.exchange={exchange}"), tmp_path / "run"
-    recipe = recipe.with_budget("1.6kimg")
+    recipe = recipe.with_budget("960img")
     part = train(recipe, dataset_path, run, reporter=Recorder(80), **TWO)
     assert not part.finished
     assert part.stopped_by is None
-    assert 80 <= part.images_seen < 1600
+    assert 80 <= part.images_seen < 960
     kept = latest(run / "checkpoints")
     assert kept is not None
     assert kept.images_seen == part.images_seen
