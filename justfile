@@ -22,7 +22,7 @@ types:
 
 # Run the quick tests, or those that are named
 test *which:
-    {{python}} -m pytest -n auto --dist loadfile {{which}}
+    {{python}} -m pytest -n auto --dist loadfile --no-loadscope-reorder {{which}}
 
 # Everything that continuous integration runs
 all:
