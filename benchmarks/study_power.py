@@ -5,7 +5,7 @@ of one method, of which five help. The designs are compared on the same noise: n
 with five degrees of freedom, exponential; its size is the same for all methods, or differs by a
 log-normal factor (σ = 0.7), as in the published studies.
 
-    python benchmarks/study_power.py            # Markdown tables for docs/study.md, some minutes
+    python benchmarks/study_power.py            # tables of docs/study-power.md, some minutes
     python benchmarks/study_power.py --studies 2000
 """
 

@@ -54,6 +54,8 @@ MENU = {
         "architecture",
         "performance",
         "performance-peers",
+        "metrics-evidence",
+        "study-power",
         "reliability",
         "security",
         "journeys",

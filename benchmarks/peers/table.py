@@ -108,13 +108,22 @@ def markdown(
         peers: for versions and notes.
         header: what the figures were taken on, name → value.
     """
-    lines = [f"# {REFERENCE} and its peers", ""]
+    lines = [
+        f"# {REFERENCE} compared with other programs",
+        "",
+        "Speed and memory of the same tasks, measured by one run of `benchmarks/compare.py`:",
+        "",
+    ]
     lines += [f"- {name}: {value}" for name, value in header.items()]
     lines += [
         "",
-        f"Medians over rounds in which all took turns. “{REFERENCE} is better” is the ratio of two "
-        "figures of the same round, median and spread, turned so that more than 1 means that "
-        f"{REFERENCE} is ahead. Peak memory is the largest resident set of the process.",
+        "How to read the tables:",
+        "",
+        "- All programs are measured in turn, in several rounds. Figures are medians over rounds, "
+        "with the lowest and the highest beside them.",
+        f"- “{REFERENCE} is better” is the ratio of the two figures of one round. More than 1 "
+        f"means that {REFERENCE} is better.",
+        "- Peak memory is the largest resident set of the process.",
     ]
     for name, task in tasks.items():
         found = rows(measurements, name, task.more)
@@ -124,7 +133,7 @@ def markdown(
             lines += _remarks([each for each in measurements if each["task"] == name])
     noted = [peer for peer in peers.values() if peer.note]
     asked = {each["peer"] for each in measurements}
-    lines += ["", "## The peers", ""]
+    lines += ["", "## The other programs", ""]
     lines += [f"- {peer.name}: {peer.note}" for peer in noted if peer.name in asked]
     return "\n".join(lines) + "\n"
 

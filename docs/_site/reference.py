@@ -75,8 +75,8 @@ def _commands(made: Pages) -> None:
     rows = [[f"[`{words}`]({page}.md)", _said(command)] for words, page, command in names]
     toc = _toctree(page for _, page, _ in names)
     made["reference/commands/index.md"] = (
-        "# Commands\n\n`facegan COMMAND --help` says the same on the terminal. Every command also takes `--plugin\n"
-        f"FILE.py|MODULE`, for networks, losses, … of your own.\n\n{table(['command', 'what it does'], rows)}\n\n{toc}"
+        "# Commands\n\nEvery command of facegan. `facegan COMMAND --help` prints the same text. Every command also accepts\n"
+        f"`--plugin FILE.py|MODULE`, to load networks, losses and other kinds of your own.\n\n{table(['command', 'what it does'], rows)}\n\n{toc}"
     )
 
 
@@ -143,16 +143,16 @@ def _recipes(made: Pages, docs: Path) -> None:
                 f"![Faces by {name}, none picked](../../images/results/{GRIDS[name]})"
             )
         assert name not in GRIDS or (docs / "images/results" / GRIDS[name]).exists(), name
-    head = ["recipe", "what it is", "numbers in G", "in D", "source"]
+    head = ["recipe", "what it is", "parameters of G", "of D", "source"]
     made["reference/recipes/index.md"] = (
-        "# Recipes\n\nThe shipped methods, with the trainable numbers of their generators (G) and discriminators (D) for\n"
-        "colour pictures of 64 pixels. `facegan recipes --cost` measures how fast each trains on your machine.\n\n"
+        "# Recipes\n\nThe shipped recipes, with the trainable parameters of their generators (G) and discriminators (D) for\n"
+        "colour images of 64 pixels. `facegan recipes --cost` measures how fast each trains on your machine.\n\n"
         f"{table(head, rows)}\n\n{_toctree(recipe_names())}"
     )
     made["reference/gallery/index.md"] = (
-        "# Gallery\n\nWhat recipes make of LFW (photographs of faces, 64 × 64 pixels) after fifteen minutes on two cores. Each grid\n"
-        "shows the seeds 0 to 63, none picked. The commands, the scores and longer runs are in\n"
-        "[results.md](../../results.md); the pictures of the bundled generator in [models.md](../../models.md).\n\n"
+        "# Gallery\n\nFaces that each recipe generates after fifteen minutes of training on two cores, on LFW (photographs of faces,\n"
+        "64 × 64 pixels). Each grid shows the seeds 0 to 63, none picked. [results.md](../../results.md) has the commands\n"
+        "and the scores, and [models.md](../../models.md) the images of the bundled generator.\n\n"
         + "\n\n".join(shown)
         + "\n"
     )
@@ -169,12 +169,12 @@ def _recipe(recipe: Recipe, about: Any) -> str:
         [
             "generator",
             f"`{recipe.generator.kind}`"
-            + (f", {about.size.generator:,} numbers" if about.size else ""),
+            + (f", {about.size.generator:,} parameters" if about.size else ""),
         ],
         [
             "discriminator",
             f"`{recipe.discriminator.kind}`"
-            + (f", {about.size.discriminator:,} numbers" if about.size else ""),
+            + (f", {about.size.discriminator:,} parameters" if about.size else ""),
         ],
         [
             "method",
@@ -183,28 +183,28 @@ def _recipe(recipe: Recipe, about: Any) -> str:
         ],
         ["pixels", f"`{recipe.data.range}`"],
         ["batch", f"{recipe.training.batch}"],
-        ["stages of training", f"{len(recipe.stages)}"],
+        ["stages", f"{len(recipe.stages)}"],
         ["budget", f"{recipe.training.budget}"],
     ]
     if about.trouble:
         facts.append(["at 64 pixels", escaped(about.trouble)])
     parts.append(table(["", ""], facts))
     parts.append(
-        "What it costs depends on the machine: `facegan recipes --cost --only "
-        f"{recipe.name}` measures it here, and [performance.md](../../performance.md) has figures of ours."
+        "The cost depends on the machine. Measure yours with `facegan recipes --cost --only "
+        f"{recipe.name}`. [performance.md](../../performance.md) has our figures."
     )
     if recipe.name in GRIDS:
         parts.append(
             f"![Faces by {recipe.name}, none picked](../../images/results/{GRIDS[recipe.name]})\n\n"
-            "On LFW at 64 pixels, after fifteen minutes on two cores; [results.md](../../results.md) has the command."
+            "On LFW at 64 pixels, after fifteen minutes on two cores. [results.md](../../results.md) has the command."
         )
     own = inspect.getsourcefile(Shipped)
     assert own is not None
     short = (Path(own).parent / "recipe/shipped" / f"{recipe.name}.toml").read_text("utf-8")
     parts.append(
-        f"## The table\n\nWhat differs from the defaults:\n\n```toml\n{short.strip()}\n```"
+        f"## Settings\n\nThose that differ from the defaults:\n\n```toml\n{short.strip()}\n```"
     )
-    parts.append(f"Every value:\n\n```toml\n{recipe.to_toml().strip()}\n```")
+    parts.append(f"All of them:\n\n```toml\n{recipe.to_toml().strip()}\n```")
     return "\n\n".join(parts) + "\n"
 
 
@@ -249,7 +249,9 @@ def _kinds(made: Pages) -> None:
     for page, (title, where, kinds) in registries().items():
         parts = [f"# {title}", where]
         if not kinds:
-            parts.append("None yet: [architecture.md](../architecture.md) says how to add one.")
+            parts.append(
+                "None yet. [architecture.md](../architecture.md#adding-one) explains how to add one."
+            )
         known = _extractors() if page == "extractors" else {}
         for name, thing in kinds.items():
             parts.append(f"## {name}\n\n{known.get(name) or _kind(thing)}")
@@ -334,8 +336,8 @@ def _metrics() -> str:
         for name, title in SCORE_TITLES.items()
     ]
     return (
-        "# Metrics\n\nWhat `facegan evaluate` measures in each feature space. An arrow says which way is better. How they are\n"
-        f"computed, and what they can and cannot tell, is in [metrics.md](../metrics.md).\n\n{table(['name', 'title', 'what it is'], rows)}\n"
+        "# Metrics\n\nWhat `facegan evaluate` measures in each feature space. The arrow shows which direction is better.\n"
+        f"[metrics.md](../metrics.md) explains how they are computed, and what they can and cannot detect.\n\n{table(['name', 'title', 'what it is'], rows)}\n"
     )
 
 
@@ -349,8 +351,8 @@ def _names(made: Pages) -> None:
         rows.append([f"[`{name}`]({name}.md)", first_line(plain)])
         made[f"reference/python/{name}.md"] = _name(name, plain)
     made["reference/python/index.md"] = (
-        "# Python\n\n`import facegan` has every verb of the command line, and what they take and give. Results have `to_dict()`,\n"
-        "`rows()` and `to_frame()` (with pandas), and show themselves in a notebook.\n\n"
+        "# Python\n\n`import facegan` has every command of the command line as a function, and the types that they accept and\n"
+        "return. Results have `to_dict()`, `rows()` and `to_frame()` (with pandas), and display themselves in a notebook.\n\n"
         f"{table(['name', 'what it is'], rows)}\n\n{_toctree(names)}"
     )
 
@@ -379,8 +381,9 @@ def _name(name: str, thing: Any) -> str:
 def _index(made: Pages) -> str:
     single = [*registries(), "metrics"]
     entries = ["commands/index", "python/index", "recipes/index", *single]
-    return "# Reference\n\nThese pages are written from the code itself.\n\n" + _toctree(
-        entries, hidden=False
+    return (
+        "# Reference\n\nThese pages are generated from the code: commands, Python, recipes, and every kind that a recipe can name.\n\n"
+        + _toctree(entries, hidden=False)
     )
 
 
