@@ -150,9 +150,8 @@ def _machine() -> Listing[Fact]:
     import torch
 
     from facegan.device import choose_device
-    from facegan.memory import available
+    from facegan.memory import available, usable_cores
 
-    cores = _cores()
     found = Listing(
         [
             Fact("facegan", f"{__version__} in {Path(__file__).parents[1]}"),
@@ -161,7 +160,7 @@ def _machine() -> Listing[Fact]:
             Fact("system", platform.platform()),
             Fact("processor", _processor()),
             Fact("vector units", torch.backends.cpu.get_cpu_capability()),
-            Fact("cores", f"{cores} usable of {os.cpu_count()}"),
+            Fact("cores", f"{len(usable_cores())} usable of {os.cpu_count()}"),
         ]
     )
     memory = available(torch.device("cpu"))
@@ -281,12 +280,6 @@ def _problems() -> list[str]:
     if not (store.BUNDLED / f"{store.DEFAULT}{store.SUFFIX}").exists():
         found.append("The bundled model is missing: install facegan again.")
     return found
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from facegan.data.append import HashedFile
 from facegan.data.pictures import MAX_PIXELS, open_picture
 from facegan.errors import DataError, one_line
+from facegan.memory import usable_cores
 
 ENCODED, OFFSETS = "images.bin", "offsets.npy"
 # From so many pixels a side on, datasets are written like this.
@@ -74,7 +75,7 @@ class EncodedImages:
                 f"{path} is damaged or cut short: its size does not fit {OFFSETS}.",
                 "Import it again.",
             )
-        workers = min(_THREADS, len(os.sched_getaffinity(0)) if _AFFINITY else os.cpu_count() or 1)
+        workers = min(_THREADS, len(usable_cores()))
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
 
     def __len__(self) -> int:
@@ -167,9 +168,6 @@ class EncodedImages:
             ) from error
 
 
-_AFFINITY = hasattr(os, "sched_getaffinity")
-
-
 def read_offsets(path: Path) -> npt.NDArray[np.int64]:
     """The offsets of a dataset.
 
@@ -210,8 +208,7 @@ class EncodedFile(HashedFile):
         self._ends = [0] if rows is None else [0, *_ends(path)]
         if rows is not None and (len(self._ends) != rows + 1 or self._ends[-1] != length):
             raise OSError(f"{path} holds {len(self._ends) - 1} pictures, not {rows}")
-        workers = len(os.sched_getaffinity(0)) if _AFFINITY else os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(min(_THREADS, workers))
+        self._pool = ThreadPoolExecutor(min(_THREADS, len(usable_cores())))
 
     def append(self, images: npt.NDArray[np.uint8]) -> None:
         """Append pictures, uint8 [n,*shape]."""

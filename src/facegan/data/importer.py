@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
@@ -49,6 +48,7 @@ from facegan.data.sources import FolderSource, Source
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, one_line
+from facegan.memory import usable_cores
 from facegan.version import __version__
 
 _BATCH, _BATCH_BYTES = 64, 8 << 20
@@ -462,7 +462,8 @@ def _decoded(
 ) -> Generator[list[_Decoded]]:
     """Read and decode the chosen members, batch by batch, in the source's order."""
     prepare()
-    workers = workers or _processors()
+    # More threads only take memory.
+    workers = workers or min(16, len(usable_cores()))
     waiting: deque[Future[list[_Decoded]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
@@ -534,13 +535,6 @@ def _labels(joined: Joined, rows: Sequence[tuple[int, Picture]]) -> npt.NDArray[
     values = joined.values([index for index, _ in rows])
     values[[picture.number > 0 for _, picture in rows]] = np.nan
     return values
-
-
-def _processors() -> int:
-    """Processors that this process may use; more threads than 16 only take memory."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(16, len(os.sched_getaffinity(0)))
-    return min(16, os.cpu_count() or 1)
 
 
 def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> list[tuple[int, Picture]]:

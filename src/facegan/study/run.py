@@ -14,6 +14,7 @@ from facegan.apps.datasets import open_dataset
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError, one_line
 from facegan.evaluation.wording import duration, listed
+from facegan.memory import usable_cores
 from facegan.study.comparisons import seeds_at
 from facegan.study.execution import Watch, local
 from facegan.study.fitting import fitted
@@ -224,11 +225,11 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
                 for name, each in plan.methods[method].ranges.items()
             ),
         ]
-        searching = math.ceil(count / (workers or len(local.available_cores()))) * (
+        searching = math.ceil(count / (workers or len(usable_cores()))) * (
             parse_budget(search.budget).seconds or 0.0
         )
     seconds = parse_budget(plan.budget).seconds
-    at_once = workers or len(local.available_cores())
+    at_once = workers or len(usable_cores())
     if seconds is None:
         said.append("How long that takes is known when the speed of each method is measured.")
     else:

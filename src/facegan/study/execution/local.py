@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from facegan.errors import DeviceError, TrainingError
+from facegan.memory import usable_cores
 from facegan.study.execution import COMMAND, ENVIRONMENT, GiveUp, Watch
 from facegan.study.execution.process import GRACE, Attempts, last_words, watched_by_parent
 
@@ -42,13 +43,6 @@ class _Running:
     slot: Slot
 
 
-def available_cores() -> list[int]:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
 def slots(workers: int, gpus: Sequence[str] = ()) -> list[Slot]:
     """Divide the machine.
 
@@ -60,7 +54,7 @@ def slots(workers: int, gpus: Sequence[str] = ()) -> list[Slot]:
     Raises:
         DeviceError: for more workers than cores.
     """
-    cores = available_cores()
+    cores = usable_cores()
     if not 1 <= workers <= len(cores):
         raise DeviceError(
             f"{workers} trials at once: there are {len(cores)} cores.",
