@@ -22,8 +22,8 @@ from PIL import Image, ImageFilter
 from facegan.data.dataset import Dataset
 from facegan.data.pictures import open_picture
 from facegan.evaluation.cache import FeatureCache
-from facegan.evaluation.copy_found import Yardstick, searched
 from facegan.evaluation.copy_search import CopySearch, Matches
+from facegan.evaluation.copy_verdict import Yardstick, searched
 from facegan.evaluation.copying import RealFaces, yardstick_of
 from facegan.files import cache_folder
 from facegan.generation.generator import open_generator

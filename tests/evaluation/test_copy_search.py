@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from facegan.evaluation import copy_found
-from facegan.evaluation.copy_found import Yardstick, searched
+from facegan.evaluation import copy_verdict
 from facegan.evaluation.copy_search import CopySearch, Matches
+from facegan.evaluation.copy_verdict import Yardstick, searched
 from facegan.evaluation.copy_views import PARTS, SIDE, View, moved, part_mask, reduced
 
 Images = np.ndarray
@@ -155,24 +155,24 @@ def test_grey_and_flat_pictures_are_looked_up(search: CopySearch) -> None:
 
 def test_chance_is_exact() -> None:
     # One real picture, one new one: either is the higher.
-    assert copy_found.chance(1, 1, 1, 1) == pytest.approx(1 / 2)
+    assert copy_verdict.chance(1, 1, 1, 1) == pytest.approx(1 / 2)
     # Three new ones all above the highest of three real ones: 1 of 20 orders.
-    assert copy_found.chance(3, 3, 1, 3) == pytest.approx(1 / 20)
-    assert copy_found.chance(0, 3, 1, 3) == 1
+    assert copy_verdict.chance(3, 3, 1, 3) == pytest.approx(1 / 20)
+    assert copy_verdict.chance(0, 3, 1, 3) == 1
     random = np.random.default_rng(0)
     n, real, reached = 30, 90, 3
     drawn = random.random((4000, n + real))
     level = np.sort(drawn[:, n:], 1)[:, -reached]
     exceed = (drawn[:, :n] > level[:, None]).sum(1)
     for found in (1, 2, 4):
-        said = copy_found.chance(found, n, reached, real)
+        said = copy_verdict.chance(found, n, reached, real)
         assert said == pytest.approx(float((exceed >= found).mean()), abs=0.03)
 
 
 def test_the_sides_are_binomial() -> None:
-    assert copy_found.sides(0, 20, 0.1) == pytest.approx(0.9**20)
-    assert copy_found.sides(0, 0, 0.1) == 1
-    assert copy_found.sides(3, 9, 0.25) == pytest.approx(stats.binom.cdf(3, 9, 0.25))
+    assert copy_verdict.sides(0, 20, 0.1) == pytest.approx(0.9**20)
+    assert copy_verdict.sides(0, 0, 0.1) == 1
+    assert copy_verdict.sides(3, 9, 0.25) == pytest.approx(stats.binom.cdf(3, 9, 0.25))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_the_sides_are_binomial() -> None:
     ],
 )
 def test_verdicts(chance: float, sides: float, to_holdout: int, said: str) -> None:
-    assert copy_found.verdict(chance, sides, to_holdout) == said
+    assert copy_verdict.verdict(chance, sides, to_holdout) == said
 
 
 def test_the_level_is_what_one_in_five_hundred_reaches() -> None:

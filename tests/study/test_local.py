@@ -63,7 +63,7 @@ class Seen:
         self.events.append(f"ended {folder.name}")
         self.running -= 1
 
-    def said(self, message: str) -> None:
+    def say(self, message: str) -> None:
         self.events.append(message)
 
     def tick(self) -> None:

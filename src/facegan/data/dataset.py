@@ -135,7 +135,7 @@ class Dataset:
 
         from PIL import Image
 
-        from facegan.data.show import contact_sheet
+        from facegan.data.grid import contact_sheet
 
         sheet, target = contact_sheet(self), io.BytesIO()
         Image.fromarray(sheet if sheet.shape[2] == 3 else sheet[:, :, 0]).save(target, "PNG")

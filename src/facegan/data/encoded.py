@@ -16,6 +16,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.append import HashedFile
-from facegan.data.pictures import MAX_PIXELS, open_picture
+from facegan.data.pictures import MAX_PIXELS, open_picture, png_bytes
 from facegan.errors import DataError, one_line
 from facegan.memory import usable_cores
 
@@ -212,7 +213,7 @@ class EncodedFile(HashedFile):
 
     def append(self, images: npt.NDArray[np.uint8]) -> None:
         """Append pictures, uint8 [n,*shape]."""
-        for data in self._pool.map(_png, images):
+        for data in self._pool.map(partial(png_bytes, level=_LEVEL), images):
             self.write(data)
             self._ends.append(self._ends[-1] + len(data))
 
@@ -243,15 +244,6 @@ class EncodedFile(HashedFile):
 def encoded_hash(images_sha256: str, offsets: npt.NDArray[np.int64]) -> str:
     """What stands for the pictures in a dataset's fingerprint."""
     return f"png:{images_sha256}:{hashlib.sha256(offsets.tobytes()).hexdigest()}"
-
-
-def _png(image: npt.NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    picture.save(buffer, "PNG", compress_level=_LEVEL)
-    return buffer.getvalue()
 
 
 def _ends(path: Path) -> Iterator[int]:

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.kinds import DATA, side_kind
-from facegan.data.members import Member, packed
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import Member, SkippedFile, packed
 from facegan.data.writer import printable
 
 # Characters of a detail: some decoders quote what they could not read.

@@ -41,9 +41,8 @@ from facegan.data.labels import NOT_ASKED_FOR, Joined, LabelTable, Reading, Repe
 from facegan.data.layouts import Layout, recognise
 from facegan.data.layouts.folders import CLASSES, classes_of, note_on_folders
 from facegan.data.layouts.persons import persons
-from facegan.data.members import Member, Members, Paths, packed
+from facegan.data.members import Member, Members, Paths, SkippedFile, packed
 from facegan.data.recognise import open_source, sources_within
-from facegan.data.skipped import SkippedFile
 from facegan.data.sources import FolderSource, Source
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter

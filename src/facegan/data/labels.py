@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from posixpath import splitext
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.kinds import PICTURES
-from facegan.data.tables import Column, Table, read_table
+from facegan.data.tables import Column, Table
 from facegan.errors import DataError, nearest, one_line
 
 Repeats = Literal["refuse", "average"]
@@ -157,11 +157,6 @@ class LabelTable:
         names = tuple(self.names[n] for n in chosen)
         unused = dict(self.unused) | {name: NOT_ASKED_FOR for name in known if name not in columns}
         return replace(self, names=names, values=self.values[:, chosen], about=about, unused=unused)
-
-    @classmethod
-    def from_csv(cls, path: Path | str) -> LabelTable:
-        """Read a table of labels: CSV, TSV, semicolons, JSON lines; see `of` and `read_table`."""
-        return cls.of(read_table(path))
 
     @classmethod
     def of(cls, table: Table, reading: Reading | None = None) -> LabelTable:

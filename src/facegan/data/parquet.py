@@ -19,8 +19,7 @@ import numpy as np
 from facegan.data import sources
 from facegan.data.labels import LabelTable, Reading
 from facegan.data.layouts.layout import Layout
-from facegan.data.members import Member, Members, Paths
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import Member, Members, Paths, SkippedFile
 from facegan.data.sources import Source
 from facegan.data.tables import Column, Table, cell_of
 from facegan.errors import DataError, one_line

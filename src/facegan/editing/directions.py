@@ -341,6 +341,6 @@ def _leakage(up: Array, down: Array) -> Array:
     return leaked.astype(np.float32)
 
 
-def said(amounts: Mapping[str, float] | Sequence[tuple[str, float]]) -> str:
+def in_words(amounts: Mapping[str, float] | Sequence[tuple[str, float]]) -> str:
     """`Smiling=2, Age=-1`, for metadata and messages."""
     return ", ".join(f"{name}={amount:g}" for name, amount in dict(amounts).items())

@@ -19,7 +19,7 @@ Three things to know when reading the numbers:
 - An embedding sees only what it encodes. Nothing here can prove that nothing was copied.
 
 So embeddings show a pull; whether there are copies is decided by a search for them (`copy_search`,
-`copy_found`), which has real pictures of other people as its yardstick.
+`copy_verdict`), which has real pictures of other people as its yardstick.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from facegan.errors import FaceganError
 from facegan.evaluation import calibration
 from facegan.evaluation.cache import FeatureCache, Progress, silent
 from facegan.evaluation.calibration import Distances
-from facegan.evaluation.copy_found import Yardstick, searched
 from facegan.evaluation.copy_search import VERSION, CopySearch, Matches
+from facegan.evaluation.copy_verdict import Yardstick, searched
 from facegan.evaluation.copying_words import Evidence, in_words
 from facegan.evaluation.neighbours import Features, Numbers, neighbours, neighbours_within
 from facegan.evaluation.results import Copying, EmbeddingCopying, Neighbour, Pair, Searched
@@ -48,6 +48,8 @@ from facegan.seeding import REAL_CHOICE, random
 _IDENTICAL = 1e-3
 # Real pictures that are looked up among those of others: so many make the yardstick.
 _YARDSTICK = 4_000
+# The closest pairs that are named.
+_PAIRS = 16
 # Of the most unusual generated pictures, those whose closest pairs are worked out.
 _PAIRS_FROM = 4
 
@@ -123,7 +125,7 @@ def find_copies(
     real: RealFaces,
     seeds: Sequence[int],
     *,
-    pairs: int = 16,
+    pairs: int = _PAIRS,
     seed: int = 0,
     progress: Progress = silent,
     looked: Looked | None = None,
@@ -175,7 +177,6 @@ def look_for_copies(
     seeds: Sequence[int],
     cache: FeatureCache,
     *,
-    pairs: int = 16,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Looked:
@@ -187,7 +188,6 @@ def look_for_copies(
         real: its two splits.
         seeds: [n], of the generated pictures.
         cache: keeps what depends on the real pictures alone.
-        pairs: see `find_copies`.
         seed: of the choice of real pictures for the yardstick.
         progress: called with (pictures looked up, pictures in all).
     """
@@ -205,7 +205,7 @@ def look_for_copies(
     )
     matches = search.look_up(generated, progress=later)
     found = searched(yardstick, matches, search.parts, held_out)
-    most = np.argsort(-yardstick.best(matches).score, kind="stable")[: _PAIRS_FROM * pairs]
+    most = np.argsort(-yardstick.best(matches).score, kind="stable")[: _PAIRS_FROM * _PAIRS]
     sides = [
         # With the other split barred.
         search.look_up(
@@ -214,7 +214,7 @@ def look_for_copies(
         for barred in (held_out, ~held_out)
     ]
     named = _searched_pairs(search, yardstick, sides, rows, real.names, [seeds[i] for i in most])
-    return Looked(found, named[:pairs])
+    return Looked(found, named[:_PAIRS])
 
 
 def yardstick_of(

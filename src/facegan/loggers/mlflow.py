@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facegan.loggers.base import Logger, TrackedRun
+from facegan.recipe import leaves
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,17 +75,6 @@ class MLflow(Logger):
         self._client.set_terminated(self._id, "FINISHED" if finished else "KILLED")
 
 
-def _flat(run: TrackedRun) -> Iterator[tuple[str, Any]]:
+def _flat(run: TrackedRun) -> Iterable[tuple[str, Any]]:
     """The recipe's values by path, as MLflow's flat parameters."""
-    return _leaves({k: v for k, v in run.config.items() if k != "provenance"}, "")
-
-
-def _leaves(values: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(values, dict):
-        for key, value in values.items():
-            yield from _leaves(value, f"{path}.{key}" if path else key)
-    elif isinstance(values, list) and any(isinstance(value, dict) for value in values):
-        for index, value in enumerate(values):
-            yield from _leaves(value, f"{path}.{index}")
-    else:
-        yield path, values
+    return leaves({k: v for k, v in run.config.items() if k != "provenance"})

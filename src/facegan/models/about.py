@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facegan.budget import MOST_IMAGES
 from facegan.data.spec import ImageSpec, Label
 from facegan.errors import FaceganError, RunError, printable
 from facegan.errors import one_line as quoted
@@ -20,7 +21,6 @@ from facegan.version import __version__
 # The entry of a file's metadata, and the version of what is in it.
 KEY, FORMAT = "facegan", 1
 _LARGEST_RESOLUTION = 4096
-_MOST_IMAGES = 10**15
 _FAR = 1e12
 # What wrong content gives while it is read.
 WRONG = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
@@ -116,7 +116,7 @@ def _about(said: dict[str, Any]) -> About:
         raise ValueError("its recipe is not one that facegan wrote")
     recipe["name"], recipe["generator"]["kind"]
     for value, lowest, highest in (
-        (about.images_seen, 0, _MOST_IMAGES),
+        (about.images_seen, 0, MOST_IMAGES),
         (about.spec.resolution, 1, _LARGEST_RESOLUTION),
         (about.spec.channels, 1, 3),
     ):

@@ -31,7 +31,7 @@ class LineWatch:
 
     def started(self, folder: Path, where: str) -> None:
         """Say so."""
-        self.said(f"{self._name(folder)} on {where}")
+        self.say(f"{self._name(folder)} on {where}")
 
     def ended(self, folder: Path) -> None:
         """Say how, and how many are left."""
@@ -44,9 +44,9 @@ class LineWatch:
             count = f"{ended} of {sum(len(found.trials) for found in search)} trials of the search"
         else:
             count = f"{len(results.results)} of {len(results.keys)} trials"
-        self.said(f"{self._name(folder)}: {how}   [{count}]")
+        self.say(f"{self._name(folder)}: {how}   [{count}]")
 
-    def said(self, message: str) -> None:
+    def say(self, message: str) -> None:
         """Print."""
         print(printable(message), file=sys.stderr, flush=True)
 

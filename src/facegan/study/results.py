@@ -8,6 +8,7 @@ from pydantic import Field
 
 from facegan.config import Config
 from facegan.evaluation.results import Evaluation, ScoreName
+from facegan.study.claims import Axis
 from facegan.study.plan import Plan
 from facegan.study.tuning import Tuned
 
@@ -70,6 +71,10 @@ class CurvePoint(Config):
     fd: float
     low: float
     high: float
+
+    def cost(self, axis: Axis) -> float:
+        """What was spent so far, in kimg or machine-seconds."""
+        return self.images / 1000 if axis == "kimg" else self.seconds
 
 
 class Found(Config):

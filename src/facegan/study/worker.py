@@ -111,10 +111,10 @@ def _performed(trial: TrialFolder, spec: TrialSpec) -> TrialResult | None:
         faces=False,
         device=spec.device,
     )
-    return _told(trial, spec, evaluation, time.perf_counter() - begin)
+    return _finished(trial, spec, evaluation, time.perf_counter() - begin)
 
 
-def _told(
+def _finished(
     trial: TrialFolder, spec: TrialSpec, evaluation: Evaluation, measuring: float
 ) -> TrialResult:
     """What a finished trial says."""
@@ -134,10 +134,10 @@ def _spent(trial: TrialFolder, spec: TrialSpec) -> TrialResult:
     """What training came to and cost so far, as a failure."""
     from facegan.runs.reading import Reading, read
 
-    def begun(path: Path) -> Reading | None:
+    def reading(path: Path) -> Reading | None:
         return read(path) if RunDirectory(path).started else None
 
-    first, run = begun(trial.pretraining), begun(trial.run)
+    first, run = reading(trial.pretraining), reading(trial.run)
     before = first.seen if first is not None else 0
     before_seconds = before / (spec.speed.pretraining_img_per_s or 1.0)
     seen = run.seen if run is not None else 0

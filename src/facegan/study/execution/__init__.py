@@ -33,7 +33,7 @@ class Watch(Protocol):
     def ended(self, folder: Path) -> None:
         """A trial has a result."""
 
-    def said(self, message: str) -> None:
+    def say(self, message: str) -> None:
         """Something that a person should know."""
 
     def tick(self) -> None:

@@ -72,11 +72,11 @@ class Outcome:
         kind: `result`: it has one; `stopped`: a signal asked it to stop, and it has saved;
             `blocked`: for want of something that is not its own fault, such as room on the
             disk; `lost`: with its node; `crashed`: all else.
-        said: how it ended, and its last line.
+        reason: how it ended, and its last line.
     """
 
     kind: Literal["result", "stopped", "blocked", "lost", "crashed"]
-    said: str = ""
+    reason: str = ""
 
 
 def perform(desk: Desk, node: str, where: str, order: Order) -> Outcome:
