@@ -13,7 +13,7 @@ from scipy import stats
 
 from facegan.evaluation import copy_verdict
 from facegan.evaluation.copy_search import CopySearch, Matches
-from facegan.evaluation.copy_verdict import Yardstick, searched
+from facegan.evaluation.copy_verdict import Yardstick, search_result
 from facegan.evaluation.copy_views import PARTS, SIDE, View, moved, part_mask, reduced
 
 Images = np.ndarray
@@ -94,7 +94,7 @@ def test_copies_are_found(
     rows = matches.row[np.arange(COPIES), best.part]
     right = (best.score >= yardstick.level) & (rows == np.arange(COPIES))
     assert right.mean() >= 0.9
-    found = searched(yardstick, matches, search.parts, held_out)
+    found = search_result(yardstick, matches, search.parts, held_out)
     assert found.verdict in ("copied", "unclear")
     assert found.chance < 1e-6
     assert (found.mirrored >= 20) == (change == "mirrored")
@@ -109,7 +109,7 @@ def test_new_pictures_are_left_to_chance(
     # Blurred ones resemble everything more, and are no copies either.
     blurred = np.stack([np.asarray(Image.fromarray(one).reduce(4).resize((64, 64))) for one in new])
     for images in (new, blurred):
-        found = searched(yardstick, search.look_up(images), search.parts, held_out)
+        found = search_result(yardstick, search.look_up(images), search.parts, held_out)
         assert found.verdict == "chance"
         assert found.to_train + found.to_holdout < 8
 
@@ -118,7 +118,7 @@ def test_copies_of_held_out_pictures_are_not_held_against_a_generator(
     search: CopySearch, yardstick: Yardstick, pictures: Images, held_out: np.ndarray
 ) -> None:
     both = np.concatenate((pictures[:20], pictures[held_out][:20]))
-    found = searched(yardstick, search.look_up(both), search.parts, held_out)
+    found = search_result(yardstick, search.look_up(both), search.parts, held_out)
     assert (found.to_train, found.to_holdout, found.verdict) == (20, 20, "typical")
 
 

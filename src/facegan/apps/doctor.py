@@ -143,7 +143,8 @@ def doctor() -> Doctor:
     Nothing is measured, so it takes as long as starting PyTorch does. `facegan train --dry-run` and
     `facegan recipes --cost` measure.
     """
-    return Doctor(_machine(), _choices(), _extras(), tuple(_problems()))
+    extras = Listing(ExtraHere(each.name, _there(each.packages), each.adds) for each in EXTRAS)
+    return Doctor(_machine(), _choices(), extras, tuple(_problems()))
 
 
 def _machine() -> Listing[Fact]:
@@ -251,10 +252,6 @@ def _forms(device: str, bf16: bool) -> Choice:
     if torch.cpu._is_amx_tile_supported():
         return Choice(what, ", ".join(forms), f"{why}; with AMX, Winograd's form does not pay")
     return Choice(what, ", ".join([*forms, "Winograd's for wide maps in bf16"]), why)
-
-
-def _extras() -> Listing[ExtraHere]:
-    return Listing(ExtraHere(each.name, _there(each.packages), each.adds) for each in EXTRAS)
 
 
 def _there(packages: tuple[str, ...]) -> bool:

@@ -23,6 +23,7 @@ from facegan.evaluation.agreement import Labelled, agreement
 from facegan.evaluation.attributes import FEWEST as FEWEST_PIXELS
 from facegan.evaluation.attributes import AttributeReader
 from facegan.evaluation.cache import FeatureCache
+from facegan.evaluation.dlib_models import installed
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.judge import ALL_SCORES, Judge, Judgement
@@ -114,7 +115,7 @@ def evaluate(
     if copying is None:
         copying = len(dataset.indices("holdout")) >= FEWEST
     if faces is None:
-        faces = _faces_installed()
+        faces = installed()
     judgement = judge.judge(
         images,
         generated.description,
@@ -132,12 +133,6 @@ def evaluate(
     if record and generated.run is not None:
         _record(generated.run, generated.images_seen, judgement)
     return judgement.evaluation
-
-
-def _faces_installed() -> bool:
-    from facegan.evaluation.dlib_models import installed
-
-    return installed()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from facegan.values import Value
 
 
 @dataclass(frozen=True)
-class Found(Value):
+class Inversion(Value):
     """What became of a photograph.
 
     Attributes:
@@ -66,7 +66,7 @@ def invert(
     steps: int = STEPS,
     best: bool = False,
     device: str = "auto",
-) -> Found:
+) -> Inversion:
     """Find the face of a photograph in a generator, and write what the generator makes of it.
 
     The PNG holds the latent, and no pixel of the photograph: `facegan edit --from` goes on from it.
@@ -125,7 +125,7 @@ def invert(
     if compare is not None:
         about["shows"] = "on the left a photograph, on the right what the generator made of it"
         save_png(Path(compare), grid(np.stack([seen, found.picture]), 2), [], about)
-    return Found(target, face, seen, found, faces)
+    return Inversion(target, face, seen, found, faces)
 
 
 def prepare_encoder(

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from facegan.data.conditions import fixed
+from facegan.data.conditions import scaled_by_column
 from facegan.data.pictures import MAX_PIXELS, open_picture
 from facegan.editing.components import moved
 from facegan.editing.directions import FARTHEST, Directions, in_words
@@ -102,7 +102,7 @@ class EditedFace:
         self, model: OpenGenerator, directions: Directions | None
     ) -> tuple[Floats, torch.Tensor | None]:
         generator = model.loaded.generator
-        columns = fixed(self.labels, model.labels)
+        columns = scaled_by_column(self.labels, model.labels)
         rows: torch.Tensor | None = None
         if self.seed is not None:
             latent, rows = image_inputs(generator, self.seed, columns)

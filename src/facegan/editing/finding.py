@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from facegan.editing.directions import Array, Directions, Found, kept_plausible
+from facegan.editing.directions import Array, Directions, DirectionSearch, kept_plausible
 from facegan.editing.identity import Identity
 from facegan.editing.readings import LIGHT, POSE, Readers
 from facegan.errors import FaceganError
@@ -156,7 +156,7 @@ def find_directions(
         spread=lines.spread.astype(np.float32),
         **dict(zip(("up", "down", "identity"), tables[0], strict=True)),
         **dict(zip(("plain_up", "plain_down", "plain_identity"), tables[1], strict=True)),
-        found=Found(
+        found=DirectionSearch(
             model=sha256(model.path),
             latent=latent,
             kinds=tuple(each.kind for each in readers.readings),

@@ -14,7 +14,6 @@ from facegan.evaluation.results import (
     Estimate,
     Evaluation,
     Faces,
-    Kind,
     Kinds,
     ScoreName,
     Spectrum,
@@ -123,7 +122,10 @@ def kinds_sentence(found: Kinds) -> str:
     """Which kinds of people are made too seldom, or too often, in a few sentences."""
     parts = []
     for words, some in (("too seldom", found.left_out), ("too often", found.overdone)):
-        shown = [f"{kind.name} {_shares(kind)}" for kind in some[:_MOST_KINDS]]
+        shown = [
+            f"{kind.name} {percent(kind.generated.value)} of {percent(kind.real.value)}"
+            for kind in some[:_MOST_KINDS]
+        ]
         if len(some) > _MOST_KINDS:
             shown.append(f"{len(some) - _MOST_KINDS} more")
         if shown:
@@ -133,11 +135,6 @@ def kinds_sentence(found: Kinds) -> str:
         f"Kinds of people, as an attribute reader sees them in {found.n:,} generated and "
         f"{found.n_real:,} real pictures. {said}"
     )
-
-
-def _shares(kind: Kind) -> str:
-    """`2.4 % of 9.8 %`."""
-    return f"{percent(kind.generated.value)} of {percent(kind.real.value)}"
 
 
 def percent(share: float) -> str:

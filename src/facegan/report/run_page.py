@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from facegan.documents import render
-from facegan.evaluation.results import Estimate, Searched
+from facegan.evaluation.results import CopySearchResult, Estimate
 from facegan.evaluation.wording import (
     OTHERS,
     Formatted,
@@ -261,7 +261,7 @@ def _copying(found: Sequence[Track], newest: Measured | None) -> dict[str, Any] 
     }
 
 
-def _searched(found: Searched | None) -> Table | None:
+def _searched(found: CopySearchResult | None) -> Table | None:
     """What the search found, beside what chance gives."""
     if found is None:
         return None

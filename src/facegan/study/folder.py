@@ -19,7 +19,7 @@ from facegan.study.plan import Plan
 from facegan.study.published import RESULTS, published_search, published_trials
 from facegan.study.results import Key, Speed, StudyResults, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec, differences
-from facegan.study.tuning import Tuned, searched
+from facegan.study.tuning import Tuned, search_trial
 
 
 class StudyFolder:
@@ -208,7 +208,7 @@ class StudyFolder:
                     continue
                 settings = zip(plan.tuning.seeds, plan.candidates(name), strict=True)
                 trials = (
-                    known.get(key) or searched(seed, changed, self.tuning_trial(key).result())
+                    known.get(key) or search_trial(seed, changed, self.tuning_trial(key).result())
                     for seed, changed in settings
                     for key in [Key(dataset=dataset, method=name, seed=seed)]
                 )

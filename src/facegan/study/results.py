@@ -77,7 +77,7 @@ class CurvePoint(Config):
         return self.images / 1000 if axis == "kimg" else self.seconds
 
 
-class Found(Config):
+class TrialFinding(Config):
     """What the diagnosis of a trial's run found (see `facegan.runs.diagnosis`).
 
     Attributes:
@@ -120,7 +120,7 @@ class TrialResult(Config):
     discriminator: Count = 0
     evaluation: Evaluation | None = None
     curve: tuple[CurvePoint, ...] = ()
-    found: tuple[Found, ...] | None = None
+    found: tuple[TrialFinding, ...] | None = None
 
     def score(self, name: ScoreName) -> float | None:
         """A score in the space of the plan's first extractor; None where there is none."""
