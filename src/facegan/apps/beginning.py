@@ -39,7 +39,7 @@ from facegan.training.watch import Measure
 
 @dataclass(frozen=True)
 class Job:
-    """What was asked for.
+    """What a call of `train` is to do.
 
     Attributes:
         recipe: what to train.

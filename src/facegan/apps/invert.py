@@ -24,7 +24,7 @@ from facegan.values import Value
 
 @dataclass(frozen=True)
 class Inversion(Value):
-    """What became of a photograph.
+    """The face of a photograph, as a generator makes it.
 
     Attributes:
         path: of the PNG with the generated face, which holds its latent.

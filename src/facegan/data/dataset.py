@@ -1,4 +1,4 @@
-"""A dataset: a dataset on disk, checked when opened and memory-mapped.
+"""A dataset on disk, checked when opened and memory-mapped.
 
     images.npy     uint8 [N,H,W,C]; of large pictures images.bin and offsets.npy (encoded.py)
     items.csv      name, identity, split, source: one line an image; then a column of numbers for

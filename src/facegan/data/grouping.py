@@ -91,7 +91,7 @@ def one_split_each(dataset: Dataset, found: Duplicates) -> list[str]:
 def _about(
     dataset: Dataset, found: Duplicates, treatment: Treatment, splits: list[str] | None
 ) -> dict[str, Any]:
-    """What the card says."""
+    """The table `near_duplicates` of the card."""
     before = dataset.splits
     across = sum(len({before[row] for row in group}) > 1 for group in found.groups)
     several = found.several_names(dataset)

@@ -537,7 +537,7 @@ def _labels(joined: Joined, rows: Sequence[tuple[int, Picture]]) -> npt.NDArray[
 
 
 def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> list[tuple[int, Picture]]:
-    """Enter a batch into the ledger; the pictures in it, each with the number of its member."""
+    """Note a batch in the log; the pictures in it, each with the number of its member."""
     rows = []
     for index, pictures, left_out in batch:
         for why in left_out:

@@ -52,6 +52,10 @@ class Reading:
     repeats: Repeats = "refuse"
 
 
+class NoLabelsError(DataError):
+    """No column of a table can be labels."""
+
+
 @dataclass(frozen=True)
 class LabelTable:
     """Label values by file.
@@ -160,7 +164,7 @@ class LabelTable:
 
     @classmethod
     def of(cls, table: Table, reading: Reading | None = None) -> LabelTable:
-        """What a table says of pictures.
+        """The labels in a table.
 
         Numbers stay numbers, −1 and 1 become 0 and 1, yes and no become 1 and 0, words become
         classes: a label for each, 1 for the pictures that it names. Empty cells, `nan` and `NA`
@@ -195,7 +199,7 @@ class LabelTable:
             parts.append(taken.values[np.frombuffer(column.codes, np.int32)])
         if not names:
             said = "; ".join(f"{name}: {why}" for name, why in unused.items())
-            raise DataError(
+            raise NoLabelsError(
                 f"{table.where} has no column of labels: {one_line(said)}.",
                 "Labels are numbers, yes and no, or words that many pictures share.",
             )

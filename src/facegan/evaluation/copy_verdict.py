@@ -93,7 +93,7 @@ class Best(NamedTuple):
 def search_result(
     yardstick: Yardstick, matches: Matches, parts: tuple[Part, ...], held_out: Flags
 ) -> CopySearchResult:
-    """What was found.
+    """Count the matches that reach the level, and judge them.
 
     Args:
         yardstick: of real pictures. Its first part is the whole picture.

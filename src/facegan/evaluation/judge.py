@@ -87,7 +87,7 @@ def _shows_faces(clear: Faces | None) -> bool:
 
 @dataclass(frozen=True)
 class _FloorCache:
-    """Floors, computed once for each choice of real pictures."""
+    """The scores of the floor, computed once for each choice of real pictures."""
 
     cache: FeatureCache
     dataset: Dataset

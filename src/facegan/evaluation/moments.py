@@ -37,7 +37,7 @@ class Moments:
 
     @property
     def dimension(self) -> int:
-        """D."""
+        """D, the length of a vector of features."""
         return len(self.mean)
 
     @property

@@ -458,7 +458,7 @@ class Evaluation(Config):
         ]
 
     def line(self, images_seen: int) -> dict[str, object]:
-        """As a line of a run's journal."""
+        """The evaluation as a line of a run's journal."""
         return {"images_seen": images_seen, "evaluation": self.model_dump(exclude_none=True)}
 
     def conditions(self) -> dict[str, object]:

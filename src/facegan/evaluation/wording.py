@@ -84,7 +84,7 @@ def in_unit(name: ScoreName, found: Estimate) -> Estimate:
 
 
 def wanted(name: ScoreName) -> Literal["less", "more"]:
-    """What is better."""
+    """Whether less or more is better."""
     return "less" if name in LESS_IS_BETTER else "more"
 
 

@@ -75,7 +75,7 @@ class RunDirectory:
         return found
 
     def checked_provenance(self) -> dict[str, Any]:
-        """The provenance, with all that is needed to go on."""
+        """The provenance, refused where it lacks what going on needs."""
         found = self.provenance()
         if wrong := unsound(found):
             raise RunError(

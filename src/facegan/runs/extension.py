@@ -38,7 +38,7 @@ class Extension:
     measured_img_per_s: float | None = None
 
     def sentence(self) -> str:
-        """One sentence."""
+        """What happened, in one sentence."""
         longer = f"{self.images_before / 1000:g} → {self.images / 1000:g} kimg"
         how = (
             "schedules keep their length, and stay at their last values after it"

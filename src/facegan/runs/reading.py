@@ -115,7 +115,7 @@ class Reading:
 
     @property
     def seconds(self) -> float:
-        """How long it trained."""
+        """How long it trained, in seconds."""
         return number(self.timing[-1].get("seconds")) if self.timing else 0.0
 
     @property

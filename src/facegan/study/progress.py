@@ -30,11 +30,11 @@ class LineWatch:
         pass
 
     def started(self, folder: Path, where: str) -> None:
-        """Say so."""
+        """Say where it runs."""
         self.say(f"{self._name(folder)} on {where}")
 
     def ended(self, folder: Path) -> None:
-        """Say how, and how many are left."""
+        """Say how it ended, and how many trials have."""
         result = TrialFolder(folder).result()
         results = self._folder.results()
         how = "has no readable result" if result is None else outcome(result)

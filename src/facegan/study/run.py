@@ -345,7 +345,7 @@ def _parts(plan: Plan, trials: Trials) -> list[Trials]:
 
 
 def _hand_out(trials: Trials, retry_failed: bool) -> list[Path]:
-    """Write what there is to do for all trials without a result; their folders in order."""
+    """Write trial.json for all trials without a result; their folders in order."""
     open_ones = []
     for trial, spec in trials:
         result = trial.result()
@@ -404,6 +404,6 @@ def _perform(
 
 
 def _give_up(path: Path, why: str) -> None:
-    """A trial that never says how it ends has failed."""
+    """Write the result of a trial whose process ended again and again without one."""
     trial = TrialFolder(path)
     trial.write_result(TrialResult(key=trial.spec().key, status="failed", error=why))

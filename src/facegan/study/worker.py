@@ -118,7 +118,7 @@ def _performed(trial: TrialFolder, spec: TrialSpec) -> TrialResult | None:
 def _finished(
     trial: TrialFolder, spec: TrialSpec, evaluation: Evaluation, measuring: float
 ) -> TrialResult:
-    """What a finished trial says."""
+    """The result of a trial that was trained and measured."""
     spent = _spent(trial, spec)
     wall = spent.wall_seconds + measuring
     return spent.model_copy(

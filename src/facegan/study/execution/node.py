@@ -162,7 +162,7 @@ def _outcome(folder: Path, status: int, stopping: bool) -> Outcome:
 def _process(
     folder: Path, order: Order, datasets: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The trial's process, which ends with the block, and, by its leash, with this process."""
+    """The trial's process, which ends with the block, and with this process."""
     environment = {"OMP_NUM_THREADS": str(order.threads), DATASETS: json.dumps(datasets)}
     if order.gpus == 0:  # one that is there is another's
         environment["CUDA_VISIBLE_DEVICES"] = ""
