@@ -22,8 +22,8 @@ from PIL import Image, ImageFilter
 from facegan.data.dataset import Dataset
 from facegan.data.pictures import open_picture
 from facegan.evaluation.cache import FeatureCache
-from facegan.evaluation.copy_found import Yardstick, searched
 from facegan.evaluation.copy_search import CopySearch, Matches
+from facegan.evaluation.copy_verdict import Yardstick, search_result
 from facegan.evaluation.copying import RealFaces, yardstick_of
 from facegan.files import cache_folder
 from facegan.generation.generator import open_generator
@@ -64,7 +64,7 @@ def main() -> None:
     both = draw.permutation(real.train)[: 2 * options.copies]
     source, other = np.split(both, 2)
     one, two = (np.stack([dataset.images[i] for i in some]) for some in (source, other))
-    before = searched(yardstick, usual, search.parts, held_out)
+    before = search_result(yardstick, usual, search.parts, held_out)
     print(f"{dataset.card['name']}, {dataset.spec.resolution} px, {len(rows):,} pictures searched.")
     print(f"{options.n:,} of {options.model}: {before.to_train} match training pictures, ", end="")
     print(f"{before.to_holdout} held-out ones, {before.expected:.1f} by chance.\n")
@@ -102,7 +102,7 @@ def _called(
             np.concatenate((usual.view[rest], copies.view[some])),
             np.concatenate((usual.distance[rest], copies.distance[some])),
         )
-        said.append(searched(yardstick, mixed, search.parts, held_out).verdict)
+        said.append(search_result(yardstick, mixed, search.parts, held_out).verdict)
     copied, unclear = (round(100 * said.count(word) / _DRAWS) for word in ("copied", "unclear"))
     return f"{copied} %" + (f" ({unclear} %)" if unclear else "")
 

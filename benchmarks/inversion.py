@@ -22,12 +22,12 @@ import torch
 
 from facegan.data.dataset import Dataset
 from facegan.data.grid import grid
+from facegan.data.pictures import png_bytes
 from facegan.editing.encoder import encoder_of
 from facegan.editing.identity import Identity
 from facegan.editing.inversion import ALIKE, STEPS, Inverted, invert_all
 from facegan.editing.perceptual import Perceptual
 from facegan.generation.generator import open_generator
-from facegan.generation.png import png_bytes
 
 _SAME_PERSON = 0.6
 

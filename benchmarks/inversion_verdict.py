@@ -28,13 +28,13 @@ from inversion import people
 import facegan.studio
 from facegan.data.dataset import Dataset
 from facegan.data.grid import grid
+from facegan.data.pictures import png_bytes
 from facegan.editing.encoder import encoder_of
 from facegan.editing.identity import Identity
 from facegan.editing.inversion import ALIKE, CLOSE, invert_all
 from facegan.editing.perceptual import Perceptual
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.onnx_engine import quick_draw
-from facegan.generation.png import png_bytes
 from facegan.portraits import draw, sample
 from facegan.studio.about import page_about
 from facegan.studio.guessing import guessing

@@ -32,7 +32,8 @@ from facegan.data.dataset import Dataset
 from facegan.data.decode import Shape, decode
 from facegan.data.labels import LabelTable
 from facegan.data.layouts import recognise
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import SkippedFile
+from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import FaceganError
 from facegan.models.file import GeneratorFile
@@ -226,7 +227,7 @@ def _archive(path: Path, data: bytes, kind: type[TarSource] | type[ZipSource]) -
 
 def _labels(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-    LabelTable.from_csv(path).join(["a.png", "b.png"])
+    LabelTable.of(read_table(path)).join(["a.png", "b.png"])
 
 
 def _nvlabs(folder: Path, data: bytes) -> None:

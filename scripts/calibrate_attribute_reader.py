@@ -23,9 +23,7 @@ from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation import attributes as reading
 from facegan.evaluation.agreement import auc_estimate
-from facegan.evaluation.attributes import AGE, KEY, WEIGHTS, AttributeReader
-from facegan.evaluation.kinds import AGES
-from facegan.evaluation.reader_calibration import (
+from facegan.evaluation.attribute_calibration import (
     Calibrated,
     Calibration,
     Group,
@@ -33,6 +31,8 @@ from facegan.evaluation.reader_calibration import (
     fit_ages,
     fit_logit,
 )
+from facegan.evaluation.attributes import AGE, KEY, WEIGHTS, AttributeReader
+from facegan.evaluation.kinds import AGES
 from facegan.seeding import READER, random
 
 Floats = npt.NDArray[np.float32]

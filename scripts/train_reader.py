@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facegan import portraits
-from facegan.evaluation import reader as reading
-from facegan.evaluation.reader import (
+from facegan.evaluation import portrait_reader as reading
+from facegan.evaluation.portrait_reader import (
     KEY,
     SIDE,
     SIZES,

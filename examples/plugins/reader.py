@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from facegan.data.layouts import Layout
+from facegan.data.members import SkippedFile
 from facegan.data.recognise import READERS
-from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Member, Source
 
 

@@ -18,12 +18,12 @@ from facegan.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from facegan.apps.data import draw_portraits as draw_portraits
+    from facegan.apps.dataset_doctor import examine_dataset as examine_dataset
+    from facegan.apps.dataset_doctor import filter_dataset as filter_dataset
     from facegan.apps.doctor import doctor as doctor
     from facegan.apps.edit import directions as directions
     from facegan.apps.edit import edit as edit
     from facegan.apps.evaluate import evaluate as evaluate
-    from facegan.apps.examining import doctor as examine_dataset  # noqa: F401
-    from facegan.apps.examining import filter_dataset as filter_dataset
     from facegan.apps.film import film as film
     from facegan.apps.generate import generate as generate
     from facegan.apps.invert import invert as invert
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from facegan.apps.profile import profile as profile
     from facegan.apps.recipes import forecast as forecast
     from facegan.apps.recipes import recipes as recipes
-    from facegan.apps.stepwise import Training as Training
+    from facegan.apps.train import Training as Training
     from facegan.apps.train import train as train
     from facegan.data.align import Alignment as Alignment
     from facegan.data.align import align as align
@@ -77,7 +77,7 @@ _PUBLIC = {
     "Plan": "facegan.study.plan",
     "Recipe": "facegan.recipe",
     "Reporter": "facegan.training.reporter",
-    "Training": "facegan.apps.stepwise",
+    "Training": "facegan.apps.train",
     "align": "facegan.data.align",
     "compare": "facegan.report.pages",
     "directions": "facegan.apps.edit",
@@ -85,13 +85,13 @@ _PUBLIC = {
     "draw_portraits": "facegan.apps.data",
     "edit": "facegan.apps.edit",
     "evaluate": "facegan.apps.evaluate",
-    "examine_dataset": "facegan.apps.examining:doctor",
+    "examine_dataset": "facegan.apps.dataset_doctor",
     "export_dataset": "facegan.data.export:export_zip",
     "export_model": "facegan.apps.models:export",
     "export_onnx": "facegan.apps.onnx",
     "export_page": "facegan.studio.page",
     "film": "facegan.apps.film",
-    "filter_dataset": "facegan.apps.examining",
+    "filter_dataset": "facegan.apps.dataset_doctor",
     "forecast": "facegan.apps.recipes",
     "generate": "facegan.apps.generate",
     "import_images": "facegan.data.importer",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from facegan.errors import RecipeError
 
+# More images than any run shows; a larger number in a file is damage.
+MOST_IMAGES = 10**15
 _UNITS = {"kimg": 1000.0, "img": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
 _FORM = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)\s*")
 

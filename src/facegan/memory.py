@@ -1,6 +1,7 @@
-"""How much memory there is and may be used, asked before much of it is taken.
+"""How much memory and how many cores this process may use.
 
-A system that runs out kills the process, and what it was doing is lost without a word.
+Memory is asked for before much of it is taken: a system that runs out kills the process,
+and what it was doing is lost without a word.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     import torch
 
 _GROUPS = Path("/sys/fs/cgroup")
+
+
+def usable_cores() -> list[int]:
+    """The cores of the processor that this process may use, by their numbers."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def require_memory(wanted: int, device: torch.device, what: str, advice: str) -> None:

@@ -123,7 +123,7 @@ def children() -> list[int]:
     """The processes that this one started, in their order."""
     here = Path(f"/proc/{os.getpid()}/task")
     found = {int(pid) for task in here.iterdir() for pid in (task / "children").read_text().split()}
-    running = [pid for pid in found if b"facegan.apps.shared" in command_of(pid)]
+    running = [pid for pid in found if b"facegan.apps.processes" in command_of(pid)]
     return sorted(running)
 
 

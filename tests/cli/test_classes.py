@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from facegan.data.conditions import fixed
+from facegan.data.conditions import scaled_by_column
 from facegan.data.dataset import Dataset
 from facegan.generation.samples import image_inputs
 from facegan.models.file import GeneratorFile
@@ -99,7 +99,7 @@ def test_another_class_is_another_picture(trained: Path) -> None:
     generator = GeneratorFile.load(checkpoint / "generator.safetensors").generator
     made = {}
     for mood in ("glad", "very sad"):
-        columns = fixed({"emotion": mood}, generator.spec.labels)
+        columns = scaled_by_column({"emotion": mood}, generator.spec.labels)
         z, labels = image_inputs(generator, 0, columns)
         with torch.no_grad():
             made[mood] = generator(z, labels)

@@ -35,8 +35,8 @@ EVALUATION = Evaluation(
     [
         lambda folder: LineReporter().say(HOSTILE),
         lambda folder: LiveReporter().say(HOSTILE),
-        lambda folder: LineWatch(folder, folder.plan()).said(HOSTILE),
-        lambda folder: TableWatch(folder, folder.plan()).said(HOSTILE),
+        lambda folder: LineWatch(folder, folder.plan()).say(HOSTILE),
+        lambda folder: TableWatch(folder, folder.plan()).say(HOSTILE),
         lambda folder: print_evaluation(EVALUATION),
     ],
     ids=["lines of a run", "a run on a terminal", "lines of a study", "a study", "scores"],

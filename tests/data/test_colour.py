@@ -16,7 +16,7 @@ from facegan.data import pictures
 from facegan.data.colour import APPLIED, UNUSABLE
 from facegan.data.decode import Shape, decode
 from facegan.data.importer import import_images
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import SkippedFile
 from facegan.errors import DataError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "pictures"

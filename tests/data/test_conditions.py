@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from facegan.data.conditions import fixed, scaled, spec_with_labels, unscaled
+from facegan.data.conditions import scaled, scaled_by_column, spec_with_labels, unscaled
 from facegan.data.dataset import Dataset
 from facegan.data.spec import Label
 from facegan.data.writer import DatasetWriter
@@ -162,10 +162,10 @@ LABELS = (Label("Male", True), Label("age", False, 40.0, 10.0))
 
 
 def test_fixed_values_are_scaled_by_column() -> None:
-    assert fixed({"age": 55, "male": 0.75}, LABELS) == {1: 1.5, 0: 0.5}
-    assert fixed({"Male": 0}, LABELS) == {0: -1.0}
-    assert fixed({"age": -10}, LABELS) == {1: -5.0}  # a quantity has no limits
-    assert fixed({}, LABELS) == {}
+    assert scaled_by_column({"age": 55, "male": 0.75}, LABELS) == {1: 1.5, 0: 0.5}
+    assert scaled_by_column({"Male": 0}, LABELS) == {0: -1.0}
+    assert scaled_by_column({"age": -10}, LABELS) == {1: -5.0}  # a quantity has no limits
+    assert scaled_by_column({}, LABELS) == {}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_impossible_wishes_are_refused(
     wanted: dict[str, float], labels: tuple[Label, ...], place: str, help_: str
 ) -> None:
     with pytest.raises(FaceganError) as caught:
-        fixed(wanted, labels)
+        scaled_by_column(wanted, labels)
     assert place in caught.value.message
     assert help_ in caught.value.hint
 
@@ -210,17 +210,20 @@ MOODS = (
     ],
 )
 def test_a_class_by_name_is_none_of_the_others(wanted: dict[str, float | str]) -> None:
-    assert fixed(wanted, MOODS) == {2: 1.0, 0: -1.0, 3: -1.0}
+    assert scaled_by_column(wanted, MOODS) == {2: 1.0, 0: -1.0, 3: -1.0}
 
 
 def test_classes_beside_other_labels() -> None:
-    assert fixed({"emotion": 3, "age": 50, "hair": "Red"}, MOODS) == {
+    assert scaled_by_column({"emotion": 3, "age": 50, "hair": "Red"}, MOODS) == {
         **{3: 1.0, 0: -1.0, 2: -1.0},
         1: 1.0,
         **{4: 1.0, 5: -1.0},
     }
     # Shares of classes are what is asked for, and nothing is added to them.
-    assert fixed({"emotion=glad": 0.5, "emotion=very sad": 0.5}, MOODS) == {0: 0.0, 2: 0.0}
+    assert scaled_by_column({"emotion=glad": 0.5, "emotion=very sad": 0.5}, MOODS) == {
+        0: 0.0,
+        2: 0.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -235,7 +238,7 @@ def test_classes_beside_other_labels() -> None:
 )
 def test_impossible_classes_are_refused(wanted: Any, place: str, help_: str) -> None:
     with pytest.raises(FaceganError) as caught:
-        fixed(wanted, MOODS)
+        scaled_by_column(wanted, MOODS)
     assert place in caught.value.message
     assert help_ in caught.value.hint
 

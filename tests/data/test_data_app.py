@@ -15,8 +15,8 @@ from PIL import Image
 
 from facegan.apps.data import draw_portraits, import_dataset, show
 from facegan.data.dataset import Dataset
+from facegan.data.grid import contact_sheet
 from facegan.data.importer import import_images
-from facegan.data.show import contact_sheet
 from facegan.errors import DataError
 
 

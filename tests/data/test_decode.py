@@ -15,7 +15,7 @@ from PIL import Image
 
 from facegan.data import decode as module
 from facegan.data.decode import Shape, decode
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import SkippedFile
 
 AS_IS = Shape(resolution=40)
 

@@ -14,9 +14,9 @@ from imagefiles import fill_folder, png
 from facegan.data import writer
 from facegan.data.dataset import Dataset
 from facegan.data.encoded import EncodedImages
-from facegan.data.identity import verified
 from facegan.data.importer import import_images
 from facegan.data.rewrite import rewrite
+from facegan.data.verification import verified
 from facegan.data.writer import DatasetWriter
 from facegan.device import Execution
 from facegan.errors import DataError

@@ -17,16 +17,16 @@ import pytest
 from imagefiles import encoded, jpeg, png, scene
 
 from facegan import portraits
-from facegan.data import identity, importer
+from facegan.data import importer, verification
 from facegan.data.archives import TarSource
 from facegan.data.dataset import Dataset
 from facegan.data.decode import MAX_SCANS, Room, Shape, decode
-from facegan.data.identity import verified
 from facegan.data.import_log import ImportLog
 from facegan.data.importer import import_images
 from facegan.data.layouts import recognise
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import SkippedFile
 from facegan.data.sources import Member
+from facegan.data.verification import verified
 from facegan.errors import DataError
 
 SHAPE = Shape(8, min_size=1)
@@ -239,7 +239,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fingerprint_is_computed_and_not_believed(
     tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, worth: int
 ) -> None:
-    monkeypatch.setattr(identity, "_WORTH_A_NOTE", worth)
+    monkeypatch.setattr(verification, "_WORTH_A_NOTE", worth)
     first, second = (tmp_path / name for name in ("first", "second"))
     portraits.write(first, 20, 32, seed=1)
     portraits.write(second, 20, 32, seed=2)
@@ -264,7 +264,7 @@ def test_what_is_unchanged_is_not_read_again(
     tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     portraits.write(tmp_path / "dataset", 20, 32)
-    monkeypatch.setattr(identity, "_WORTH_A_NOTE", 0)
+    monkeypatch.setattr(verification, "_WORTH_A_NOTE", 0)
     read: list[Dataset] = []
     whole = Dataset.verify
     monkeypatch.setattr(Dataset, "verify", lambda dataset: (read.append(dataset), whole(dataset)))

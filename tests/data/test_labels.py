@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from facegan.data.labels import LabelTable
+from facegan.data.tables import read_table
 from facegan.errors import DataError
 
 PATHS = ["top/Ann/Ann_0001.jpg", "top/Bob/Bob_0001.jpg", "top/Bob/Bob_0002.jpg"]
@@ -16,7 +17,7 @@ PATHS = ["top/Ann/Ann_0001.jpg", "top/Bob/Bob_0001.jpg", "top/Bob/Bob_0002.jpg"]
 def table(tmp_path: Path, text: str | bytes) -> LabelTable:
     path = tmp_path / "labels.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return LabelTable.from_csv(path)
+    return LabelTable.of(read_table(path))
 
 
 @pytest.mark.parametrize(
@@ -107,9 +108,9 @@ def test_wrong_files_are_refused_with_the_line(tmp_path: Path, case: str):
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path):
     with pytest.raises(DataError, match="no labels file"):
-        LabelTable.from_csv(tmp_path / "nothing.csv")
+        read_table(tmp_path / "nothing.csv")
     with pytest.raises(DataError, match="cannot be read"):
-        LabelTable.from_csv(tmp_path)
+        read_table(tmp_path)
 
 
 @pytest.mark.parametrize("cell", ["1_0", "１", "٣", "0x10", "1e", "infinity", "--1", "1 2"])

@@ -14,8 +14,8 @@ import pytest
 from imagefiles import add_to_tar, fill_folder, fill_tar, fill_zip, png
 
 from facegan.data import sources
+from facegan.data.members import SkippedFile
 from facegan.data.recognise import open_source
-from facegan.data.skipped import SkippedFile
 from facegan.data.sources import Source
 from facegan.errors import DataError
 

@@ -15,7 +15,7 @@ import pytest
 
 from facegan.data import append
 from facegan.data.dataset import Dataset
-from facegan.data.writer import DatasetWriter, printable
+from facegan.data.writer import DatasetWriter, escaped
 from facegan.errors import DataError, StorageError
 
 
@@ -206,4 +206,4 @@ def test_a_writer_killed_while_swapping_loses_no_pack(tmp_path: Path):
     ],
 )
 def test_names_are_kept_printable(name: str, shown: str):
-    assert printable(name) == shown
+    assert escaped(name) == shown

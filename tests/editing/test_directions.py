@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from facegan.editing import directions as editing
-from facegan.editing.directions import Directions, Found, directions_beside, path_beside
+from facegan.editing.directions import Directions, DirectionSearch, directions_beside, path_beside
 from facegan.errors import FaceganError, RunError
 from facegan.files import sha256
 from facegan.models.store import is_name
@@ -34,7 +34,7 @@ def made(model: str = "0" * 64, latent: Any = "normal", **changes: Any) -> Direc
         "plain_down": np.eye(k, dtype=np.float32),
         "plain_identity": np.full(k, 0.7, np.float32),
     }
-    found = Found(
+    found = DirectionSearch(
         model=model,
         latent=latent,
         kinds=("attribute", "age", "light"),

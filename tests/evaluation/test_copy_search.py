@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from facegan.evaluation import copy_found
-from facegan.evaluation.copy_found import Yardstick, searched
+from facegan.evaluation import copy_verdict
 from facegan.evaluation.copy_search import CopySearch, Matches
+from facegan.evaluation.copy_verdict import Yardstick, search_result
 from facegan.evaluation.copy_views import PARTS, SIDE, View, moved, part_mask, reduced
 
 Images = np.ndarray
@@ -94,7 +94,7 @@ def test_copies_are_found(
     rows = matches.row[np.arange(COPIES), best.part]
     right = (best.score >= yardstick.level) & (rows == np.arange(COPIES))
     assert right.mean() >= 0.9
-    found = searched(yardstick, matches, search.parts, held_out)
+    found = search_result(yardstick, matches, search.parts, held_out)
     assert found.verdict in ("copied", "unclear")
     assert found.chance < 1e-6
     assert (found.mirrored >= 20) == (change == "mirrored")
@@ -109,7 +109,7 @@ def test_new_pictures_are_left_to_chance(
     # Blurred ones resemble everything more, and are no copies either.
     blurred = np.stack([np.asarray(Image.fromarray(one).reduce(4).resize((64, 64))) for one in new])
     for images in (new, blurred):
-        found = searched(yardstick, search.look_up(images), search.parts, held_out)
+        found = search_result(yardstick, search.look_up(images), search.parts, held_out)
         assert found.verdict == "chance"
         assert found.to_train + found.to_holdout < 8
 
@@ -118,7 +118,7 @@ def test_copies_of_held_out_pictures_are_not_held_against_a_generator(
     search: CopySearch, yardstick: Yardstick, pictures: Images, held_out: np.ndarray
 ) -> None:
     both = np.concatenate((pictures[:20], pictures[held_out][:20]))
-    found = searched(yardstick, search.look_up(both), search.parts, held_out)
+    found = search_result(yardstick, search.look_up(both), search.parts, held_out)
     assert (found.to_train, found.to_holdout, found.verdict) == (20, 20, "typical")
 
 
@@ -155,24 +155,24 @@ def test_grey_and_flat_pictures_are_looked_up(search: CopySearch) -> None:
 
 def test_chance_is_exact() -> None:
     # One real picture, one new one: either is the higher.
-    assert copy_found.chance(1, 1, 1, 1) == pytest.approx(1 / 2)
+    assert copy_verdict.chance(1, 1, 1, 1) == pytest.approx(1 / 2)
     # Three new ones all above the highest of three real ones: 1 of 20 orders.
-    assert copy_found.chance(3, 3, 1, 3) == pytest.approx(1 / 20)
-    assert copy_found.chance(0, 3, 1, 3) == 1
+    assert copy_verdict.chance(3, 3, 1, 3) == pytest.approx(1 / 20)
+    assert copy_verdict.chance(0, 3, 1, 3) == 1
     random = np.random.default_rng(0)
     n, real, reached = 30, 90, 3
     drawn = random.random((4000, n + real))
     level = np.sort(drawn[:, n:], 1)[:, -reached]
     exceed = (drawn[:, :n] > level[:, None]).sum(1)
     for found in (1, 2, 4):
-        said = copy_found.chance(found, n, reached, real)
+        said = copy_verdict.chance(found, n, reached, real)
         assert said == pytest.approx(float((exceed >= found).mean()), abs=0.03)
 
 
 def test_the_sides_are_binomial() -> None:
-    assert copy_found.sides(0, 20, 0.1) == pytest.approx(0.9**20)
-    assert copy_found.sides(0, 0, 0.1) == 1
-    assert copy_found.sides(3, 9, 0.25) == pytest.approx(stats.binom.cdf(3, 9, 0.25))
+    assert copy_verdict.sides(0, 20, 0.1) == pytest.approx(0.9**20)
+    assert copy_verdict.sides(0, 0, 0.1) == 1
+    assert copy_verdict.sides(3, 9, 0.25) == pytest.approx(stats.binom.cdf(3, 9, 0.25))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_the_sides_are_binomial() -> None:
     ],
 )
 def test_verdicts(chance: float, sides: float, to_holdout: int, said: str) -> None:
-    assert copy_found.verdict(chance, sides, to_holdout) == said
+    assert copy_verdict.verdict(chance, sides, to_holdout) == said
 
 
 def test_the_level_is_what_one_in_five_hundred_reaches() -> None:

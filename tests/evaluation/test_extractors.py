@@ -14,7 +14,7 @@ import torch
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.extractors import EXTRACTORS, efflite, open_extractor
 from facegan.evaluation.extractors.base import Extractor
-from facegan.evaluation.extractors.weights import fold_batch_norm, read_verified
+from facegan.networks.backbones.weights import fold_batch_norm, read_verified
 
 
 def drawing(side: int) -> np.ndarray:

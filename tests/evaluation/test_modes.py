@@ -12,7 +12,7 @@ from facegan.data.dataset import Dataset
 from facegan.errors import DataError
 from facegan.evaluation import modes as module
 from facegan.evaluation.modes import applies_to, modes
-from facegan.evaluation.reader import ATTRIBUTES, SIZES, Readings
+from facegan.evaluation.portrait_reader import ATTRIBUTES, SIZES, Readings
 from facegan.evaluation.results import Modes
 from facegan.portraits import MODE_COUNT, MODES, mode_index, mode_probabilities
 

@@ -32,16 +32,12 @@ def test_batches_give_what_everything_at_once_gives(
     sizes: list[int], dimension: int, seed: int
 ) -> None:
     whole = features(sum(sizes), dimension, seed)
-    streamed, merged = Moments(dimension), Moments(dimension)
+    streamed = Moments(dimension)
     for batch in np.split(whole, np.cumsum(sizes)[:-1]):
         streamed.add(batch)
-        part = Moments(dimension)
-        part.add(batch)
-        merged.merge(part)
     mean, covariance = whole.mean(axis=0), np.cov(whole, rowvar=False).reshape(dimension, -1)
-    assert streamed.count == merged.count == len(whole)
+    assert streamed.count == len(whole)
     same(streamed, mean, covariance)
-    same(merged, mean, covariance)
 
 
 def test_more_rows_than_are_taken_at_a_time() -> None:
@@ -57,14 +53,6 @@ def test_a_large_offset_costs_no_digits() -> None:
         moments.add(batch)
     # The sum itself keeps 8 digits of `small`; raw sums of squares would keep none.
     np.testing.assert_allclose(moments.covariance, np.cov(small, rowvar=False), rtol=1e-6)
-
-
-def test_merging_nothing_changes_nothing() -> None:
-    moments = Moments.of(features(10, 2))
-    before = moments.mean, moments.covariance
-    moments.merge(Moments(2))
-    np.testing.assert_array_equal(moments.mean, before[0])
-    np.testing.assert_array_equal(moments.covariance, before[1])
 
 
 @pytest.mark.parametrize(
@@ -90,8 +78,6 @@ def test_dimensions_must_agree() -> None:
     moments = Moments(3)
     with pytest.raises(FaceganError, match="2 and 3"):
         moments.add(features(4, 2))
-    with pytest.raises(FaceganError, match="2 and 3"):
-        moments.merge(Moments(2))
 
 
 def test_one_picture_has_no_covariance() -> None:

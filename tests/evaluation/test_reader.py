@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from facegan import portraits
 from facegan.errors import DataError, FaceganError
-from facegan.evaluation import reader as reading
-from facegan.evaluation.reader import ATTRIBUTES, KEY, SIZES, WEIGHTS, Reader, true_values
+from facegan.evaluation import portrait_reader as reading
+from facegan.evaluation.portrait_reader import ATTRIBUTES, KEY, SIZES, WEIGHTS, Reader, true_values
 
 SHIPPED = Path(reading.__file__).parent / WEIGHTS
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_reader.py"

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from facegan.evaluation.attributes import AGE, AttributeReader
-from facegan.evaluation.reader_calibration import (
+from facegan.evaluation.attribute_calibration import (
     Calibration,
     calibration_error,
     fit_ages,
     fit_logit,
 )
+from facegan.evaluation.attributes import AGE, AttributeReader
 from facegan.portraits import draw, sample
 
 RANDOM = np.random.default_rng(0)

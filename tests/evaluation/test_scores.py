@@ -9,7 +9,7 @@ import pytest
 
 from facegan.errors import FaceganError
 from facegan.evaluation import scores as module
-from facegan.evaluation.frechet import frechet_distance
+from facegan.evaluation.frechet import FrechetReference
 from facegan.evaluation.kernel import kid
 from facegan.evaluation.manifold import ManifoldReference
 from facegan.evaluation.moments import Moments
@@ -35,9 +35,10 @@ def test_every_score_is_its_own_beside_its_floor() -> None:
             assert estimate.low <= estimate.value <= estimate.high, name
     real = Moments.of(REFERENCE)
     assert found["fd"].generated.value == pytest.approx(
-        frechet_distance(real, Moments.of(GENERATED))
+        FrechetReference(real).distance(Moments.of(GENERATED))
     )
-    assert found["fd"].real.value == pytest.approx(frechet_distance(real, Moments.of(REAL)))
+    floor = FrechetReference(real).distance(Moments.of(REAL))
+    assert found["fd"].real.value == pytest.approx(floor)
     assert found["kid"].generated.value == kid(REFERENCE, GENERATED)
     assert found["kid"].real.value == kid(REFERENCE, REAL)
     placed = ManifoldReference(REFERENCE).measure(GENERATED, np.random.default_rng(0))

@@ -26,10 +26,10 @@ from run_pages import (
 from facegan.cli import cli
 from facegan.errors import FaceganError, RunError
 from facegan.evaluation.results import Evaluation
-from facegan.recipe import Recipe
+from facegan.recipe import Recipe, leaves
 from facegan.report.charts import overlays, seconds_at
 from facegan.report.comparable import apart, groups, labels_of
-from facegan.report.differences import differing, flat
+from facegan.report.differences import differing
 from facegan.report.filmstrip import filmstrip
 from facegan.report.pages import compare
 from facegan.report.plots import style
@@ -278,9 +278,9 @@ def test_runs_of_the_same_name_are_told_apart(finished: Path, tmp_path: Path) ->
 
 
 def test_differing() -> None:
-    first = flat({"a": {"b": [1, 2]}, "s": [{"lr": 0.1}, {"lr": 0.2}]})
+    first = dict(leaves({"a": {"b": [1, 2]}, "s": [{"lr": 0.1}, {"lr": 0.2}]}))
     assert first == {"a.b": [1, 2], "s.0.lr": 0.1, "s.1.lr": 0.2}
-    found = differing([first, flat({"a": {"b": [1, 2]}, "s": [{"lr": 0.3}]})], "xy")
+    found = differing([first, dict(leaves({"a": {"b": [1, 2]}, "s": [{"lr": 0.3}]}))], "xy")
     assert found.common == [("a.b", "1, 2")]
     assert [(setting.name, setting.values) for setting in found.different] == [
         ("s.0.lr", [("0.1", ["x"]), ("0.3", ["y"])]),

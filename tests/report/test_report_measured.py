@@ -32,7 +32,7 @@ from run_pages import (
 )
 
 from facegan.evaluation.results import FeatureScores
-from facegan.report.limits import not_told
+from facegan.report.limits import limits_of
 from facegan.report.measures import tracks
 from facegan.report.pages import report
 from facegan.runs.reading import Measured, read
@@ -296,7 +296,7 @@ def test_what_is_not_told_depends_on_what_was_measured(page: Page) -> None:
     assert "no-faces" not in page.codes("limit")
 
     def codes(found: list[Measured], drawn: bool = False) -> set[str]:
-        return {code for code, _ in not_told(found, drawn=drawn, real=True)}
+        return {code for code, _ in limits_of(found, drawn=drawn, real=True)}
 
     assert codes([]) == {"no-score", "no-copies", "fairness", "seeds"}
     assert codes([], drawn=True) == {"no-score", "no-copies-drawn", "seeds"}

@@ -28,9 +28,9 @@ from facegan.study.claims import parse_test
 from facegan.study.folder import StudyFolder, trial_keys
 from facegan.study.outcomes import Scale
 from facegan.study.plan import Plan
-from facegan.study.results import CurvePoint, Found, Key, Speed, StudyResults, TrialResult
+from facegan.study.results import CurvePoint, Key, Speed, StudyResults, TrialFinding, TrialResult
 from facegan.study.summaries import summarise
-from facegan.study.tuning import Searched, Tuned
+from facegan.study.tuning import SearchTrial, Tuned
 from facegan.study.verdicts import judge
 from facegan.study.words import between, change
 
@@ -362,14 +362,14 @@ def test_a_collapsed_method_never_leads(write: Callable[..., Path]) -> None:
     asked = plan()
     collapsed = [
         finished(Key(dataset="blobs", method="gan", seed=seed), 20.0 + seed).model_copy(
-            update={"found": (Found(kind="collapse", images=30_000, said="All alike."),)}
+            update={"found": (TrialFinding(kind="collapse", images=30_000, said="All alike."),)}
         )
         for seed in range(3)
     ]
     # In one trial of three it may be chance.
     once = [
         finished(Key(dataset="blobs", method="dcgan", seed=seed), 60.0 + seed).model_copy(
-            update={"found": (Found(kind="collapse", images=9),) if seed == 1 else ()}
+            update={"found": (TrialFinding(kind="collapse", images=9),) if seed == 1 else ()}
         )
         for seed in range(3)
     ]
@@ -416,7 +416,7 @@ def test_a_study_is_read_back_from_its_tables(write: Callable[..., Path], tmp_pa
     """Without the folders of its trials, the same verdicts, tables and page but for pictures."""
     asked = plan(datasets={"blobs": "datasets/blobs", "others": "b"})
     lost, sick = (Key(dataset="blobs", method="gan", seed=seed) for seed in (0, 1))
-    kinds = tuple(Found(kind=kind, images=0) for kind in ("no face", "collapse"))
+    kinds = tuple(TrialFinding(kind=kind, images=0) for kind in ("no face", "collapse"))
     told = finished(sick, 110.0).model_copy(update={"found": kinds})
     found = results(asked, failed(lost), told, without=1)
     folder = StudyFolder(write(found))
@@ -563,7 +563,9 @@ def test_in_a_browser(browser: Any, write: Callable[..., Path]) -> None:
     tuned = {
         f"blobs/{name}": Tuned(
             trials=tuple(
-                Searched(seed=n, settings=settings, status="finished", fd=90.0 - n, images=10_000)
+                SearchTrial(
+                    seed=n, settings=settings, status="finished", fd=90.0 - n, images=10_000
+                )
                 for n, settings in enumerate(asked.candidates(name))
             )
         )

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from facegan.data.spec import ImageSpec, Label
-from facegan.editing.directions import Directions, Found, path_beside
+from facegan.editing.directions import Directions, DirectionSearch, path_beside
 from facegan.files import sha256
 from facegan.models.file import GeneratorFile
 from facegan.training.batch_source import value_range_of
@@ -52,7 +52,7 @@ def write_directions(
     k = len(names)
     numbers = np.float32
     effect = np.eye(k, dtype=numbers) + numbers(0.3) * (1 - np.eye(k, dtype=numbers))
-    found = Found(
+    found = DirectionSearch(
         model=sha256(model),
         latent="normal",
         kinds=("attribute",) * k,

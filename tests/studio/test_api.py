@@ -779,7 +779,7 @@ def test_the_description_fits_the_routes(client: TestClient) -> None:
     described = client.get("/api/openapi.json").json()
     assert described["openapi"].startswith("3.1")
     text = json.dumps(described)
-    assert {"OtherAsked", "PicturesAsked"} <= set(described["components"]["schemas"])
+    assert {"MixRequest", "PicturesRequest"} <= set(described["components"]["schemas"])
     query = described["paths"]["/api/pictures"]["get"]["parameters"]
     for parameter in query:  # each of them is known: another name would be refused as such
         answer = client.get("/api/pictures", params={parameter["name"]: "?"})

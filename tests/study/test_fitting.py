@@ -54,7 +54,7 @@ def test_celeba_has_no_age(having: Make, name: str) -> None:
     assert recipe.data.labels == BINARY
     assert recipe.method.auxiliary.regression == 0.0  # type: ignore[attr-defined]
     assert recipe.discriminator.heads.auxiliary
-    assert any("age" in line for line in fit.said)
+    assert any("age" in line for line in fit.notes)
     assert Plan.parse(fit.plan.to_toml()) == fit.plan
 
 
@@ -77,7 +77,7 @@ def test_a_plan_that_can_be_run_stays_what_it_is(having: Make) -> None:
     for datasets in ({}, {"faces": having(*(name.lower() for name in BINARY), "age")}):
         fit = fitted(plan, datasets)
         assert fit.plan is plan
-        assert fit.said == ()
+        assert fit.notes == ()
     report = Plan.load("report")
     assert fitted(report, {"faces": having()}).plan is report
 

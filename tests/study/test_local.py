@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from facegan.errors import DeviceError, TrainingError
+from facegan.memory import usable_cores
 from facegan.study.execution import ATTEMPTS, ENVIRONMENT
-from facegan.study.execution.local import available_cores, run, slots
+from facegan.study.execution.local import run, slots
 
 # Does what `todo` in the trial's folder says, one line for each life.
 WORKER = """
@@ -62,7 +63,7 @@ class Seen:
         self.events.append(f"ended {folder.name}")
         self.running -= 1
 
-    def said(self, message: str) -> None:
+    def say(self, message: str) -> None:
         self.events.append(message)
 
     def tick(self) -> None:
@@ -91,7 +92,7 @@ def give_up(folder: Path, why: str) -> None:
 
 
 def test_cores_are_divided() -> None:
-    cores = available_cores()
+    cores = usable_cores()
     for workers in range(1, len(cores) + 1):
         found = slots(workers)
         used = [core for slot in found for core in slot.cores]
@@ -106,7 +107,7 @@ def test_cores_are_divided() -> None:
 
 
 def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facegan.study.execution.local.available_cores", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr("facegan.study.execution.local.usable_cores", lambda: [0, 1, 2, 3])
     visible = [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots(3, ("4", "6"))]
     assert visible == ["4", "6", "4"]
 
@@ -114,7 +115,7 @@ def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_end_and_no_more_run_than_there_are_slots(tmp_path: Path, worker: list[str]) -> None:
     folders = trials(tmp_path, a="end", b="end", c="end", d="end")
     seen = Seen()
-    where = slots(min(2, len(available_cores())))
+    where = slots(min(2, len(usable_cores())))
     run(folders, where, seen, give_up, worker)
     assert all((folder / "result.json").exists() for folder in folders)
     assert seen.most <= len(where)
@@ -131,7 +132,7 @@ def test_a_trial_has_the_threads_that_were_settled_whatever_part_of_the_machine_
     (folders[1] / "trial.json").write_text('{"threads": "many"}')
     run(folders, slots(1), Seen(), give_up, worker)
     found = [(folder / "result.json").read_text() for folder in folders]
-    assert found == ["7", str(len(available_cores()))]
+    assert found == ["7", str(len(usable_cores()))]
 
 
 def test_a_crash_is_tried_again(tmp_path: Path, worker: list[str]) -> None:
@@ -139,7 +140,7 @@ def test_a_crash_is_tried_again(tmp_path: Path, worker: list[str]) -> None:
     seen = Seen()
     run([folder], slots(1), seen, give_up, worker)
     assert (folder / "lives").read_text() == "3"
-    assert (folder / "result.json").read_text() == str(len(available_cores()))
+    assert (folder / "result.json").read_text() == str(len(usable_cores()))
     assert sum("SIGKILL" in event and "about to crash" in event for event in seen.events) == 2
 
 

@@ -178,7 +178,7 @@ class Recorder:
     def ended(self, folder: Path) -> None:
         self.finished.append(folder)
 
-    def said(self, message: str) -> None:
+    def say(self, message: str) -> None:
         self.words.append(message)
 
     def tick(self) -> None:

@@ -14,8 +14,8 @@ from facegan.errors import FaceganError
 from facegan.study.contrasts import Prior
 from facegan.study.folder import StudyFolder
 from facegan.study.plan import Plan
-from facegan.study.power import PUBLISHED, Design, Noise, detectable, foretold
-from facegan.study.run import known_noise
+from facegan.study.power import PUBLISHED, Design, Noise, detectable, power_lines
+from facegan.study.run import noise_of_study
 from facegan.study.verdicts import judge
 
 STUDIES = Path(__file__).parents[2] / "docs" / "studies"
@@ -79,25 +79,25 @@ def test_the_default_noise_is_that_of_the_published_studies() -> None:
 
 def test_what_is_foretold() -> None:
     asked = Plan.load("ignm")
-    lines = foretold(asked)
+    lines = power_lines(asked)
     told = [line.strip() for line in lines if line.startswith("    ")]
     assert sorted(told) == sorted(claim.test for claim in asked.claims)
     assert any(
         "with 9 and 3 seeds (moderated t, 5 % over 10 claims of the family parts)" in line
         for line in lines
     )
-    coverage = foretold(Plan.load("report"))[-1]
+    coverage = power_lines(Plan.load("report"))[-1]
     assert coverage.startswith("  Not foretold")
     assert "coverage" in coverage
 
 
 def test_noise_is_given_or_taken_from_an_earlier_study(tmp_path: Path) -> None:
-    assert known_noise(tmp_path) == PUBLISHED
-    assert known_noise(tmp_path, "0.1") == Noise(pytest.approx(0.01), math.inf, "what was given")
+    assert noise_of_study(tmp_path) == PUBLISHED
+    assert noise_of_study(tmp_path, "0.1") == Noise(pytest.approx(0.01), math.inf, "what was given")
     folder = STUDIES / "ignm-lfw32"
-    assert known_noise(folder) == known_noise(tmp_path, str(folder))
-    assert known_noise(folder).variance != PUBLISHED.variance
+    assert noise_of_study(folder) == noise_of_study(tmp_path, str(folder))
+    assert noise_of_study(folder).variance != PUBLISHED.variance
     with pytest.raises(FaceganError, match="is no noise"):
-        known_noise(tmp_path, "2")
+        noise_of_study(tmp_path, "2")
     with pytest.raises(FaceganError, match="not a study"):
-        known_noise(tmp_path, "a-tenth")
+        noise_of_study(tmp_path, "a-tenth")

@@ -39,7 +39,7 @@ from facegan.training.watch import Measure
 
 @dataclass(frozen=True)
 class Job:
-    """What was asked for.
+    """What a call of `train` is to do.
 
     Attributes:
         recipe: what to train.
@@ -113,7 +113,7 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     """Take up a run where it was last saved."""
     run, batch_source = job.run, job.batch_source
     run.check_same(job.recipe, job.identity)
-    before = run.begun_as()
+    before = run.checked_provenance()
     if start_from is not None and "warm_start" not in before:
         raise RunError(
             f"{run.path} was begun without --from.",
@@ -133,7 +133,7 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
         begun = run.recipe()
         run.rewrite(begun.of_budget(budget_of(before, begun.training.budget)), before)
         if longer is not None:
-            job.reporter.say(longer.said())
+            job.reporter.say(longer.sentence())
     length = Length.of(before)
     unfinished = evaluations and (
         state.images_seen < length.total or unmeasured(run, length, evaluations, state.images_seen)
@@ -225,13 +225,13 @@ def _warm_start(
     )
     if execution.main:
         for each in matched:
-            job.reporter.say(f"From {warm.source}: {each.said()}.")
+            job.reporter.say(f"From {warm.source}: {each.sentence()}.")
     return warm.described(matched)
 
 
 def threads_before(run: RunDirectory) -> int | None:
     """With how many threads a run began: another number rounds sums in another order."""
-    return int(run.begun_as()["execution"]["threads"]) if run.started else None
+    return int(run.checked_provenance()["execution"]["threads"]) if run.started else None
 
 
 def _as_before(before: dict[str, Any], execution: Execution, reporter: Reporter) -> Execution:

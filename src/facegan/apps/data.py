@@ -19,12 +19,12 @@ from facegan.apps.datasets import open_dataset
 from facegan.data.align import Alignment
 from facegan.data.dataset import Dataset
 from facegan.data.export import export_zip
+from facegan.data.grid import contact_sheet
 from facegan.data.importer import DROPPED, import_images
 from facegan.data.people import people_known
-from facegan.data.show import contact_sheet
+from facegan.data.pictures import png_bytes
 from facegan.errors import DataError, printable
 from facegan.files import write_bytes
-from facegan.generation.png import png_bytes
 from facegan.progress import progress_bar
 
 # Lines of one kind that an import prints.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facegan.data.dataset import Dataset
-from facegan.data.identity import verified
+from facegan.data.verification import verified
 from facegan.data.writer import BeingWrittenError
 from facegan.errors import DataError
 from facegan.files import cache_folder

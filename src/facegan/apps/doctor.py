@@ -147,16 +147,16 @@ def doctor() -> Doctor:
     Nothing is measured, so it takes as long as starting PyTorch does. `facegan train --dry-run` and
     `facegan recipes --cost` measure.
     """
-    return Doctor(_machine(), _choices(), _extras(), tuple(_problems()))
+    extras = Listing(ExtraHere(each.name, _there(each.packages), each.adds) for each in EXTRAS)
+    return Doctor(_machine(), _choices(), extras, tuple(_problems()))
 
 
 def _machine() -> Listing[Fact]:
     import torch
 
     from facegan.device import choose_device
-    from facegan.memory import available
+    from facegan.memory import available, usable_cores
 
-    cores = _cores()
     found = Listing(
         [
             Fact("facegan", f"{__version__} in {Path(__file__).parents[1]}"),
@@ -165,7 +165,7 @@ def _machine() -> Listing[Fact]:
             Fact("system", platform.platform()),
             Fact("processor", _processor()),
             Fact("vector units", torch.backends.cpu.get_cpu_capability()),
-            Fact("cores", f"{cores} usable of {os.cpu_count()}"),
+            Fact("cores", f"{len(usable_cores())} usable of {os.cpu_count()}"),
         ]
     )
     memory = available(torch.device("cpu"))
@@ -258,10 +258,6 @@ def _forms(device: str, bf16: bool) -> Choice:
     return Choice(what, ", ".join([*forms, "Winograd's for wide maps in bf16"]), why)
 
 
-def _extras() -> Listing[ExtraHere]:
-    return Listing(ExtraHere(each.name, _there(each.packages), each.adds) for each in EXTRAS)
-
-
 def _there(packages: tuple[str, ...]) -> bool:
     def found(name: str) -> bool:
         spec = importlib.util.find_spec(name)
@@ -285,12 +281,6 @@ def _problems() -> list[str]:
     if not (store.BUNDLED / f"{store.DEFAULT}{store.SUFFIX}").exists():
         found.append("The bundled model is missing: install facegan again.")
     return found
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from facegan.editing.face import ENTRY, EditedFace, pictures_of
 from facegan.errors import FaceganError
 from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator, open_generator
-from facegan.generation.png import save_png
+from facegan.generation.png import file_name, save_png
 from facegan.progress import progress_bar
 
 _FEWEST_FACES = 1000  # of fewer, a direction is mostly chance
@@ -150,7 +149,7 @@ def edit(
     about = faces[0].about(opened)
     if sheet is not None:
         about["sheet"] = f"{sheet} from {SHEET[0]:g} to {SHEET[-1]:g}"
-    target = Path(out) if out is not None else Path(_told(opened, faces, sheet))
+    target = Path(out) if out is not None else Path(_file_name(opened, faces, sheet))
     if target.suffix.lower() != ".png":
         raise FaceganError(f"{target} is no name of a PNG file.", "Let it end in .png.")
     images = pictures_of(opened, shown, known)
@@ -187,7 +186,7 @@ def added(edits: Mapping[str, float], more: Mapping[str, float]) -> dict[str, fl
     return {name: amount for name, amount in total.items() if amount}
 
 
-def _told(opened: OpenGenerator, faces: Sequence[EditedFace], sheet: str | None) -> str:
+def _file_name(opened: OpenGenerator, faces: Sequence[EditedFace], sheet: str | None) -> str:
     """A file's name from what decides its pictures."""
     first, last = faces[0], faces[-1]
     parts = [opened.model or opened.loaded.recipe.name]
@@ -203,4 +202,4 @@ def _told(opened: OpenGenerator, faces: Sequence[EditedFace], sheet: str | None)
         parts.append("latent")
     else:
         parts.append(f"seed-{first.seed}" + (f"-{last.seed}" if len(faces) > 1 else ""))
-    return re.sub(r"[^a-z0-9.-]+", "-", "-".join(parts).lower()) + ".png"
+    return file_name(parts)

@@ -16,13 +16,14 @@ from facegan.apps.datasets import open_dataset
 from facegan.apps.trained_space import ANOTHER, caveat, flattering
 from facegan.data.dataset import Dataset, is_dataset
 from facegan.data.importer import import_images
-from facegan.data.room import picture_array
+from facegan.data.pictures import png_bytes
 from facegan.device import choose_device
 from facegan.errors import DataError, FaceganError, printable
 from facegan.evaluation.agreement import Labelled, agreement
 from facegan.evaluation.attributes import FEWEST as FEWEST_PIXELS
 from facegan.evaluation.attributes import AttributeReader
 from facegan.evaluation.cache import FeatureCache
+from facegan.evaluation.dlib_models import installed
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.judge import ALL_SCORES, Judge, Judgement
@@ -30,7 +31,7 @@ from facegan.evaluation.real import DEFAULT_N, FEWEST, Reference, choose_real, m
 from facegan.evaluation.results import Agreement, Evaluation
 from facegan.files import cache_folder, new_folder
 from facegan.generation.generator import OpenGenerator, open_generator
-from facegan.generation.png import png_bytes
+from facegan.generation.samples import gathered
 from facegan.memory import require_memory
 from facegan.models.store import find_source
 from facegan.progress import progress_bar
@@ -114,10 +115,10 @@ def evaluate(
     if copying is None:
         copying = len(dataset.indices("holdout")) >= FEWEST
     if faces is None:
-        faces = _faces_installed()
+        faces = installed()
     judgement = judge.judge(
         images,
-        generated.said,
+        generated.description,
         seeds=seeds,
         faces=faces,
         copying=copying,
@@ -134,18 +135,12 @@ def evaluate(
     return judgement.evaluation
 
 
-def _faces_installed() -> bool:
-    from facegan.evaluation.dlib_models import installed
-
-    return installed()
-
-
 @dataclass(frozen=True)
 class _Source:
     """Where generated pictures come from.
 
     Attributes:
-        said: in words.
+        description: in words.
         available: how many there are; None for a generator, which makes any number.
         images: uint8 [available, H, W, C], where there is no generator.
         generator: where there is one.
@@ -153,7 +148,7 @@ class _Source:
         images_seen: how far it was trained.
     """
 
-    said: str
+    description: str
     available: int | None = None
     images: npt.NDArray[np.uint8] | None = None
     generator: OpenGenerator | None = None
@@ -166,21 +161,15 @@ class _Source:
             assert self.images is not None
             if n > len(self.images):
                 raise DataError(
-                    f"-n {n}: {self.said} holds {len(self.images)} pictures.",
+                    f"-n {n}: {self.description} holds {len(self.images)} pictures.",
                     f"Ask for -n {len(self.images)} or fewer.",
                 )
             chosen = np.sort(random(seed, REAL_CHOICE, 2).permutation(len(self.images))[:n])
             return np.asarray(self.images[chosen]), chosen.tolist()
         seeds = range(seed, seed + n)
         spec = self.generator.loaded.generator.spec
-        made = picture_array((n, spec.resolution, spec.resolution, spec.channels))
-        done = 0
         with progress_bar("generating") as progress:
-            for group in self.generator.pictures(seeds):
-                made[done : done + len(group)] = group
-                done += len(group)
-                progress(done, n)
-        return made, list(seeds)
+            return gathered(self.generator.pictures(seeds), n, spec, progress), list(seeds)
 
 
 def _open_source(source: str | Path, dataset: Dataset, best: bool, device: str) -> _Source:

@@ -11,9 +11,9 @@ import numpy as np
 
 from facegan.apps.edit import added, directions_of
 from facegan.data.grid import grid
-from facegan.editing.directions import Directions, said
+from facegan.editing.directions import Directions, in_words
 from facegan.editing.face import EditedFace
-from facegan.editing.kept import kept_faces
+from facegan.editing.saved_faces import saved_faces
 from facegan.errors import FaceganError
 from facegan.files import sha256
 from facegan.generation.films import enlarged, format_of, write_film
@@ -94,7 +94,7 @@ def film(
     about = opened.about(truncation, named)
     if faces:
         called = opened.model or str(opened.path)
-        begun = kept_faces([Path(each) for each in faces], sha256(opened.path), called)
+        begun = saved_faces([Path(each) for each in faces], sha256(opened.path), called)
         about["faces"] = f"{len(begun)} that were kept"
     else:
         begun = [EditedFace(seed=seed, truncation=truncation, labels=named) for seed in seeds]
@@ -113,7 +113,7 @@ def film(
     known = directions_of(opened, directions) if edited else None
     asked = known.amounts(edits or {}) if known else {}
     if asked:
-        about["edits"] = said(asked)
+        about["edits"] = in_words(asked)
     if asked:
         begun = [replace(face, edits=added(face.edits, asked)) for face in begun]
     if sweep is None:

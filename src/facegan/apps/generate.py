@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +17,7 @@ from facegan.errors import FaceganError
 from facegan.files import sha256
 from facegan.generation.background import in_background
 from facegan.generation.generator import Engine, OpenGenerator, open_generator
-from facegan.generation.png import WEIGHTS, made_otherwise, save_png
+from facegan.generation.png import WEIGHTS, file_name, made_otherwise, save_png
 from facegan.memory import require_memory
 from facegan.progress import progress_bar
 
@@ -95,7 +94,7 @@ def generate(
         return [write_dataset(opened, out, seeds, truncation, labels, holdout, overwrite)]
     asked = opened.named(labels or {})
     model = opened.about(truncation, asked)
-    target = Path(_told(opened, seeds, truncation, asked) if out is None else out)
+    target = Path(_file_name(opened, seeds, truncation, asked) if out is None else out)
     is_file = target.suffix.lower() == ".png"
     laid_out = grid or (opened.model is not None and is_file)
     if laid_out:
@@ -159,7 +158,7 @@ def _counted(
         yield group
 
 
-def _told(
+def _file_name(
     opened: OpenGenerator, seeds: range, truncation: float, labels: Mapping[str, float]
 ) -> str:
     """A file's name from all that decides its pictures, so that no two overwrite each other."""
@@ -170,7 +169,7 @@ def _told(
     if opened.engine != "torch":
         parts.append(opened.engine)
     parts.append(f"seeds-{seeds[0]}-{seeds[-1]}")
-    return re.sub(r"[^a-z0-9.-]+", "-", "-".join(map(str, parts)).lower()) + ".png"
+    return file_name(parts)
 
 
 def _check(n: int, seed: int, truncation: float, columns: int | None) -> None:

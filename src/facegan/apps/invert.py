@@ -25,8 +25,8 @@ _FEWEST_PICTURES = 1000  # fewer do not hold the encoder's weights
 
 
 @dataclass(frozen=True)
-class Found(Value):
-    """What became of a photograph.
+class Inversion(Value):
+    """The face of a photograph, as a generator makes it.
 
     Attributes:
         path: of the PNG with the generated face, which holds its latent.
@@ -68,7 +68,7 @@ def invert(
     steps: int = STEPS,
     best: bool = False,
     device: str = "auto",
-) -> Found:
+) -> Inversion:
     """Find the face of a photograph in a generator, and write what the generator makes of it.
 
     The PNG holds the latent, and no pixel of the photograph: `facegan edit --from` goes on from it.
@@ -127,7 +127,7 @@ def invert(
     if compare is not None:
         about["shows"] = "on the left a photograph, on the right what the generator made of it"
         save_png(Path(compare), grid(np.stack([seen, found.picture]), 2), [], about)
-    return Found(target, face, seen, found, faces)
+    return Inversion(target, face, seen, found, faces)
 
 
 def prepare_encoder(

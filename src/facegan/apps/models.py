@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from facegan.data.spec import Label
-from facegan.errors import FaceganError, RunError, storage
+from facegan.errors import FaceganError, RunError, one_line, storage
 from facegan.files import new_folder, write_bytes, write_json, write_text
 from facegan.models import hub, store
-from facegan.models.about import About, one_line, read_about
+from facegan.models.about import About, read_about
 from facegan.models.companions import companion, companions
 from facegan.models.store import Model
 from facegan.parsing import parse_toml
@@ -93,7 +93,7 @@ def described(source: str | Path) -> str | None:
         return None
     about = read_about(model.path)
     kimg = f"{about.images_seen / 1000:g} kimg"
-    learned = one_line(about.dataset.get("name"))
+    learned = one_line(about.dataset.get("name"), 80)
     return f"{model.name} ({about.recipe_name}, {kimg} of {learned})"
 
 

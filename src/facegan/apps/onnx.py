@@ -15,7 +15,7 @@ _MOST = 1e-4
 
 @dataclass(frozen=True)
 class Exported:
-    """A written graph.
+    """An ONNX file that was written.
 
     Attributes:
         path: the file.

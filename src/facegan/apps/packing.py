@@ -126,7 +126,6 @@ def pack(
     passed_over: list[str] = []
     path = find_generator(source, passed_over.append, best)
     file = GeneratorFile.load(path)
-    _require_sound(file, path)
     reading = read(Path(source)) if Path(source).is_dir() else None
     before = _card_before(path)
     measured = _evaluation(source, path, file, reading, before, evaluation, best)
@@ -181,12 +180,6 @@ def _discriminator(source: Path, generator: Path, best: bool) -> Mapping[str, to
 
 def _given(asked: str | None, before: str | None, otherwise: str) -> str:
     return printable(asked or before or otherwise).strip()
-
-
-def _require_sound(file: GeneratorFile, path: Path) -> None:
-    for name, tensor in file.generator.state_dict().items():
-        if name != "label_rows" and not torch.isfinite(tensor).all():
-            raise RunError(f"{path} holds numbers that are not finite, in {name}.")
 
 
 def _card_before(path: Path) -> Card | None:

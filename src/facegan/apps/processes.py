@@ -1,12 +1,14 @@
 """Training shared by several processes of this machine, started and watched from one.
 
-`train(…, processes=N)` starts `python -m facegan.apps.shared` N times, connected as torchrun
-would connect them, and is told by the main one what happens, line by line. So reporters, loggers
-and errors are those of whoever called, in a script, a notebook or the command line.
+`train(…, processes=N)` starts this module N times, connected as torchrun would connect them. Each
+reads the job as a line of JSON on its standard input, which stays open while somebody watches. The
+main one writes what happens to its standard output, a line of JSON for each event. So reporters,
+loggers and errors are those of the caller, in a script, a notebook or the command line.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,12 +25,13 @@ from facegan import errors
 from facegan.device import MEETING
 from facegan.errors import ConnectionLost, FaceganError, TrainingError
 from facegan.training.reporter import Reporter
-from facegan.training.signals import stop_on_signals
+from facegan.training.signals import end_with_parent, stop_on_signals
 
 if TYPE_CHECKING:
     import numpy as np
 
     from facegan.apps.train import Outcome
+    from facegan.device import Execution
     from facegan.recipe import Recipe
     from facegan.runs.directory import RunDirectory
 
@@ -39,7 +42,7 @@ _GRACE_SECONDS = 30.0
 def train_in_processes(
     count: int, recipe: Recipe, run: RunDirectory, reporter: Reporter, **options: Any
 ) -> Outcome:
-    """Train in `count` processes, and pass on what the main one tells.
+    """Train in `count` processes, and pass on the events of the main one.
 
     Ctrl-C and SIGTERM, and a reporter that wants to stop, ask all of them to save and leave. They
     do so too when this process dies.
@@ -58,21 +61,21 @@ def train_in_processes(
     job = {**options, "run": str(run.path), "recipe": recipe.to_toml()}
     with stop_on_signals() as stop:
         group = _Group(count, json.dumps(job), stop)
-        heard = _Told(recipe, run, reporter, group.ask_to_stop)
+        events = _Events(recipe, run, reporter, group.ask_to_stop)
         try:
-            for line in group.events:
-                heard.take(json.loads(line))
+            for line in group.lines:
+                events.take(json.loads(line))
             statuses = group.wait()
         finally:
             group.kill()
-            heard.end()
-        if heard.error is not None:
-            lost = _killed(statuses) if isinstance(heard.error, ConnectionLost) else None
-            raise lost or heard.error
+            events.end()
+        if events.error is not None:
+            lost = _killed(statuses) if isinstance(events.error, ConnectionLost) else None
+            raise lost or events.error
         # Once the main one has said how it ended, all is saved.
-        if heard.outcome is None:
+        if events.outcome is None:
             _explain(stop.signal, statuses)
-        outcome = heard.outcome
+        outcome = events.outcome
     assert outcome is not None
     outcome["run"] = Path(outcome["run"])
     # What they were told by this process is not what this process was told.
@@ -131,7 +134,7 @@ class _Group:
         try:
             for rank in range(count):
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "facegan.apps.shared"],
+                    [sys.executable, "-m", "facegan.apps.processes"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE if rank == 0 else None,
                     encoding="utf-8",
@@ -150,11 +153,11 @@ class _Group:
         self._guard.start()
 
     @property
-    def events(self) -> IO[str]:
-        """What the main process tells, in lines of JSON, until it ends."""
-        events = self._running[0].stdout
-        assert events is not None
-        return events
+    def lines(self) -> IO[str]:
+        """The events of the main process in JSON, until it ends."""
+        lines = self._running[0].stdout
+        assert lines is not None
+        return lines
 
     def ask_to_stop(self) -> None:
         """Let them save and leave."""
@@ -176,10 +179,10 @@ class _Group:
         self._folder.cleanup()
 
     def _watch(self) -> None:
-        heard, deadline = False, None
+        told, deadline = False, None
         while any(process.poll() is None for process in self._running):
-            if not heard and (self._asked or self._stop()):
-                heard = True
+            if not told and (self._asked or self._stop()):
+                told = True
                 for process in self._running:
                     process.send_signal(signal.SIGTERM)
             if deadline is None and any(process.poll() for process in self._running):
@@ -190,8 +193,8 @@ class _Group:
             time.sleep(0.05)
 
 
-class _Told:
-    """What the main process tells, as calls of a reporter."""
+class _Events:
+    """The events of the main process, as calls of a reporter."""
 
     def __init__(
         self, recipe: Recipe, run: RunDirectory, reporter: Reporter, stop: Callable[[], None]
@@ -242,3 +245,86 @@ class _Told:
         if self._begun:
             self._begun = False
             self._reporter.end()
+
+
+class _EventWriter(Reporter):
+    """In the main process: writes an event for each call. Its `end` is the end of the lines."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, event: str, *about: Any) -> None:
+        """One line; where nobody listens any more, this process is about to be asked to stop."""
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps({"event": event, "about": about}), file=self._stream, flush=True)
+
+    def begin(
+        self, recipe: Recipe, run: RunDirectory, total: int, images_seen: int, execution: Execution
+    ) -> None:
+        """See `Reporter`."""
+        described = {**vars(execution), "device": str(execution.device)}
+        self.write("begin", total, images_seen, described)
+
+    def step(self, images_seen: int, values: dict[str, float]) -> None:
+        """See `Reporter`."""
+        self.write("step", images_seen, values)
+
+    def tick(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """See `Reporter`."""
+        self.write("tick", line, timing)
+
+    def measured(self, images_seen: int, values: dict[str, float]) -> None:
+        """See `Reporter`."""
+        self.write("measured", images_seen, values)
+
+    def samples(self, images_seen: int, grid: np.ndarray) -> None:
+        """Only that there is one: its file is in the run's folder."""
+        self.write("samples", images_seen)
+
+    def say(self, message: str) -> None:
+        """See `Reporter`."""
+        self.write("say", message)
+
+
+def main() -> int:
+    """Be one of the processes: the job comes on standard input, events go to standard output."""
+    job = json.loads(_first_line())
+    end_with_parent()
+    # Whatever else is printed must not stand between the events.
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    main_one = os.environ["RANK"] == "0"
+    writer = _EventWriter(events)
+    from facegan.apps.train import train
+    from facegan.recipe import Recipe
+
+    recipe = Recipe.parse(job.pop("recipe"))
+    try:
+        outcome = train(recipe, reporter=writer if main_one else Reporter(), loggers=(), **job)
+    except FaceganError as error:
+        if main_one:
+            writer.write("error", type(error).__name__, error.message, error.hint)
+        return error.exit_code
+    except Exception:
+        # The main one has said what is wrong; the others only lost their connection.
+        if main_one:
+            raise
+        return 1
+    if main_one:
+        writer.write("outcome", {**vars(outcome), "run": str(outcome.run)})
+    return 0
+
+
+def _first_line() -> str:
+    """Of standard input, byte by byte: what follows it belongs to the thread that waits."""
+    found = b""
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        found += byte
+    return found.decode()
+
+
+if __name__ == "__main__":
+    from facegan.startup import leave, tune_process
+
+    tune_process()
+    leave(main())

@@ -19,13 +19,12 @@ from facegan.cli.data import data
 from facegan.cli.doctor import doctor
 from facegan.cli.editing import directions, edit, film, invert
 from facegan.cli.evaluate import evaluate
-from facegan.cli.export import export
 from facegan.cli.generate import generate
 from facegan.cli.group import Commands
 from facegan.cli.models import models
 from facegan.cli.paths import FILE_PATH
 from facegan.cli.recipes import recipes
-from facegan.cli.serving import serve, studio
+from facegan.cli.serving import export, serve, studio
 from facegan.cli.study import study
 from facegan.errors import ConnectionLost, FaceganError, UnknownKindError, printable
 from facegan.loggers import LOGGERS

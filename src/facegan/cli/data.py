@@ -256,11 +256,11 @@ def data_doctor(dataset: Path, out: Path | None, show: int, names: bool | None) 
     \b
     Example: facegan data doctor faces
     """
-    from facegan.apps.examining import doctor
+    from facegan.apps.dataset_doctor import examine_dataset
     from facegan.cli.terminal.examination import print_examination
     from facegan.report.doctor_page import write_doctor_page
 
-    opened, found = doctor(dataset, show=show, names=names)
+    opened, found = examine_dataset(dataset, show=show, names=names)
     folder = opened.path.resolve()
     page = out if out is not None else folder.with_name(f"{folder.name}-doctor.html")
     print_examination(opened, found, write_doctor_page(opened, found, page))
@@ -292,7 +292,7 @@ def data_filter(dataset: Path, out: Path, as_labels: str | None, **options: Any)
     \b
     Example: facegan data filter faces clean --drop 'sharpness<200' --drop 'yaw>30'
     """
-    from facegan.apps.examining import filter_dataset
+    from facegan.apps.dataset_doctor import filter_dataset
     from facegan.cli.terminal.examination import print_filtered
 
     names = [name.strip() for name in (as_labels or "").split(",") if name.strip()]

@@ -27,7 +27,6 @@ def demo(
     budget: str | None = None,
     n: int = 10_000,
     recipe: Recipe | None = None,
-    device: str = "auto",
     reporter: Reporter | None = None,
 ) -> Outcome:
     """Draw portraits, train on them, show what was learned.
@@ -43,7 +42,6 @@ def demo(
             a slow machine needs to end with faces.
         n: portraits to draw, if there are none in OUT yet.
         recipe: instead of the shipped `portraits-demo`.
-        device: `auto`, `cpu`, `cuda`, `mps`.
         reporter: told what happens; by default what fits the terminal.
 
     Returns:
@@ -68,14 +66,14 @@ def demo(
     dataset = folder / "portraits"
     if not dataset.exists():
         draw_portraits(dataset, n=n)
-    outcome = train(chosen, dataset, run.path, device=device, reporter=reporter or make_reporter())
+    outcome = train(chosen, dataset, run.path, reporter=reporter or make_reporter())
     report(run.path)
     if not outcome.finished:
         return outcome
     faces, drawn = folder / "faces.png", folder / "drawn.png"
     boxed = folder / "faces-from-the-box.png"
-    generate(run.path, faces, n=_GRID**2, grid=True, columns=_GRID, device=device)
-    generate(None, boxed, n=_GRID**2, grid=True, columns=_GRID, device=device)
+    generate(run.path, faces, n=_GRID**2, grid=True, columns=_GRID)
+    generate(None, boxed, n=_GRID**2, grid=True, columns=_GRID)
     _draw_sheet(Dataset.open(dataset), drawn)
     made = (
         (faces, f"{_GRID**2} faces by the generator, which began with noise"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from facegan.cli.labelled import as_number
 from facegan.cli.paths import FILE_PATH
 from facegan.errors import FaceganError
 
@@ -251,7 +252,7 @@ def _amounts(words: tuple[str, ...], option: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for word in words:
         name, _, value = word.rpartition("=")
-        number = _number(value)
+        number = as_number(value)
         if not name or number is None:
             raise FaceganError(
                 f"{option} {word} is not understood.",
@@ -275,19 +276,12 @@ def _range(word: str) -> tuple[str, float, float]:
     """`smiling=-2:3` → `("smiling", -2.0, 3.0)`."""
     name, _, ends = word.partition("=")
     low, _, high = ends.partition(":")
-    first, last = _number(low), _number(high)
+    first, last = as_number(low), as_number(high)
     if not name or first is None or last is None:
         raise FaceganError(
             f"--sweep {word} is not understood.", "Write NAME=FROM:TO: --sweep smiling=-2:3."
         )
     return name, first, last
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _seeds(text: str) -> list[int]:

@@ -126,7 +126,7 @@ def study(
         click.echo(f"Wrote {len(study_figures(where, figures))} files to {figures}.")
         return
     if dry_run:
-        for line in studies.forecast(adapted, workers, studies.known_noise(where, noise)):
+        for line in studies.forecast(adapted, workers, studies.noise_of_study(where, noise)):
             click.echo(printable(line))
         return
     from facegan.cli.terminal.study import make_study_watch

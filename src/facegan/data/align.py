@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.blocks import blockiness
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import SkippedFile
 from facegan.errors import DataError
 from facegan.faces import Face, Mesh, Square, cut, detect, mesh
 from facegan.faces.alignment import aligned_square, eye_distance, pose

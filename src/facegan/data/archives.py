@@ -18,8 +18,7 @@ from collections.abc import Callable, Container, Iterator
 from typing import IO, Any, Self, cast
 
 from facegan.data import sources
-from facegan.data.members import Member, Members, last_of_each_name
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import Member, Members, SkippedFile, last_of_each_name
 from facegan.data.sources import BZIP2, GZIP, XZ, Source, is_junk, limited, refuse, tidy
 from facegan.errors import DataError, one_line
 

@@ -126,7 +126,9 @@ def spelling(name: str) -> str:
     return name.lower().replace("-", "_").replace(" ", "_")
 
 
-def asked(wanted: Mapping[str, float | str], labels: Sequence[Label]) -> dict[int, float]:
+def values_by_column(
+    wanted: Mapping[str, float | str], labels: Sequence[Label]
+) -> dict[int, float]:
     """Wanted label values by column, in the units of the dataset.
 
     Args:
@@ -141,7 +143,7 @@ def asked(wanted: Mapping[str, float | str], labels: Sequence[Label]) -> dict[in
             values are given to one label.
     """
     names = [label.name for label in labels]
-    known = _Known(names)
+    known = _LabelNames(names)
     columns: dict[int, float] = {}
     others: dict[int, float] = {}
     for name, value in wanted.items():
@@ -158,15 +160,17 @@ def asked(wanted: Mapping[str, float | str], labels: Sequence[Label]) -> dict[in
     return columns | {column: no for column, no in others.items() if column not in columns}
 
 
-def fixed(wanted: Mapping[str, float | str], labels: Sequence[Label]) -> dict[int, float]:
-    """Wanted label values by column, as networks see them; see `asked`.
+def scaled_by_column(
+    wanted: Mapping[str, float | str], labels: Sequence[Label]
+) -> dict[int, float]:
+    """Wanted label values by column, as networks see them; see `values_by_column`.
 
     Raises:
-        FaceganError: as `asked`; or a value is farther from those of the training images than a
-            network can make sense of.
+        FaceganError: as `values_by_column`; or a value is farther from those of the training images
+            than a network can make sense of.
     """
     columns: dict[int, float] = {}
-    for column, value in asked(wanted, labels).items():
+    for column, value in values_by_column(wanted, labels).items():
         label = labels[column]
         columns[column] = (value - label.mean) / label.std
         if abs(columns[column]) > _FARTHEST:
@@ -178,7 +182,7 @@ def fixed(wanted: Mapping[str, float | str], labels: Sequence[Label]) -> dict[in
     return columns
 
 
-class _Known:
+class _LabelNames:
     """The labels of a generator, and the columns of classes among them, by spelling."""
 
     def __init__(self, names: Sequence[str]) -> None:

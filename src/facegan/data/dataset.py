@@ -1,4 +1,4 @@
-"""A dataset: a dataset on disk, checked when opened and memory-mapped.
+"""A dataset on disk, checked when opened and memory-mapped.
 
     images.npy     uint8 [N,H,W,C]; of large pictures images.bin and offsets.npy (encoded.py)
     items.csv      name, identity, split, source: one line an image; then a column of numbers for
@@ -135,7 +135,7 @@ class Dataset:
 
         from PIL import Image
 
-        from facegan.data.show import contact_sheet
+        from facegan.data.grid import contact_sheet
 
         sheet, target = contact_sheet(self), io.BytesIO()
         Image.fromarray(sheet if sheet.shape[2] == 3 else sheet[:, :, 0]).save(target, "PNG")

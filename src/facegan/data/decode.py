@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.colour import to_srgb
+from facegan.data.members import SkippedFile
 from facegan.data.pictures import MAX_PIXELS, open_picture, other_format, register_heif
-from facegan.data.skipped import SkippedFile
 from facegan.memory import memory_limit
 
 if TYPE_CHECKING:

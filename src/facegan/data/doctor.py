@@ -20,8 +20,8 @@ from facegan.data.duplicates import Duplicates, near_duplicates
 from facegan.data.filtering import Condition, chosen
 from facegan.data.grouping import one_split_each
 from facegan.data.measures import MEASURES, measured
+from facegan.data.name_check import STRANGE, Alike, alike, strangers
 from facegan.data.rewrite import rewrite
-from facegan.data.who import STRANGE, Alike, alike, strangers
 from facegan.errors import DataError, nearest
 
 Columns = dict[str, npt.NDArray[np.float64]]

@@ -63,16 +63,13 @@ class Duplicates:
         return [group for group in self.groups if len({names[row] for row in group}) > 1]
 
 
-def near_duplicates(
-    dataset: Dataset, correlation: float = CORRELATION, progress: Progress | None = None
-) -> Duplicates:
+def near_duplicates(dataset: Dataset, progress: Progress | None = None) -> Duplicates:
     """Find all near duplicates in a dataset.
 
     Memory grows by some bytes a picture, not by the pictures.
 
     Args:
         dataset: whose pictures are compared.
-        correlation: from which on two pictures count as the same, in (0, 1].
         progress: called with (pictures hashed, pictures in all).
     """
     hashes = np.empty(len(dataset), np.uint64)
@@ -89,7 +86,7 @@ def near_duplicates(
         for start in range(0, len(unknown), _READ):
             block = unknown[start : start + _READ]
             block = block[union.first(block[:, 0]) != union.first(block[:, 1])]
-            for a, b in block[_correlated(dataset, block, correlation)].tolist():
+            for a, b in block[_correlated(dataset, block)].tolist():
                 union.join(a, b)
     return Duplicates(union.groups())
 
@@ -133,9 +130,7 @@ def close_pairs(
                     yield pairs.astype(np.int64, copy=False)
 
 
-def _correlated(
-    dataset: Dataset, pairs: npt.NDArray[np.int64], least: float
-) -> npt.NDArray[np.bool_]:
+def _correlated(dataset: Dataset, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which pairs of pictures correlate: bool [P]."""
     if not len(pairs):
         return np.zeros(0, np.bool_)
@@ -147,7 +142,7 @@ def _correlated(
     shows = length > _SIDE * _SIDE  # a standard deviation of 1, for both
     value = (low * high).sum(1) / np.where(shows, length, 1)
     equal = np.abs(a - b).max(1) <= _FLAT
-    return np.where(shows, value >= least, equal)
+    return np.where(shows, value >= CORRELATION, equal)
 
 
 def _thumbnails(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -16,6 +16,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.append import HashedFile
-from facegan.data.pictures import MAX_PIXELS, open_picture
+from facegan.data.pictures import MAX_PIXELS, open_picture, png_bytes
 from facegan.errors import DataError, one_line
+from facegan.memory import usable_cores
 
 ENCODED, OFFSETS = "images.bin", "offsets.npy"
 # From so many pixels a side on, datasets are written like this.
@@ -74,7 +76,7 @@ class EncodedImages:
                 f"{path} is damaged or cut short: its size does not fit {OFFSETS}.",
                 "Import it again.",
             )
-        workers = min(_THREADS, len(os.sched_getaffinity(0)) if _AFFINITY else os.cpu_count() or 1)
+        workers = min(_THREADS, len(usable_cores()))
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
 
     def __len__(self) -> int:
@@ -167,9 +169,6 @@ class EncodedImages:
             ) from error
 
 
-_AFFINITY = hasattr(os, "sched_getaffinity")
-
-
 def read_offsets(path: Path) -> npt.NDArray[np.int64]:
     """The offsets of a dataset.
 
@@ -210,12 +209,11 @@ class EncodedFile(HashedFile):
         self._ends = [0] if rows is None else [0, *_ends(path)]
         if rows is not None and (len(self._ends) != rows + 1 or self._ends[-1] != length):
             raise OSError(f"{path} holds {len(self._ends) - 1} pictures, not {rows}")
-        workers = len(os.sched_getaffinity(0)) if _AFFINITY else os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(min(_THREADS, workers))
+        self._pool = ThreadPoolExecutor(min(_THREADS, len(usable_cores())))
 
     def append(self, images: npt.NDArray[np.uint8]) -> None:
         """Append pictures, uint8 [n,*shape]."""
-        for data in self._pool.map(_png, images):
+        for data in self._pool.map(partial(png_bytes, level=_LEVEL), images):
             self.write(data)
             self._ends.append(self._ends[-1] + len(data))
 
@@ -246,15 +244,6 @@ class EncodedFile(HashedFile):
 def encoded_hash(images_sha256: str, offsets: npt.NDArray[np.int64]) -> str:
     """What stands for the pictures in a dataset's fingerprint."""
     return f"png:{images_sha256}:{hashlib.sha256(offsets.tobytes()).hexdigest()}"
-
-
-def _png(image: npt.NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    picture.save(buffer, "PNG", compress_level=_LEVEL)
-    return buffer.getvalue()
 
 
 def _ends(path: Path) -> Iterator[int]:

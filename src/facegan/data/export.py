@@ -9,7 +9,6 @@ dataset_tool.py.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import zipfile
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.dataset import Dataset
+from facegan.data.pictures import png_bytes
 from facegan.data.spec import class_groups
 from facegan.errors import DataError
 from facegan.files import new_file
@@ -80,7 +80,7 @@ def export_zip(
         for begin in range(0, len(rows), _BATCH):
             images = dataset.copied(rows[begin : begin + _BATCH])
             for name, image in zip(names[begin : begin + _BATCH], images, strict=True):
-                archive.writestr(zipfile.ZipInfo(name, _WHEN), _png(image))
+                archive.writestr(zipfile.ZipInfo(name, _WHEN), png_bytes(image, level=1))
             if progress is not None:
                 progress(min(begin + _BATCH, len(rows)), len(rows))
         text = json.dumps(described, ensure_ascii=False)
@@ -112,12 +112,3 @@ def _one_column(names: Sequence[str]) -> bool:
         return True
     numbers = [match[1] for name in names if (match := _NUMBERED.fullmatch(name))]
     return numbers == [str(number) for number in range(len(names))]
-
-
-def _png(image: npt.NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    picture.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()

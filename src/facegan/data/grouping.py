@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from facegan.data.dataset import CARD, Dataset
-from facegan.data.duplicates import CORRELATION, MOST_BITS, Duplicates, Progress, near_duplicates
+from facegan.data.duplicates import CORRELATION, MOST_BITS, Duplicates, near_duplicates
 from facegan.data.rewrite import rewrite
 from facegan.errors import DataError
 from facegan.files import write_json
@@ -28,9 +28,7 @@ def check_treatment(treatment: str) -> None:
         raise DataError(f"duplicates is {treatment!r}.", f"Allowed: {', '.join(TREATMENTS)}.")
 
 
-def treat_duplicates(
-    dataset: Dataset, other: Path, treatment: Treatment, progress: Progress | None = None
-) -> Path:
+def treat_duplicates(dataset: Dataset, other: Path, treatment: Treatment) -> Path:
     """Find the near duplicates of a dataset that nobody uses yet, and treat them.
 
     Args:
@@ -39,13 +37,12 @@ def treat_duplicates(
         treatment: "group": all that is connected by duplicates and by identities has one split,
             training if any of it is in training; "thin": of each group, the first picture is kept;
             "keep": the card tells of them, nothing else changes.
-        progress: called with (pictures hashed, pictures in all).
 
     Returns:
         The folder of the dataset as it is now. Its card has the table `near_duplicates`.
     """
     check_treatment(treatment)
-    found = near_duplicates(dataset, progress=progress)
+    found = near_duplicates(dataset)
     rows, splits = None, None
     if treatment == "thin" and found.groups:
         rest = {row for group in found.groups for row in group[1:]}
@@ -94,7 +91,7 @@ def one_split_each(dataset: Dataset, found: Duplicates) -> list[str]:
 def _about(
     dataset: Dataset, found: Duplicates, treatment: Treatment, splits: list[str] | None
 ) -> dict[str, Any]:
-    """What the card says."""
+    """The table `near_duplicates` of the card."""
     before = dataset.splits
     across = sum(len({before[row] for row in group}) > 1 for group in found.groups)
     several = found.several_names(dataset)

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.kinds import DATA, side_kind
-from facegan.data.members import Member, packed
-from facegan.data.skipped import SkippedFile
-from facegan.data.writer import printable
+from facegan.data.members import Member, SkippedFile, packed
+from facegan.data.writer import escaped
 
 # Characters of a detail: some decoders quote what they could not read.
 _LONGEST = 300
@@ -161,7 +160,7 @@ class ImportLog:
         for index in sorted(self._dropped):
             for why in self._dropped[index]:
                 row = (self._members.path(index), why.reason, why.detail)
-                writer.writerow([printable(value) for value in row])
+                writer.writerow([escaped(value) for value in row])
         return buffer.getvalue()
 
 
@@ -173,14 +172,13 @@ def summary(files: Mapping[str, str]) -> dict[str, str]:
     """
     if len(files) <= _MOST_NAMED:
         return {
-            printable(path): said or f"{side_kind(path) or 'a file'}"
-            for path, said in files.items()
+            escaped(path): said or f"{side_kind(path) or 'a file'}" for path, said in files.items()
         }
     groups = Counter(
         (f"*.{basename(path).rpartition('.')[2].lower()}", said or side_kind(path) or "a file")
         for path, said in files.items()
     )
     return {
-        printable(f"{count:,} × {name}"): said
+        escaped(f"{count:,} × {name}"): said
         for (name, said), count in groups.most_common(_MOST_NAMED)
     }

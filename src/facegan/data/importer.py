@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
@@ -42,13 +41,13 @@ from facegan.data.labels import NOT_ASKED_FOR, Joined, LabelTable, Reading, Repe
 from facegan.data.layouts import Layout, recognise
 from facegan.data.layouts.folders import CLASSES, classes_of, note_on_folders
 from facegan.data.layouts.persons import persons
-from facegan.data.members import Member, Members, Paths, packed
+from facegan.data.members import Member, Members, Paths, SkippedFile, packed
 from facegan.data.recognise import open_source, sources_within
-from facegan.data.skipped import SkippedFile
 from facegan.data.sources import FolderSource, Source
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, one_line
+from facegan.memory import usable_cores
 from facegan.version import __version__
 
 _BATCH, _BATCH_BYTES = 64, 8 << 20
@@ -462,7 +461,8 @@ def _decoded(
 ) -> Generator[list[_Decoded]]:
     """Read and decode the chosen members, batch by batch, in the source's order."""
     prepare()
-    workers = workers or _processors()
+    # More threads only take memory.
+    workers = workers or min(16, len(usable_cores()))
     waiting: deque[Future[list[_Decoded]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
@@ -536,15 +536,8 @@ def _labels(joined: Joined, rows: Sequence[tuple[int, Picture]]) -> npt.NDArray[
     return values
 
 
-def _processors() -> int:
-    """Processors that this process may use; more threads than 16 only take memory."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(16, len(os.sched_getaffinity(0)))
-    return min(16, os.cpu_count() or 1)
-
-
 def _sort_out(batch: list[_Decoded], import_log: ImportLog) -> list[tuple[int, Picture]]:
-    """Enter a batch into the ledger; the pictures in it, each with the number of its member."""
+    """Note a batch in the log; the pictures in it, each with the number of its member."""
     rows = []
     for index, pictures, left_out in batch:
         for why in left_out:

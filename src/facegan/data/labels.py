@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from posixpath import splitext
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.kinds import PICTURES
-from facegan.data.tables import Column, Table, read_table
+from facegan.data.tables import Column, Table
 from facegan.errors import DataError, nearest, one_line
 
 Repeats = Literal["refuse", "average"]
@@ -50,6 +50,10 @@ class Reading:
     columns: tuple[str, ...] | None = None
     classes: tuple[str, ...] = ()
     repeats: Repeats = "refuse"
+
+
+class NoLabelsError(DataError):
+    """No column of a table can be labels."""
 
 
 @dataclass(frozen=True)
@@ -159,13 +163,8 @@ class LabelTable:
         return replace(self, names=names, values=self.values[:, chosen], about=about, unused=unused)
 
     @classmethod
-    def from_csv(cls, path: Path | str) -> LabelTable:
-        """Read a table of labels: CSV, TSV, semicolons, JSON lines; see `of` and `read_table`."""
-        return cls.of(read_table(path))
-
-    @classmethod
     def of(cls, table: Table, reading: Reading | None = None) -> LabelTable:
-        """What a table says of pictures.
+        """The labels in a table.
 
         Numbers stay numbers, −1 and 1 become 0 and 1, yes and no become 1 and 0, words become
         classes: a label for each, 1 for the pictures that it names. Empty cells, `nan` and `NA`
@@ -200,7 +199,7 @@ class LabelTable:
             parts.append(taken.values[np.frombuffer(column.codes, np.int32)])
         if not names:
             said = "; ".join(f"{name}: {why}" for name, why in unused.items())
-            raise DataError(
+            raise NoLabelsError(
                 f"{table.where} has no column of labels: {one_line(said)}.",
                 "Labels are numbers, yes and no, or words that many pictures share.",
             )

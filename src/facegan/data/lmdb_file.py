@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from facegan.data import sources
-from facegan.data.members import Member, Members, last_of_each_name
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import Member, Members, SkippedFile, last_of_each_name
 from facegan.data.sources import Source
 from facegan.errors import DataError
 
 FILE = "data.mdb"
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
-_BRANCH, _LEAF, _OVERFLOW, _META = 0x01, 0x02, 0x04, 0x08
+_BRANCH, _LEAF, _META = 0x01, 0x02, 0x08
 _HEADER = struct.Struct("<QHHHH")  # page number, padding, flags, lower, upper
 _NODE = struct.Struct("<HHHH")  # low and high half of a size or page, flags, size of the key
 _ENVIRONMENT = struct.Struct("<IIQQ")  # magic, version, address, size of the map

@@ -21,7 +21,6 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,6 +36,7 @@ from facegan.faces import detect, mesh
 from facegan.faces.alignment import eye_distance, pose, wholeness
 from facegan.faces.weights import HASHES
 from facegan.files import cache_folder, write_bytes
+from facegan.memory import usable_cores
 
 MEASURES = (
     *("sharpness", "brightness", "contrast", "clipped", "colour", "blocks"),
@@ -72,7 +72,6 @@ def measured(
     known = _read(kept, len(dataset))
     if known is not None:
         return known
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     values = np.full((len(dataset), len(MEASURES)), np.nan)
     starts = range(0, len(dataset), _READ)
 
@@ -80,7 +79,7 @@ def measured(
         rows = np.arange(start, min(start + _READ, len(dataset)))
         return start, np.stack([measure(image) for image in dataset.copied(rows)])
 
-    with one_thread_each(), ThreadPoolExecutor(workers or min(16, available)) as pool:
+    with one_thread_each(), ThreadPoolExecutor(workers or min(16, len(usable_cores()))) as pool:
         for start, found in pool.map(work, starts):
             values[start : start + len(found)] = found
             if progress is not None:

@@ -10,10 +10,22 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from facegan.data.skipped import SkippedFile
-
 # Paths that are read out together.
 _BLOCK = 1 << 12
+
+
+class SkippedFile(Exception):
+    """One file that is left out of a dataset; the import goes on without it.
+
+    Attributes:
+        reason: the kind of trouble, one of few, counted in the card.
+        detail: what exactly was found, or "".
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +88,6 @@ class Members(Sequence[Member]):
         fine = np.ones(len(self), np.bool_)
         fine[list(self._refused)] = False
         return np.flatnonzero(fine).astype(np.int32)
-
-    def is_refused(self, number: int) -> bool:
-        """Whether a member must not be read."""
-        return number in self._refused
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from facegan.data import sources
-from facegan.data.labels import LabelTable, Reading
+from facegan.data.labels import LabelTable, NoLabelsError, Reading
 from facegan.data.layouts.layout import Layout
-from facegan.data.members import Member, Members, Paths
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import Member, Members, Paths, SkippedFile
 from facegan.data.sources import Source
 from facegan.data.tables import Column, Table, cell_of
 from facegan.errors import DataError, one_line
@@ -120,9 +119,7 @@ class ParquetSource(Source):
                 classes = tuple(name for name in classes if name in chosen)
             try:
                 labels = LabelTable.of(table, Reading(chosen, classes, reading.repeats))
-            except DataError as error:
-                if "no column of labels" not in error.message:
-                    raise
+            except NoLabelsError as error:
                 notes.append(f"No labels: {error.message}")
         return Layout(
             "Hugging Face parquet",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from facegan.data import lmdb_file, parquet
 from facegan.data.archives import TarSource, ZipSource
+from facegan.data.combined import CombinedSource
 from facegan.data.kinds import OWN_ARCHIVE
 from facegan.data.lmdb_file import LmdbSource
 from facegan.data.parquet import ParquetSource
 from facegan.data.sources import BZIP2, GZIP, XZ, FolderSource, Member, Source
-from facegan.data.together import Together
 from facegan.errors import DataError
 from facegan.registry import Registry
 
@@ -108,7 +108,7 @@ def open_source(path: Path | str | Source) -> Source:
     if not path.is_file():
         raise DataError(f"{path} is neither a file nor a folder.", "Give a folder or an archive.")
     raise DataError(
-        f"{path} is {_said(head(path))}.",
+        f"{path} is {_what_it_is(head(path))}.",
         "Give a folder of images, a .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz archive of them, an "
         "LMDB or a Parquet file.",
     )
@@ -156,7 +156,7 @@ def _together(path: Path, files: Iterable[Path]) -> Source:
         while name in parts:
             name += "_"
         parts[name] = open_source(file)
-    return Together(path, f"{len(parts)} tar archives", parts)
+    return CombinedSource(path, f"{len(parts)} tar archives", parts)
 
 
 def _lmdbs(path: Path, folders: list[Path]) -> Source:
@@ -168,10 +168,10 @@ def _lmdbs(path: Path, folders: list[Path]) -> Source:
         said = re.fullmatch(r"(.+?)_(train|val|test)(?:_lmdb)?", folder.name)
         name = f"{said[2]}/{said[1]}" if said else folder.name
         parts[name if name not in parts else folder.as_posix()] = LmdbSource(folder)
-    return Together(path, f"{len(parts)} LMDBs", parts)
+    return CombinedSource(path, f"{len(parts)} LMDBs", parts)
 
 
-def _said(first: bytes) -> str:
+def _what_it_is(first: bytes) -> str:
     if not first:
         return "empty"
     known = next((name for start, name in _OTHERS.items() if first.startswith(start)), None)

@@ -18,8 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from facegan.data.labels import Reading
 from facegan.data.members import Member as Member
-from facegan.data.members import Members
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import Members, SkippedFile
 from facegan.errors import DataError
 
 if TYPE_CHECKING:

@@ -212,7 +212,7 @@ class DatasetWriter:
         if measures.shape != (count, len(self.measures)):
             raise ValueError(f"measures are {measures.shape}, not {(count, len(self.measures))}")
         rows = [
-            [*map(printable, row), *("" if np.isnan(each) else f"{each:.6g}" for each in numbers)]
+            [*map(escaped, row), *("" if np.isnan(each) else f"{each:.6g}" for each in numbers)]
             for *row, numbers in zip(*columns, measures.tolist(), strict=True)
         ]
         with storage(self.path):
@@ -403,7 +403,7 @@ class DatasetWriter:
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
             raise DataError(
                 f"{self.path} holds what does not belong to its dataset and would be lost with it: "
-                f"{', '.join(map(printable, others[:3]))}{more}.",
+                f"{', '.join(map(escaped, others[:3]))}{more}.",
                 "Move that elsewhere, or choose another name for the dataset.",
             )
 
@@ -478,7 +478,7 @@ def _read_notes(path: Path) -> list[Any]:
     return found
 
 
-def printable(name: str) -> str:
+def escaped(name: str) -> str:
     """`name` on one line of valid UTF-8: control characters and stray bytes are escaped."""
     text = name.encode("utf-8", "backslashreplace").decode("utf-8")
     if text.isprintable():

@@ -32,25 +32,21 @@ _BATCH = 32
 _SHARE = 1 / 6
 
 
-def components_of(opened: OpenGenerator, n: int = PICTURES) -> Array:
+def components_of(opened: OpenGenerator) -> Array:
     """Directions that change a generator's pictures, those that change most first.
-
-    Args:
-        opened: the generator.
-        n: how many pictures to look at.
 
     Returns:
         float32 [K, Z], K ≤ 10; each vector's length is a sixth of the length that latents have
         on average, and its largest number is positive.
     """
-    place = cache_folder() / "components" / f"{sha256(opened.path)}-{n}.npy"
+    place = cache_folder() / "components" / f"{sha256(opened.path)}-{PICTURES}.npy"
     try:
         found = np.load(io.BytesIO(place.read_bytes()), allow_pickle=False)
         if found.dtype == np.float32 and found.ndim == 2 and np.isfinite(found).all():
             return np.ascontiguousarray(found)
     except (OSError, ValueError, EOFError):
         pass
-    found = _computed(opened, n)
+    found = _computed(opened, PICTURES)
     target = io.BytesIO()
     np.save(target, found)
     write_bytes(place, target.getvalue())

@@ -31,7 +31,7 @@ FARTHEST = 20.0
 _MOST = 1024
 
 
-class Found(Config):
+class DirectionSearch(Config):
     """How directions were found.
 
     Attributes:
@@ -101,7 +101,7 @@ class Directions(Value):
     plain_up: Array
     plain_down: Array
     plain_identity: Array
-    found: Found
+    found: DirectionSearch
 
     def __post_init__(self) -> None:
         k = len(self.names)
@@ -274,7 +274,7 @@ class Directions(Value):
                     f"This is facegan {__version__}: upgrade it.",
                 )
             names = tuple(printable(str(name))[:80] for name in about.pop("names"))
-            found = Found.model_validate_json(json.dumps(about))
+            found = DirectionSearch.model_validate_json(json.dumps(about))
             if set(tensors) != set(_TENSORS):
                 raise ValueError(f"it has the tensors {', '.join(sorted(tensors))}")
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
@@ -341,6 +341,6 @@ def _leakage(up: Array, down: Array) -> Array:
     return leaked.astype(np.float32)
 
 
-def said(amounts: Mapping[str, float] | Sequence[tuple[str, float]]) -> str:
+def in_words(amounts: Mapping[str, float] | Sequence[tuple[str, float]]) -> str:
     """`Smiling=2, Age=-1`, for metadata and messages."""
     return ", ".join(f"{name}={amount:g}" for name, amount in dict(amounts).items())

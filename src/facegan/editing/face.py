@@ -19,11 +19,10 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from facegan.data.conditions import fixed
+from facegan.data.conditions import scaled_by_column
 from facegan.data.pictures import MAX_PIXELS, open_picture
 from facegan.editing.components import moved
-from facegan.editing.directions import FARTHEST, Directions
-from facegan.editing.directions import said as amounts_said
+from facegan.editing.directions import FARTHEST, Directions, in_words
 from facegan.editing.mixing import mixed
 from facegan.errors import DataError, FaceganError, RunError, one_line
 from facegan.generation.generator import OpenGenerator
@@ -103,7 +102,7 @@ class EditedFace:
         self, model: OpenGenerator, directions: Directions | None
     ) -> tuple[Floats, torch.Tensor | None]:
         generator = model.loaded.generator
-        columns = fixed(self.labels, model.labels)
+        columns = scaled_by_column(self.labels, model.labels)
         rows: torch.Tensor | None = None
         if self.seed is not None:
             latent, rows = image_inputs(generator, self.seed, columns)
@@ -147,7 +146,7 @@ class EditedFace:
         """What made its picture, in words for a file's metadata."""
         said = model.about(self.truncation, self.labels)
         if self.edits:
-            said["edits"] = amounts_said(self.edits)
+            said["edits"] = in_words(self.edits)
         if self.mixed is not None:
             other, side = self.mixed
             named = "a latent" if other.seed is None else f"seed {other.seed}"
@@ -157,9 +156,9 @@ class EditedFace:
     def entry(self) -> str:
         """The JSON that a PNG holds under `ENTRY`."""
         said: dict[str, Any] = {} if self.model is None else {"model": self.model}
-        return json.dumps(said | self._told(), separators=(",", ":"))
+        return json.dumps(said | self._values(), separators=(",", ":"))
 
-    def _told(self) -> dict[str, Any]:
+    def _values(self) -> dict[str, Any]:
         said: dict[str, Any] = {}
         if self.latent is not None:
             said["z"] = _text(self.latent)
@@ -177,16 +176,16 @@ class EditedFace:
             if kept:
                 said[name] = kept
         if self.mixed is not None:
-            said["mix"] = {"side": self.mixed[1], "face": self.mixed[0]._told()}
+            said["mix"] = {"side": self.mixed[1], "face": self.mixed[0]._values()}
         return said
 
     @classmethod
     def of_entry(cls, text: str) -> EditedFace:
         """The face that `entry` wrote. Raises ValueError where the text makes no sense."""
-        return cls._of_said(_Entry.model_validate(parse_json(text, longest=1 << 22)))
+        return cls._of_values(_Entry.model_validate(parse_json(text, longest=1 << 22)))
 
     @classmethod
-    def _of_said(cls, said: _Entry) -> EditedFace:
+    def _of_values(cls, said: _Entry) -> EditedFace:
         mix = said.mix
         return cls(
             seed=said.seed,
@@ -196,7 +195,7 @@ class EditedFace:
             labels=said.labels,
             edits=said.edits,
             parts={int(number): amount for number, amount in said.parts.items()},
-            mixed=None if mix is None else (cls._of_said(mix.face), mix.side),
+            mixed=None if mix is None else (cls._of_values(mix.face), mix.side),
             model=said.model,
             photograph=said.origin == "photograph",
         )

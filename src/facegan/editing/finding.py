@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from facegan.editing.directions import Array, Directions, Found, kept_plausible
+from facegan.editing.directions import Array, Directions, DirectionSearch, kept_plausible
 from facegan.editing.identity import Identity
 from facegan.editing.readings import LIGHT, POSE, Readers
 from facegan.errors import FaceganError
@@ -52,6 +52,8 @@ _CALIBRATE, _LEAST_GAIN = 64, 0.2
 # Faces whose pose is read, to find directions and to measure what they do.
 _POSED, _POSED_AGAIN = 2048, 32
 _GROUP = 32
+# How far faces are moved to measure a direction, both ways, in standard deviations.
+_STEP = 2.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,6 @@ def find_directions(
     wanted: Sequence[str] | None = None,
     n: int = 8192,
     measured: int = 128,
-    step: float = 2.0,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Directions:
@@ -100,7 +101,6 @@ def find_directions(
         wanted: names of readings; `DEFAULT` without it.
         n: faces that are read; a thousand or more.
         measured: other faces on which gain and leakage are measured.
-        step: how far these are moved, both ways, in standard deviations.
         seed: of the latents.
         progress: called with (faces done, faces in all).
 
@@ -141,7 +141,7 @@ def find_directions(
     plain = conditional(lines.slopes, lines.change, attributes, others=0.0, picture=0.0)
     latent = model.loaded.generator.latent.distribution
     identity = Identity()
-    measure = Effects(model, readers, identity, lines, step, _latents(model, measured, seed, 1))
+    measure = Effects(model, readers, identity, lines, _STEP, _latents(model, measured, seed, 1))
     tables = []
     for each in (vectors, plain):
         # Of the length for which a step does what it says, on average of both ways.
@@ -156,7 +156,7 @@ def find_directions(
         spread=lines.spread.astype(np.float32),
         **dict(zip(("up", "down", "identity"), tables[0], strict=True)),
         **dict(zip(("plain_up", "plain_down", "plain_identity"), tables[1], strict=True)),
-        found=Found(
+        found=DirectionSearch(
             model=sha256(model.path),
             latent=latent,
             kinds=tuple(each.kind for each in readers.readings),
@@ -164,7 +164,7 @@ def find_directions(
             faces=n,
             seed=seed,
             measured=measured,
-            step=step,
+            step=_STEP,
             identity=identity.name,
             weak=weak,
             reader=readers.attributes.fingerprint,

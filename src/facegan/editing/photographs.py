@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from facegan.data.align import aligned
 from facegan.data.decode import Shape, decode_whole
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import SkippedFile
 from facegan.errors import DataError
 from facegan.faces import Square, cut
 from facegan.generation.generator import OpenGenerator

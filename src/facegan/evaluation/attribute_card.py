@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from facegan.config import Config
 from facegan.documents import render
-from facegan.evaluation.reader_calibration import Calibration
+from facegan.evaluation.attribute_calibration import Calibration
 
 # Attributes that fewer of the training pictures show are too rare to be averaged over.
 PREVALENT = 0.02

@@ -21,8 +21,8 @@ from torch import Tensor
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.attribute_card import AttributeCard
 from facegan.evaluation.cache import Progress, extract, silent
+from facegan.evaluation.extractors.base import fingerprint
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
-from facegan.evaluation.extractors.weights import fingerprint
 from facegan.evaluation.resize import DESCRIPTION, resize
 from facegan.networks.backbones import efficientnet_lite as backbone
 

@@ -11,14 +11,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from facegan.errors import DataError
 from facegan.evaluation.cache import Progress, silent
+from facegan.evaluation.detection import shares
 from facegan.evaluation.dlib_models import framed
-from facegan.evaluation.intervals import averaged
 from facegan.evaluation.pictures import require_pictures
 from facegan.evaluation.results import Faces
 from facegan.faces import detect
-from facegan.seeding import BOOTSTRAP, random
 
 Images = npt.NDArray[np.uint8]
 
@@ -29,7 +27,7 @@ _SIDE, _BORDER = 160, 40
 DETECTOR = f"YuNet, score of {SURE:g} or more, at {_SIDE} px"
 _CHUNK = 32
 # Counters of the bootstrap's randomness, that no other score uses.
-_GENERATED, _REAL = 202, 203
+_COUNTERS = 202, 203
 
 
 def find_clear(
@@ -73,17 +71,4 @@ def clear_faces(generated: Images, real: Images, seed: int, progress: Progress =
     Raises:
         DataError: there are no pictures, or not as many of each kind.
     """
-    n = len(generated)
-    if n == 0 or len(real) != n:
-        raise DataError(
-            f"There are {n} generated and {len(real)} real pictures.",
-            "Shares are compared between as many pictures of each kind, at least one.",
-        )
-    in_generated = find_clear(generated, lambda done, _: progress(done, 2 * n))
-    in_real = find_clear(real, lambda done, _: progress(n + done, 2 * n))
-    return Faces(
-        detector=DETECTOR,
-        n=n,
-        generated=averaged(in_generated.astype(np.float64), random(seed, BOOTSTRAP, _GENERATED)),
-        real=averaged(in_real.astype(np.float64), random(seed, BOOTSTRAP, _REAL)),
-    )
+    return shares(DETECTOR, find_clear, generated, real, (seed, *_COUNTERS), progress)

@@ -8,7 +8,6 @@ everything, gain nothing by it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,21 +65,15 @@ class CopySearch:
         images: uint8 [M, H, W, C], in memory or memory-mapped.
         rows: int64 [R], those that are searched.
         fitted: bool [R], which of these decide what is usual: the training pictures.
-        parts: to look at.
     """
 
-    def __init__(
-        self,
-        images: Images,
-        rows: Numbers,
-        fitted: npt.NDArray[np.bool_],
-        parts: Sequence[Part] = PARTS,
-    ) -> None:
+    parts = PARTS
+
+    def __init__(self, images: Images, rows: Numbers, fitted: npt.NDArray[np.bool_]) -> None:
         real = _read(images, rows)
         train = real[torch.from_numpy(fitted)]
-        self.parts = tuple(parts)
         self._spaces = []
-        for part in parts:
+        for part in self.parts:
             coarse, close = (Whitening(part.name, train, count) for count in part.directions)
             self._spaces.append(_Space(part, coarse, close, coarse(real), close(real)))
 

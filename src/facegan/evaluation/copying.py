@@ -19,7 +19,7 @@ Three things to know when reading the numbers:
 - An embedding sees only what it encodes. Nothing here can prove that nothing was copied.
 
 So embeddings show a pull; whether there are copies is decided by a search for them (`copy_search`,
-`copy_found`), which has real pictures of other people as its yardstick.
+`copy_verdict`), which has real pictures of other people as its yardstick.
 """
 
 from __future__ import annotations
@@ -37,17 +37,19 @@ from facegan.errors import FaceganError
 from facegan.evaluation import calibration
 from facegan.evaluation.cache import FeatureCache, Progress, silent
 from facegan.evaluation.calibration import Distances
-from facegan.evaluation.copy_found import Yardstick, searched
 from facegan.evaluation.copy_search import VERSION, CopySearch, Matches
+from facegan.evaluation.copy_verdict import Yardstick, search_result
 from facegan.evaluation.copying_words import Evidence, in_words
 from facegan.evaluation.neighbours import Features, Numbers, neighbours, neighbours_within
-from facegan.evaluation.results import Copying, EmbeddingCopying, Neighbour, Pair, Searched
+from facegan.evaluation.results import Copying, CopySearchResult, EmbeddingCopying, Neighbour, Pair
 from facegan.seeding import REAL_CHOICE, random
 
 # Of a held-out picture's median distance: less is rounding, not difference.
 _IDENTICAL = 1e-3
 # Real pictures that are looked up among those of others: so many make the yardstick.
 _YARDSTICK = 4_000
+# The closest pairs that are named.
+_PAIRS = 16
 # Of the most unusual generated pictures, those whose closest pairs are worked out.
 _PAIRS_FROM = 4
 
@@ -106,7 +108,7 @@ class RealFaces:
         )
 
 
-class Looked(NamedTuple):
+class CopySearchFindings(NamedTuple):
     """What a search for copies gave.
 
     Attributes:
@@ -114,7 +116,7 @@ class Looked(NamedTuple):
         pairs: the closest ones, closest first.
     """
 
-    searched: Searched
+    searched: CopySearchResult
     pairs: tuple[Pair, ...]
 
 
@@ -123,10 +125,10 @@ def find_copies(
     real: RealFaces,
     seeds: Sequence[int],
     *,
-    pairs: int = 16,
+    pairs: int = _PAIRS,
     seed: int = 0,
     progress: Progress = silent,
-    looked: Looked | None = None,
+    search: CopySearchFindings | None = None,
 ) -> Copying:
     """Compare how close generated and held-out pictures come to the training split.
 
@@ -138,7 +140,7 @@ def find_copies(
             picture is in two of them.
         seed: of the bootstrap and of the null's draws.
         progress: called with (embeddings done, embeddings in all).
-        looked: what `look_for_copies` found, which then decides; its pairs are those named.
+        search: what `look_for_copies` found, which then decides; its pairs are those named.
 
     Raises:
         FaceganError: no holdout or next to none, or features that do not fit the pictures.
@@ -155,15 +157,15 @@ def find_copies(
         n_train=len(real.train),
         n_holdout=len(real.holdout),
         embeddings=tuple(view.evidence.found for view in seen),
-        pairs=_closest_pairs(seen, real, seeds, pairs) if looked is None else looked.pairs,
+        pairs=_closest_pairs(seen, real, seeds, pairs) if search is None else search.pairs,
         said=in_words(
             [view.evidence for view in seen],
             len(seeds),
             pictures,
-            None if looked is None else looked.searched,
+            None if search is None else search.searched,
             real.known,
         ),
-        searched=None if looked is None else looked.searched,
+        searched=None if search is None else search.searched,
         people=real.known,
     )
 
@@ -175,10 +177,9 @@ def look_for_copies(
     seeds: Sequence[int],
     cache: FeatureCache,
     *,
-    pairs: int = 16,
     seed: int = 0,
     progress: Progress = silent,
-) -> Looked:
+) -> CopySearchFindings:
     """Search the training pictures and the holdout for what generated pictures might copy.
 
     Args:
@@ -187,7 +188,6 @@ def look_for_copies(
         real: its two splits.
         seeds: [n], of the generated pictures.
         cache: keeps what depends on the real pictures alone.
-        pairs: see `find_copies`.
         seed: of the choice of real pictures for the yardstick.
         progress: called with (pictures looked up, pictures in all).
     """
@@ -204,8 +204,8 @@ def look_for_copies(
         search, dataset, real, rows, cache, seed, lambda done, _: progress(done, total)
     )
     matches = search.look_up(generated, progress=later)
-    found = searched(yardstick, matches, search.parts, held_out)
-    most = np.argsort(-yardstick.best(matches).score, kind="stable")[: _PAIRS_FROM * pairs]
+    found = search_result(yardstick, matches, search.parts, held_out)
+    most = np.argsort(-yardstick.best(matches).score, kind="stable")[: _PAIRS_FROM * _PAIRS]
     sides = [
         # With the other split barred.
         search.look_up(
@@ -214,7 +214,7 @@ def look_for_copies(
         for barred in (held_out, ~held_out)
     ]
     named = _searched_pairs(search, yardstick, sides, rows, real.names, [seeds[i] for i in most])
-    return Looked(found, named[:pairs])
+    return CopySearchFindings(found, named[:_PAIRS])
 
 
 def yardstick_of(

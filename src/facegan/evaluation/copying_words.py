@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facegan.evaluation.results import EmbeddingCopying, Searched
+from facegan.evaluation.results import CopySearchResult, EmbeddingCopying
 from facegan.evaluation.wording import listed
 
 # Held-out people, counted as if all were photographed equally often, below which the yardstick
@@ -86,7 +86,7 @@ def in_words(
     seen: Sequence[Evidence],
     n: int,
     pictures: npt.NDArray[np.int64],
-    searched: Searched | None = None,
+    searched: CopySearchResult | None = None,
     known: bool = True,
 ) -> str:
     """A few sentences.
@@ -136,7 +136,7 @@ def _yardstick(pictures: npt.NDArray[np.int64], known: bool) -> Iterator[str]:
         )
 
 
-def _searched(found: Searched) -> Iterator[str]:
+def _searched(found: CopySearchResult) -> Iterator[str]:
     """What the search says: the numbers, the two tests, what follows."""
     both = found.to_train + found.to_holdout
     yield (

@@ -13,6 +13,7 @@ faces are found less often than photographs: compare with the real share, not wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -28,6 +29,8 @@ from facegan.evaluation.pictures import require_pictures
 from facegan.evaluation.results import Faces
 from facegan.seeding import BOOTSTRAP, random
 
+Images = npt.NDArray[np.uint8]
+
 # The templates are 80 pixels wide, and look for larger faces too: at 192 pixels a face of
 # 42 % of the picture's width or more. Larger sides find hardly more, and take longer.
 _SIDE = 192
@@ -37,7 +40,7 @@ DETECTOR = f"dlib frontal HOG at {_SIDE} px"
 # Pictures that a thread takes at a time: a quarter of a second or so.
 _CHUNK = 64
 # Counters of the bootstrap's randomness, that no other score uses.
-_GENERATED, _REAL = 200, 201
+_COUNTERS = 200, 201
 
 
 class FaceFinder:
@@ -90,12 +93,7 @@ class FaceFinder:
         return found
 
 
-def faces(
-    generated: npt.NDArray[np.uint8],
-    real: npt.NDArray[np.uint8],
-    seed: int,
-    progress: Progress = silent,
-) -> Faces:
+def faces(generated: Images, real: Images, seed: int, progress: Progress = silent) -> Faces:
     """The share of pictures that show a face, generated and real, with bootstrap intervals.
 
     Args:
@@ -108,18 +106,39 @@ def faces(
         DataError: if there are no pictures, or not as many of each kind.
         FaceganError: if the extra `faces` is not installed.
     """
-    n = len(generated)
+    return shares(DETECTOR, FaceFinder().find, generated, real, (seed, *_COUNTERS), progress)
+
+
+def shares(
+    detector: str,
+    find: Callable[[Images, Progress], npt.NDArray[np.bool_]],
+    generated: Images,
+    real: Images,
+    seeds: tuple[int, int, int],
+    progress: Progress,
+) -> Faces:
+    """The shares in which a detector finds a face; see `faces`.
+
+    Args:
+        detector: its name and the size at which it looks.
+        find: whether there is a face in each picture.
+        generated: uint8 [N, H, W, C].
+        real: as many.
+        seeds: of the bootstrap, and its counters for generated and for real pictures.
+        progress: called with (pictures done, pictures in all), of both kinds together.
+    """
+    n, (seed, *counters) = len(generated), seeds
     if n == 0 or len(real) != n:
         raise DataError(
             f"There are {n} generated and {len(real)} real pictures.",
             "Shares are compared between as many pictures of each kind, at least one.",
         )
-    finder = FaceFinder()
-    in_generated = finder.find(generated, lambda done, _: progress(done, 2 * n))
-    in_real = finder.find(real, lambda done, _: progress(n + done, 2 * n))
-    return Faces(
-        detector=DETECTOR,
-        n=n,
-        generated=averaged(in_generated.astype(np.float64), random(seed, BOOTSTRAP, _GENERATED)),
-        real=averaged(in_real.astype(np.float64), random(seed, BOOTSTRAP, _REAL)),
+    found = (
+        find(generated, lambda done, _: progress(done, 2 * n)),
+        find(real, lambda done, _: progress(n + done, 2 * n)),
     )
+    of_generated, of_real = (
+        averaged(each.astype(np.float64), random(seed, BOOTSTRAP, counter))
+        for each, counter in zip(found, counters, strict=True)
+    )
+    return Faces(detector=detector, n=n, generated=of_generated, real=of_real)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.errors import FaceganError
-from facegan.evaluation.extractors.weights import read_known
+from facegan.networks.backbones.weights import read_known
 
 if TYPE_CHECKING:
     from types import ModuleType

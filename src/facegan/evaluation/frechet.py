@@ -28,15 +28,6 @@ _PAIRS = 2048
 _DIRECTION = 1e-6
 
 
-def frechet_distance(a: Moments, b: Moments) -> float:
-    """FD between two sets, of any sizes ≥ 2. Zero or more; symmetric up to rounding.
-
-    Raises:
-        FaceganError: the dimensions differ, or a set has fewer than two members.
-    """
-    return FrechetReference(a).distance(b)
-
-
 class FrechetReference:
     """One set of features, to be compared with many others.
 

@@ -30,7 +30,6 @@ from facegan.evaluation.results import (
     Kinds,
     Modes,
     ScoreName,
-    Spectrum,
 )
 from facegan.evaluation.scores import Estimates, OtherPeople, Scorer
 from facegan.evaluation.spectrum import spectrum
@@ -87,8 +86,8 @@ def _shows_faces(clear: Faces | None) -> bool:
 
 
 @dataclass(frozen=True)
-class _Keep:
-    """Floors, computed once for each choice of real pictures."""
+class _FloorCache:
+    """The scores of the floor, computed once for each choice of real pictures."""
 
     cache: FeatureCache
     dataset: Dataset
@@ -167,7 +166,7 @@ class Judge:
                 apart = choice.others
                 others = OtherPeople(of(apart.reference), of(apart.floor), apart.people)
             real, floor = of(choice.reference), of(choice.floor)
-            keep = _Keep(cache, dataset, extractor, choice, sorted(wanted), seed)
+            keep = _FloorCache(cache, dataset, extractor, choice, sorted(wanted), seed)
             self._scorers.append(Scorer(real, floor, wanted, seed, others, keep))
 
     @property
@@ -236,7 +235,9 @@ class Judge:
             clear_faces=clear,
             modes=self._modes(images, watch) if not training else None,
             kinds=self._kinds(images, watch) if _shows_faces(clear) else None,
-            spectrum=self._spectrum(images) if not training else None,
+            spectrum=None
+            if training
+            else spectrum(images[:_SPECTRA], self._floor_images(_SPECTRA)),
             copying=copies,
         )
         return Judgement(evaluation, closest, closest_generated)
@@ -290,9 +291,6 @@ class Judge:
         _, people = np.unique([dataset.identities[row] for row in rows], return_inverse=True)
         return kinds.kinds(reader, read, real, people, self._seed)
 
-    def _spectrum(self, images: Images) -> Spectrum:
-        return spectrum(images[:_SPECTRA], self._floor_images(_SPECTRA))
-
     def _copying(
         self,
         images: Images,
@@ -327,12 +325,12 @@ class Judge:
                 )
             )
         with watch("searching for copies") as progress:
-            looked = look_for_copies(
+            search = look_for_copies(
                 images, dataset, real, seeds, self._cache, seed=self._seed, progress=progress
             )
         with watch("nearest neighbours") as progress:
             copies = find_copies(
-                spaces, real, seeds, seed=self._seed, progress=progress, looked=looked
+                spaces, real, seeds, seed=self._seed, progress=progress, search=search
             )
         # The generated picture of each pair: its place among those that were judged.
         places = {seed: place for place, seed in enumerate(seeds)}

@@ -79,12 +79,12 @@ def kinds(
     )
 
 
-def holm(values: list[float], level: float = _LEVEL) -> list[bool]:
-    """Which hypotheses fall, of all together one wrongly with probability `level` at most."""
+def holm(values: list[float]) -> list[bool]:
+    """Which hypotheses fall, of all together one wrongly with a probability of 5 % at most."""
     order = np.argsort(values, kind="stable")
     fall = [False] * len(values)
     for rank, place in enumerate(order):
-        if values[place] > level / (len(values) - rank):
+        if values[place] > _LEVEL / (len(values) - rank):
             break
         fall[place] = True
     return fall

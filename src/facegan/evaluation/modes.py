@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from facegan.errors import DataError
 from facegan.evaluation.cache import Progress, silent
-from facegan.evaluation.reader import ATTRIBUTES, Reader, Readings, true_values
+from facegan.evaluation.portrait_reader import ATTRIBUTES, Reader, Readings, true_values
 from facegan.evaluation.results import Attribute, Estimate, Modes
 from facegan.portraits import MODE_COUNT, VERSION, mode_probabilities, sample
 from facegan.seeding import READER, random

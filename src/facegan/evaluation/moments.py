@@ -37,7 +37,7 @@ class Moments:
 
     @property
     def dimension(self) -> int:
-        """D."""
+        """D, the length of a vector of features."""
         return len(self.mean)
 
     @property
@@ -60,14 +60,7 @@ class Moments:
             batch -= mean
             self._combine(len(batch), mean, batch.T @ batch)
 
-    def merge(self, other: Moments) -> None:
-        """Take in all that another has seen."""
-        same_dimension(other.dimension, self.dimension)
-        self._combine(other.count, other.mean, other._scatter)
-
     def _combine(self, count: int, mean: Floats, scatter: Floats) -> None:
-        if count == 0:
-            return
         total = self.count + count
         apart = mean - self.mean
         # New arrays, so that an array handed out earlier never changes under its reader.

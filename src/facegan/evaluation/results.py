@@ -283,7 +283,7 @@ class EmbeddingCopying(Config):
 CopyVerdict = Literal["chance", "copied", "typical", "unclear"]
 
 
-class Searched(Config):
+class CopySearchResult(Config):
     """What a search for copies found, wherever and however moved they may lie.
 
     Attributes:
@@ -340,7 +340,7 @@ class Copying(Config):
     embeddings: tuple[EmbeddingCopying, ...]
     pairs: tuple[Pair, ...]
     said: str
-    searched: Searched | None = None
+    searched: CopySearchResult | None = None
     people: bool | None = None
 
 
@@ -458,7 +458,7 @@ class Evaluation(Config):
         ]
 
     def line(self, images_seen: int) -> dict[str, object]:
-        """As a line of a run's journal."""
+        """The evaluation as a line of a run's journal."""
         return {"images_seen": images_seen, "evaluation": self.model_dump(exclude_none=True)}
 
     def conditions(self) -> dict[str, object]:

@@ -14,13 +14,13 @@ from facegan.evaluation.results import (
     Estimate,
     Evaluation,
     Faces,
-    Kind,
     Kinds,
     ScoreName,
     Spectrum,
 )
 
 _MOST_DECIMALS = 6
+_MOST_KINDS = 8
 # By what a score is multiplied wherever it is shown, as papers have it; its title says so.
 _UNITS: dict[ScoreName, int] = {"kid": 1000}
 COMPARABLE = "Compare only where dataset, numbers, extractor and seed are the same."
@@ -84,7 +84,7 @@ def in_unit(name: ScoreName, found: Estimate) -> Estimate:
 
 
 def wanted(name: ScoreName) -> Literal["less", "more"]:
-    """What is better."""
+    """Whether less or more is better."""
     return "less" if name in LESS_IS_BETTER else "more"
 
 
@@ -109,7 +109,7 @@ def conditions(evaluation: Evaluation, each: str = "") -> str:
     )
 
 
-def faces_found(faces: Faces) -> str:
+def faces_sentence(faces: Faces) -> str:
     """In how many pictures a face is found, in one sentence."""
     return (
         f"A face is found in {formatted(faces.generated, percent=True)} of the generated "
@@ -118,13 +118,16 @@ def faces_found(faces: Faces) -> str:
     )
 
 
-def kinds_said(found: Kinds, most: int = 8) -> str:
+def kinds_sentence(found: Kinds) -> str:
     """Which kinds of people are made too seldom, or too often, in a few sentences."""
     parts = []
     for words, some in (("too seldom", found.left_out), ("too often", found.overdone)):
-        shown = [f"{kind.name} {_shares(kind)}" for kind in some[:most]]
-        if len(some) > most:
-            shown.append(f"{len(some) - most} more")
+        shown = [
+            f"{kind.name} {percent(kind.generated.value)} of {percent(kind.real.value)}"
+            for kind in some[:_MOST_KINDS]
+        ]
+        if len(some) > _MOST_KINDS:
+            shown.append(f"{len(some) - _MOST_KINDS} more")
         if shown:
             parts.append(f"Made {words}: {listed(shown)}.")
     said = " ".join(parts) or "No kind is made more seldom or more often than chance gives."
@@ -134,17 +137,12 @@ def kinds_said(found: Kinds, most: int = 8) -> str:
     )
 
 
-def _shares(kind: Kind) -> str:
-    """`2.4 % of 9.8 %`."""
-    return f"{percent(kind.generated.value)} of {percent(kind.real.value)}"
-
-
 def percent(share: float) -> str:
     """`0.3 %`, `9.8 %`, `24 %`."""
     return f"{fixed(100 * share, 0 if share >= 0.2 else 1)} %"
 
 
-def spectrum_said(found: Spectrum) -> str:
+def spectrum_sentence(found: Spectrum) -> str:
     """How much detail there is, from coarse to fine, in one sentence."""
     count = len(found.ratios)
     thirds = [found.ratios[i * count // 3 : (i + 1) * count // 3] for i in range(3)]
@@ -226,10 +224,10 @@ def duration(seconds: float) -> str:
     return f"{hours} h {part} min" if hours else f"{minutes} min {rest} s"
 
 
-def listed(items: Iterable[str], link: str = "and") -> str:
+def listed(items: Iterable[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *before, last = list(items) or [""]
-    return f"{', '.join(before)} {link} {last}" if before else last
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def settings(values: dict[str, Any]) -> str:

@@ -23,9 +23,7 @@ POINTS = 468
 # corner, two of the lower lid. Left and right are those of the picture.
 LEFT_EYE, RIGHT_EYE = (33, 160, 158, 133, 153, 144), (263, 387, 385, 362, 380, 373)
 MOUTH = (61, 291)
-NOSE, CHIN, FOREHEAD = 1, 152, 10
-# The widest places of the face, beside the ears.
-CHEEKS = (234, 454)
+CHIN, FOREHEAD = 152, 10
 
 _SIDE = 192
 # MediaPipe's: the square around a face is half as wide again as the face.

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.data.grid import grid
-from facegan.generation.png import png_bytes, save_png
+from facegan.data.pictures import png_bytes
+from facegan.generation.png import save_png
 from facegan.values import Value
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from facegan.data.conditions import asked, fixed, unscaled
+from facegan.data.conditions import scaled_by_column, unscaled, values_by_column
 from facegan.data.spec import Label
 from facegan.device import Execution, Precision, choose_device, slow_bf16
 from facegan.errors import FaceganError, printable
@@ -58,8 +58,10 @@ class OpenGenerator:
         Raises:
             FaceganError: it knows no such label, or the value is impossible.
         """
-        fixed(labels, self.labels)
-        return {self.labels[c].name: value for c, value in asked(labels, self.labels).items()}
+        scaled_by_column(labels, self.labels)
+        return {
+            self.labels[c].name: value for c, value in values_by_column(labels, self.labels).items()
+        }
 
     def pictures(
         self,
@@ -91,7 +93,7 @@ class OpenGenerator:
         Yields:
             uint8 [n, H, W, C] and float32 [n, L], NaN where one is missing; None without labels.
         """
-        columns = fixed(labels or {}, self.labels)
+        columns = scaled_by_column(labels or {}, self.labels)
         groups = labelled_pictures(
             self.network, self.loaded.pixels, seeds, truncation, columns, self.precision
         )

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
-import zlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facegan.data.pictures import open_picture
+from facegan.data.pictures import open_picture, png_bytes
 from facegan.files import write_bytes
 from facegan.version import __version__
 
 if TYPE_CHECKING:
-    from PIL.PngImagePlugin import PngInfo
+    pass
 
 
 # The IPTC's term for media made by a trained model, so that other tools know it too.
@@ -93,22 +92,9 @@ def _said(model: Mapping[str, str]) -> str:
     return "; ".join(f"{k}: {v}" for k, v in model.items())
 
 
-def png_bytes(image: np.ndarray, about: PngInfo | None = None, single: bool = False) -> bytes:
-    """The content of a PNG file.
-
-    Args:
-        image: uint8 [H, W, C], C = 1 or 3.
-        about: its metadata.
-        single: whether it is one photographic picture, without the repetitions that a sheet of
-            several has. Searching for none takes half the time, and the file is as small.
-    """
-    from PIL import Image
-
-    target = io.BytesIO()
-    Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0]).save(
-        target, "PNG", pnginfo=about, compress_type=zlib.Z_RLE if single else -1
-    )
-    return target.getvalue()
+def file_name(parts: Sequence[object]) -> str:
+    """The name of a PNG file, from what decides its pictures."""
+    return re.sub(r"[^a-z0-9.-]+", "-", "-".join(map(str, parts)).lower()) + ".png"
 
 
 def _shortened(seeds: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from facegan.data.pixels import Pixels
+from facegan.data.room import picture_array
+from facegan.data.spec import ImageSpec
 from facegan.device import Execution, Precision
 from facegan.networks.interfaces import Generator
 from facegan.seeding import image_random
@@ -111,6 +113,29 @@ def pictures_at(
     with _computing(device, precision):
         images = generator(z.to(device), None if labels is None else labels.to(device))
     return pixels.to_bytes(images).cpu().numpy()
+
+
+def gathered(
+    groups: Iterable[np.ndarray],
+    n: int,
+    spec: ImageSpec,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:
+    """All pictures of some groups as one array; in a file where they would fill the memory.
+
+    Args:
+        groups: uint8 [m, H, W, C] each, n pictures in all.
+        n: how many.
+        spec: their shape.
+        progress: called with (pictures done, pictures in all).
+    """
+    found = picture_array((n, spec.resolution, spec.resolution, spec.channels))
+    done = 0
+    for group in groups:
+        found[done : done + len(group)] = group
+        done += len(group)
+        progress(done, n)
+    return found
 
 
 def _device(generator: Generator) -> torch.device:

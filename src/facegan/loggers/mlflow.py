@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facegan.loggers.base import Logger, TrackedRun
+from facegan.recipe import leaves
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,8 @@ class MLflow(Logger):
         self._client = MlflowClient()
         if identity is None:
             self._id = self._client.create_run(self._experiment(), run_name=run.name).info.run_id
-            parameters = [Param(key, str(value)[:_LONGEST_VALUE]) for key, value in _flat(run)]
+            recipe = {k: v for k, v in run.config.items() if k != "provenance"}
+            parameters = [Param(key, str(v)[:_LONGEST_VALUE]) for key, v in leaves(recipe)]
             for first in range(0, len(parameters), _PARAMETERS_A_CALL):
                 part = parameters[first : first + _PARAMETERS_A_CALL]
                 self._client.log_batch(self._id, params=part)
@@ -72,19 +73,3 @@ class MLflow(Logger):
     def close(self, finished: bool) -> None:
         """See `Logger.close`."""
         self._client.set_terminated(self._id, "FINISHED" if finished else "KILLED")
-
-
-def _flat(run: TrackedRun) -> Iterator[tuple[str, Any]]:
-    """The recipe's values by path, as MLflow's flat parameters."""
-    return _leaves({k: v for k, v in run.config.items() if k != "provenance"}, "")
-
-
-def _leaves(values: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(values, dict):
-        for key, value in values.items():
-            yield from _leaves(value, f"{path}.{key}" if path else key)
-    elif isinstance(values, list) and any(isinstance(value, dict) for value in values):
-        for index, value in enumerate(values):
-            yield from _leaves(value, f"{path}.{index}")
-    else:
-        yield path, values

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facegan.budget import MOST_IMAGES
 from facegan.data.spec import ImageSpec, Label
-from facegan.errors import FaceganError, RunError, printable
-from facegan.errors import one_line as quoted
+from facegan.errors import FaceganError, RunError, one_line, printable
 from facegan.files import read_header
 from facegan.parsing import parse_json, parse_toml
 from facegan.version import __version__
@@ -20,8 +20,9 @@ from facegan.version import __version__
 # The entry of a file's metadata, and the version of what is in it.
 KEY, FORMAT = "facegan", 1
 _LARGEST_RESOLUTION = 4096
-_MOST_IMAGES = 10**15
 _FAR = 1e12
+# Characters of a name that are shown in a line.
+_SHOWN = 80
 # What wrong content gives while it is read.
 WRONG = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 
@@ -54,12 +55,7 @@ class About:
     @property
     def recipe_name(self) -> str:
         """The name that the recipe gives itself."""
-        return one_line(parse_toml(self.recipe)["name"])
-
-
-def one_line(value: object) -> str:
-    """Text of a file for a place in a line."""
-    return " ".join(str(value).split())[:80]
+        return one_line(parse_toml(self.recipe)["name"], _SHOWN)
 
 
 def read_about(path: Path) -> About:
@@ -90,7 +86,7 @@ def read_about(path: Path) -> About:
 def changed(path: Path, error: Exception) -> RunError:
     """What to say of a file whose content and description do not agree."""
     text = error.message if isinstance(error, FaceganError) else str(error)
-    first = quoted((text.splitlines() or [""])[0] or type(error).__name__)
+    first = one_line((text.splitlines() or [""])[0] or type(error).__name__)
     return RunError(
         f"{path} does not hold the generator that its metadata describes: {first}",
         "The file is damaged or was changed; take the original.",
@@ -108,7 +104,7 @@ def _about(said: dict[str, Any]) -> About:
         images_seen=said["images_seen"],
         dataset=dict(said["dataset"]),
         card=said.get("card"),
-        plugins=tuple(one_line(each) for each in said.get("plugins", ())),
+        plugins=tuple(one_line(each, _SHOWN) for each in said.get("plugins", ())),
     )
     recipe = parse_toml(about.recipe)
     # TOML has ways of its own to write what a terminal obeys.
@@ -116,7 +112,7 @@ def _about(said: dict[str, Any]) -> About:
         raise ValueError("its recipe is not one that facegan wrote")
     recipe["name"], recipe["generator"]["kind"]
     for value, lowest, highest in (
-        (about.images_seen, 0, _MOST_IMAGES),
+        (about.images_seen, 0, MOST_IMAGES),
         (about.spec.resolution, 1, _LARGEST_RESOLUTION),
         (about.spec.channels, 1, 3),
     ):

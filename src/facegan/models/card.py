@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from facegan.budget import MOST_IMAGES
 from facegan.config import Config
 from facegan.errors import RunError, one_line
 from facegan.models.store import is_name
@@ -14,7 +15,7 @@ from facegan.models.store import is_name
 Line = Annotated[str, Field(max_length=500)]
 Paragraph = Annotated[str, Field(max_length=4_000)]
 Paragraphs = Annotated[tuple[Paragraph, ...], Field(max_length=40)]
-Count = Annotated[int, Field(ge=0, lt=10**15)]
+Count = Annotated[int, Field(ge=0, le=MOST_IMAGES)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -22,15 +22,15 @@ from facegan.evaluation.wording import (
     compared,
     conditions,
     duration,
-    faces_found,
+    faces_sentence,
     floor_title,
     formatted,
     in_unit,
-    kinds_said,
+    kinds_sentence,
     percent,
     ratio,
     score_title,
-    spectrum_said,
+    spectrum_sentence,
 )
 from facegan.models.about import About
 from facegan.models.card import Card, TrainingData
@@ -71,11 +71,11 @@ def readme(about: About, card: Card, evaluation: Evaluation) -> str:
         ],
         floor=floor_title(evaluation.floors),
         others=OTHERS,
-        kinds="" if evaluation.kinds is None else kinds_said(evaluation.kinds),
+        kinds="" if evaluation.kinds is None else kinds_sentence(evaluation.kinds),
         left_out=[] if evaluation.kinds is None else evaluation.kinds.left_out,
         percent=percent,
-        spectrum="" if evaluation.spectrum is None else spectrum_said(evaluation.spectrum),
-        faces=" ".join(faces_found(each) for each in found)
+        spectrum="" if evaluation.spectrum is None else spectrum_sentence(evaluation.spectrum),
+        faces=" ".join(faces_sentence(each) for each in found)
         or "In how many pictures a face is found was not measured.",
         agreement=compared(agreement) if agreement else "",
         labels=[

@@ -3,6 +3,7 @@
 from facegan.recipe.recipe import LENGTH as LENGTH
 from facegan.recipe.recipe import Recipe as Recipe
 from facegan.recipe.recipe import difference as difference
+from facegan.recipe.recipe import leaves as leaves
 from facegan.recipe.recipe import recipe_names as recipe_names
 from facegan.recipe.recipe import shipped_text as shipped_text
 from facegan.recipe.stages import Stage as Stage

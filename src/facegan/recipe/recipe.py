@@ -268,7 +268,7 @@ LENGTH = ("training.budget", "training.at_least")
 
 def difference(old: Recipe, new: Recipe) -> list[str]:
     """Every value in which two recipes differ, as `path: old → new` lines."""
-    before, after = dict(_leaves(old.values())), dict(_leaves(new.values()))
+    before, after = dict(leaves(old.values())), dict(leaves(new.values()))
     return [
         f"{key}: {before.get(key, '(absent)')} → {after.get(key, '(absent)')}"
         for key in sorted(before.keys() | after.keys())
@@ -324,12 +324,13 @@ def _assign(values: Any, path: list[str], value: Any, whole: str) -> None:
         _assign(values[k], rest, value, whole)
 
 
-def _leaves(values: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+def leaves(values: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+    """`{"a": {"b": [1, {"c": 2}]}}` → `("a.b.0", 1)`, `("a.b.1.c", 2)`; plain lists are values."""
     if isinstance(values, dict):
         for key, value in values.items():
-            yield from _leaves(value, f"{path}.{key}" if path else key)
+            yield from leaves(value, f"{path}.{key}" if path else key)
     elif isinstance(values, list) and any(isinstance(v, dict) for v in values):
         for index, value in enumerate(values):
-            yield from _leaves(value, f"{path}.{index}")
+            yield from leaves(value, f"{path}.{index}")
     else:
         yield path, values

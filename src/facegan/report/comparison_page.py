@@ -14,7 +14,7 @@ from facegan.report.comparable import Group, apart, groups, labels_of
 from facegan.report.differences import differing, recipes
 from facegan.report.filmstrip import COLUMNS, ROOM, Frame, filmstrip
 from facegan.report.gallery import Shown, gallery
-from facegan.report.limits import not_told
+from facegan.report.limits import limits_of
 from facegan.report.measures import Kind, explained
 from facegan.report.plots import Chart, drawn, key
 from facegan.report.run_page import commands_of, datasets, is_drawn, made_with
@@ -120,7 +120,7 @@ def comparison_page(
             ["facegan report", *map(shlex.quote, labels), "--out comparison.html"]
             + ([] if real else ["--without-real"])
         ),
-        limits=not_told(
+        limits=limits_of(
             [measured for reading in readings for measured in reading.evaluations],
             all(map(is_drawn, readings)),
             real,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from facegan.evaluation.wording import settings
+from facegan.recipe import leaves
 from facegan.runs.reading import Reading
 
 # More settings than these that differ are easier to read in words.
@@ -50,7 +51,7 @@ def differing(found: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Diff
     for name in dict.fromkeys(name for values in found for name in values):
         variants: dict[str, list[str]] = {}
         for values, label in zip(found, labels, strict=True):
-            variants.setdefault(_said(values.get(name)), []).append(label)
+            variants.setdefault(in_words(values.get(name)), []).append(label)
         if len(variants) > 1:
             different.append(Setting(name, list(variants.items())))
         else:
@@ -58,24 +59,11 @@ def differing(found: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Diff
     return Differences(different, common)
 
 
-def flat(values: Any, path: str = "") -> dict[str, Any]:
-    """`{"a": {"b": [1, {"c": 2}]}}` → `{"a.b.0": 1, "a.b.1.c": 2}`; lists of plain values stay."""
-    if isinstance(values, Mapping):
-        items: Iterable[tuple[Any, Any]] = values.items()
-    elif isinstance(values, list) and any(isinstance(value, Mapping) for value in values):
-        items = enumerate(values)
-    else:
-        return {path: values}
-    found: dict[str, Any] = {}
-    for key, value in items:
-        found |= flat(value, f"{path}.{key}" if path else str(key))
-    return found
-
-
-def _said(value: Any) -> str:
+def in_words(value: Any, missing: str = "–") -> str:
+    """One value of a recipe or of a study's settings; a list's values with commas between."""
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return "–" if value is None else str(value)
+    return missing if value is None else str(value)
 
 
 def recipes(readings: Sequence[Reading], labels: Sequence[str]) -> Differences:
@@ -86,13 +74,13 @@ def recipes(readings: Sequence[Reading], labels: Sequence[str]) -> Differences:
         {key: value for key, value in reading.recipe.values().items() if key not in named}
         for reading in readings
     ]
-    found = differing([flat(recipe) for recipe in values], labels)
+    found = differing([dict(leaves(recipe)) for recipe in values], labels)
     if len(found.different) <= _MOST_SETTINGS:
         return found
-    return differing([_in_words(recipe) for recipe in values], labels)
+    return differing([_sections(recipe) for recipe in values], labels)
 
 
-def _in_words(recipe: dict[str, Any]) -> dict[str, str]:
+def _sections(recipe: dict[str, Any]) -> dict[str, str]:
     words = {}
     for section, values in recipe.items():
         if section == "stages":

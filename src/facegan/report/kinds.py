@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facegan.evaluation.results import Kind, Kinds
-from facegan.evaluation.wording import kimg, percent, spectrum_said
+from facegan.evaluation.wording import kimg, percent, spectrum_sentence
 from facegan.report.plots import Chart, Line, Plot, drawn
 from facegan.runs.reading import Measured
 
@@ -118,4 +118,4 @@ def spectrum_shown(evaluations: Sequence[Measured]) -> ShownSpectrum | None:
         log=True,
     )
     (chart,) = drawn([plot], "spectrum-")
-    return ShownSpectrum(kimg(taken[-1].images_seen), spectrum_said(found), chart)
+    return ShownSpectrum(kimg(taken[-1].images_seen), spectrum_sentence(found), chart)

@@ -32,7 +32,7 @@ _UNKNOWN = (
 )
 
 
-def not_told(
+def limits_of(
     evaluations: Sequence[Measured], drawn: bool, real: bool, runs: int = 1
 ) -> list[Limit]:
     """What the page of a run, or of several, cannot tell.
@@ -107,7 +107,7 @@ def _copying(evaluations: Sequence[Measured], drawn: bool) -> Limit:
     )
 
 
-def not_told_by_study(results: StudyResults) -> Iterator[Limit]:
+def limits_of_study(results: StudyResults) -> Iterator[Limit]:
     """What the page of a study cannot tell."""
     plan = results.plan
     n = len(plan.seeds)

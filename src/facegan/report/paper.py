@@ -7,7 +7,6 @@ The same figure always gives the same bytes.
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 import textwrap
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from facegan.files import write_bytes, write_text
 from facegan.report.plots import Line, Plot, axis_locators, thinned, tick_text
+from facegan.report.table import csv_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -362,11 +362,5 @@ def _saved(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     """Rows with the columns in which they first name them; numbers in full."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    target = io.StringIO()
-    writer = csv.DictWriter(target, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: repr(v) if isinstance(v, float) else v for k, v in row.items()})
-    write_text(path, target.getvalue())
+    write_text(path, csv_text(rows))
     return path

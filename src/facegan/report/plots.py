@@ -164,11 +164,11 @@ def _legend(plot: Plot) -> tuple[tuple[str, str], ...]:
     )
 
 
-def thinned(points: Points, at_most: int = _MOST_POINTS) -> Points:
+def thinned(points: Points) -> Points:
     """As few points as a chart can show, with every peak, dip and break of the whole."""
-    if len(points) <= at_most:
+    if len(points) <= _MOST_POINTS:
         return points
-    size = math.ceil(len(points) / (at_most // 3))
+    size = math.ceil(len(points) / (_MOST_POINTS // 3))
     kept: set[int] = {0, len(points) - 1}
     for start in range(0, len(points), size):
         group = range(start, min(start + size, len(points)))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from facegan.documents import render
-from facegan.evaluation.results import Estimate, Searched
+from facegan.evaluation.results import CopySearchResult, Estimate
 from facegan.evaluation.wording import (
     OTHERS,
     Formatted,
@@ -28,7 +28,7 @@ from facegan.report.charts import journal_plots, score_plots
 from facegan.report.filmstrip import filmstrip, shown_width
 from facegan.report.gallery import gallery, newest_copying
 from facegan.report.kinds import kinds_shown, spectrum_shown
-from facegan.report.limits import not_told
+from facegan.report.limits import limits_of
 from facegan.report.measures import Measure, Track, explained, of_kind, shares, tracks
 from facegan.report.plots import Chart, drawn
 from facegan.report.table import Cell, Column, Row, Table, ratio_below
@@ -87,7 +87,7 @@ def run_page(reading: Reading, real: bool = True) -> str:
         mixed=[dataset_identity(other) for other in mixed_in(reading.dataset)],
         provenance=made_with(reading),
         commands=commands_of(reading),
-        limits=not_told(reading.evaluations, is_drawn(reading), real),
+        limits=limits_of(reading.evaluations, is_drawn(reading), real),
     )
 
 
@@ -261,7 +261,7 @@ def _copying(found: Sequence[Track], newest: Measured | None) -> dict[str, Any] 
     }
 
 
-def _searched(found: Searched | None) -> Table | None:
+def _searched(found: CopySearchResult | None) -> Table | None:
     """What the search found, beside what chance gives."""
     if found is None:
         return None
@@ -352,7 +352,7 @@ def made_with(reading: Reading) -> list[tuple[str, str]]:
     rows += reading.execution.items()
     if warm := part(provenance, "warm_start"):
         rows.append(("began_with", f"{warm.get('source')} (SHA-256 {warm.get('sha256')})"))
-    rows += [("longer", each.said()) for each in reading.extensions]
+    rows += [("longer", each.sentence()) for each in reading.extensions]
     return [
         (str(key).replace("_", " "), "not known" if value is None else str(value))
         for key, value in rows

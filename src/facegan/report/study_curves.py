@@ -9,7 +9,7 @@ from facegan.evaluation.wording import brief, score_title
 from facegan.report.plots import Chart, Line, Plot, Points, drawn, time_unit
 from facegan.report.study_scores import Shown
 from facegan.study.claims import Axis, FasterTo
-from facegan.study.results import CurvePoint, StudyResults, TrialResult
+from facegan.study.results import StudyResults, TrialResult
 
 # Where the highest FD is so many times the lowest, or the longest trial so many times as long
 # as the shortest, the axis is logarithmic.
@@ -42,7 +42,7 @@ def plots(results: StudyResults, dataset: str, methods: dict[str, Shown]) -> lis
 def _plot(
     results: StudyResults, trials: Sequence[TrialResult], methods: dict[str, Shown], axis: Axis
 ) -> Plot:
-    ends = [_x(trial.curve[-1], axis) for trial in trials]
+    ends = [trial.curve[-1].cost(axis) for trial in trials]
     second, unit = (1.0, "kimg") if axis == "kimg" else time_unit(max(ends))
     singles: list[Line] = []
     medians: list[Line] = []
@@ -52,7 +52,7 @@ def _plot(
         middle = _median(finished, axis, second)
         single = len(of_method) == 1 and bool(middle)
         for number, trial in enumerate([] if single else of_method):
-            points = [(_x(point, axis) / second, point.fd) for point in trial.curve]
+            points = [(point.cost(axis) / second, point.fd) for point in trial.curve]
             label = "" if middle or number else f"{name} (none finished)"
             singles.append(Line(label, points, shown.colour, shown.dash, faint=True))
         if middle:
@@ -87,17 +87,13 @@ def _plot(
     )
 
 
-def _x(point: CurvePoint, axis: Axis) -> float:
-    return point.images / 1000 if axis == "kimg" else point.seconds
-
-
 def _median(trials: Sequence[TrialResult], axis: Axis, second: float) -> Points:
     """Point by point, as far as every trial has points: else fewer seeds would move the line."""
     if not trials:
         return []
     return [
         (
-            statistics.median(_x(point, axis) for point in points) / second,
+            statistics.median(point.cost(axis) for point in points) / second,
             statistics.median(point.fd for point in points),
         )
         for points in zip(*(trial.curve for trial in trials), strict=False)

@@ -11,9 +11,10 @@ from typing import Any
 
 from facegan.documents import render
 from facegan.evaluation.wording import Formatted, brief, duration, fixed, kimg
-from facegan.report.differences import flat
+from facegan.recipe import leaves
+from facegan.report.differences import in_words
 from facegan.report.filmstrip import COLUMNS, Frame, filmstrip, kept
-from facegan.report.limits import not_told_by_study
+from facegan.report.limits import limits_of_study
 from facegan.report.plots import Chart
 from facegan.report.study_budgets import Budgets, budgets
 from facegan.report.study_claims import sentences, verdict_count
@@ -121,7 +122,7 @@ def study_page(folder: Path, results: StudyResults, judged: Sequence[Judged]) ->
         identities=_identities(settled, results),
         commands=_commands(name, results),
         level=f"{100 * plan.alpha:.3g}\N{NO-BREAK SPACE}%",
-        limits=list(not_told_by_study(results)),
+        limits=list(limits_of_study(results)),
         toml=plan.to_toml(),
     )
 
@@ -297,13 +298,7 @@ def _rows(values: Any) -> list[tuple[str, str]]:
     """What was decided before the first trial, as (name, value)."""
     if not isinstance(values, Mapping) or not values:
         return []
-    return [(key.replace("_", " "), _said(value)) for key, value in flat(values).items()]
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "not known" if value is None else str(value)
+    return [(key.replace("_", " "), in_words(value, "not known")) for key, value in leaves(values)]
 
 
 def _commands(name: str, results: StudyResults) -> list[Command]:

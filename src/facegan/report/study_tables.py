@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facegan.documents import render
@@ -15,6 +13,7 @@ from facegan.evaluation.wording import arrow
 from facegan.files import write_text
 from facegan.report.study_claims import compared, improvement
 from facegan.report.study_scores import known, score_tables, shown_methods, spaces_of
+from facegan.report.table import csv_text
 from facegan.study.budgets import at_budgets, axis_of
 from facegan.study.claims import FasterTo
 from facegan.study.folder import StudyFolder
@@ -60,15 +59,15 @@ def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) 
     """
     found = summarise(results)
     written = {
-        "results.csv": _csv(_trials(results)),
-        "summary.csv": _csv(_summary(results, found)),
+        "results.csv": csv_text(_trials(results)),
+        "summary.csv": csv_text(_summary(results, found)),
         "claims.csv": claims_csv(results, judged),
-        "curves.csv": _csv(_curves(results), _CURVE_COLUMNS),
+        "curves.csv": csv_text(_curves(results), _CURVE_COLUMNS),
     }
     if rows := list(_budgets(results)):
-        written["budgets.csv"] = _csv(rows)
+        written["budgets.csv"] = csv_text(rows)
     if results.tuned:
-        written[SEARCH] = _csv(_search(results))
+        written[SEARCH] = csv_text(_search(results))
     written["tables.tex"] = latex(results, found, judged)
     if StudyFolder(folder).published:
         # What all of it was read from stays as it was published.
@@ -81,7 +80,7 @@ def write_tables(folder: Path, results: StudyResults, judged: Sequence[Judged]) 
 
 def claims_csv(results: StudyResults, judged: Sequence[Judged]) -> str:
     """The verdicts as `claims.csv` has them."""
-    return _csv(_claims(results, judged), _CLAIM_COLUMNS)
+    return csv_text(_claims(results, judged), _CLAIM_COLUMNS)
 
 
 def latex(results: StudyResults, found: Sequence[Summary], judged: Sequence[Judged]) -> str:
@@ -96,23 +95,6 @@ def latex(results: StudyResults, found: Sequence[Summary], judged: Sequence[Judg
     return render(
         "facegan.report", "study.tex", plan=results.plan, tables=tables, claims=claims, arrow=arrow
     )
-
-
-def _csv(rows: Iterable[CsvRow], columns: Sequence[str] = ()) -> str:
-    """Columns in the order given, or else in which rows first name them."""
-    listed = list(rows)
-    names = columns or list(dict.fromkeys(name for row in listed for name in row))
-    target = io.StringIO()
-    writer = csv.DictWriter(target, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _field(value) for name, value in row.items()} for row in listed)
-    return target.getvalue()
-
-
-def _field(value: object) -> object:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, float) else value
 
 
 def _trials(results: StudyResults) -> Iterator[CsvRow]:

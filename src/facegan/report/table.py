@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from facegan.evaluation.wording import NO_RATIO, Formatted
@@ -90,6 +92,23 @@ class Table:
     columns: list[Column]
     rows: list[Row]
     style: str
+
+
+def csv_text(rows: Iterable[Mapping[str, object]], columns: Sequence[str] = ()) -> str:
+    """Rows as CSV: numbers in full, None as an empty field.
+
+    Args:
+        rows: by column.
+        columns: in their order; that in which rows first name them by default.
+    """
+    found = list(rows)
+    names = columns or list(dict.fromkeys(name for row in found for name in row))
+    target = io.StringIO()
+    writer = csv.DictWriter(target, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in found:
+        writer.writerow({k: repr(v) if isinstance(v, float) else v for k, v in row.items()})
+    return target.getvalue()
 
 
 def ratio_below(ratio: str) -> str:

@@ -74,8 +74,8 @@ class RunDirectory:
             )
         return found
 
-    def begun_as(self) -> dict[str, Any]:
-        """The provenance, with all that is needed to go on."""
+    def checked_provenance(self) -> dict[str, Any]:
+        """The provenance, refused where it lacks what going on needs."""
         found = self.provenance()
         if wrong := unsound(found):
             raise RunError(
@@ -113,7 +113,7 @@ class RunDirectory:
                 f"{self.path} was begun with another recipe:\n  " + "\n  ".join(changes),
                 "Give the same recipe and settings to go on, or another --run folder to begin.",
             )
-        begun = self.begun_as()["dataset"]
+        begun = self.checked_provenance()["dataset"]
         before = [begun, *begun.get("mixed", [])]
         now = [dataset, *dataset.get("mixed", [])]
         if len(before) != len(now):

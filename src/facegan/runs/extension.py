@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
+from facegan.budget import MOST_IMAGES
 from facegan.errors import RunError
-from facegan.runs.journal import MOST_IMAGES
 
 # What becomes of schedules and stages, which run over the progress of a run.
 Schedules = Literal["keep", "stretch"]
@@ -37,8 +37,8 @@ class Extension:
     schedules: Schedules
     measured_img_per_s: float | None = None
 
-    def said(self) -> str:
-        """One sentence."""
+    def sentence(self) -> str:
+        """What happened, in one sentence."""
         longer = f"{self.images_before / 1000:g} → {self.images / 1000:g} kimg"
         how = (
             "schedules keep their length, and stay at their last values after it"

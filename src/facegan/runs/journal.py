@@ -17,13 +17,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from facegan.budget import MOST_IMAGES
 from facegan.disk import sync
 from facegan.errors import storage
 from facegan.files import write_text
 from facegan.parsing import parse_json
 
-# More images than any run shows; a larger number is damage.
-MOST_IMAGES = 10**15
 # Seconds that no run lasts.
 _LONGEST = 1e12
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from facegan.budget import MOST_IMAGES
 from facegan.device import Precision
-from facegan.runs.journal import MOST_IMAGES
 from facegan.version import __version__
 
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors")

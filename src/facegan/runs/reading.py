@@ -17,7 +17,6 @@ from facegan.runs import checkpoint
 from facegan.runs.best import Best, read_best
 from facegan.runs.directory import RunDirectory
 from facegan.runs.extension import Extension, Length, extensions
-from facegan.runs.journal import Journal
 
 if TYPE_CHECKING:
     from facegan.runs.diagnosis import Finding, Standing
@@ -116,7 +115,7 @@ class Reading:
 
     @property
     def seconds(self) -> float:
-        """How long it trained."""
+        """How long it trained, in seconds."""
         return number(self.timing[-1].get("seconds")) if self.timing else 0.0
 
     @property
@@ -132,13 +131,16 @@ def read(path: str | Path) -> Reading:
     Raises:
         RunError: where no run was begun, or its recipe or provenance cannot be read.
     """
+    from facegan.runs.diagnosis import diagnose, standing
+
     run = RunDirectory(path).require()
     recipe, provenance = run.recipe(), run.provenance()
-    metrics = _lines(run.metrics)
+    metrics = run.metrics.lines()
     ticks = [line for line in metrics if "evaluation" not in line and not _only_probes(line)]
     evaluations, unread = _evaluations(metrics)
     seen = max((line["images_seen"] for line in ticks), default=0)
     total = max(whole(part(provenance, "plan").get("images")), seen)
+    found = diagnose(metrics, total, recipe)
     return Reading(
         run=run,
         name=run.path.resolve().name,
@@ -148,13 +150,13 @@ def read(path: str | Path) -> Reading:
         probes=[line for line in metrics if _probed(line)],
         evaluations=evaluations,
         unread=unread,
-        timing=_lines(run.timing),
+        timing=run.timing.lines(),
         seen=seen,
         total=total,
         networks=_networks(run, recipe),
         best=read_best(run),
-        findings=_findings(metrics, total, recipe),
-        standing=_standing(metrics),
+        findings=sorted(found, key=lambda finding: finding.images_seen),
+        standing=standing(metrics),
     )
 
 
@@ -174,10 +176,6 @@ def number(value: Any) -> float:
     if isinstance(value, int | float) and abs(value) <= _FAR:
         return float(value)
     return 0.0
-
-
-def _lines(journal: Journal) -> list[Line]:
-    return [line for line in journal.lines() if isinstance(line["images_seen"], int)]
 
 
 def _probed(line: Line) -> bool:
@@ -221,16 +219,3 @@ def _networks(run: RunDirectory, recipe: Recipe) -> Networks | None:
     with on_meta_device():
         discriminator = recipe.discriminator.build(generator.spec, recipe.data.range)
     return Networks(generator.spec, parameter_count(generator), parameter_count(discriminator))
-
-
-def _standing(metrics: list[Line]) -> Standing:
-    from facegan.runs.diagnosis import standing
-
-    return standing(metrics)
-
-
-def _findings(metrics: list[Line], total: int, recipe: Recipe) -> list[Finding]:
-    from facegan.runs.diagnosis import diagnose
-
-    found = diagnose(metrics, total, recipe)
-    return sorted(found, key=lambda finding: finding.images_seen)

@@ -37,7 +37,7 @@ class Matched:
     left: tuple[str, ...]
     learned: bool
 
-    def said(self) -> str:
+    def sentence(self) -> str:
         """`discriminator: 9 of 10 tensors; not layers.0.weight`."""
         text = f"{self.network}: {len(self.taken)} of {len(self.taken) + len(self.left)} tensors"
         if not self.left:

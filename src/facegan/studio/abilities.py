@@ -17,14 +17,14 @@ import numpy as np
 
 from facegan.generation.films import MEDIA_TYPES, enlarged, film_bytes, formats
 from facegan.generation.inputs import joined, walked
-from facegan.studio.asked import (
+from facegan.studio.computing import TOGETHER, Pictures
+from facegan.studio.requests import (
     MOST_FRAMES,
-    AskedError,
-    FaceAsked,
-    FilmAsked,
+    FilmRequest,
+    PageFace,
+    RequestError,
     inputs_of_faces,
 )
-from facegan.studio.computing import TOGETHER, Pictures
 
 if TYPE_CHECKING:
     from facegan.editing.perceptual import Perceptual
@@ -72,16 +72,16 @@ class Abilities:
             "spread": self._spread,
         }
 
-    def film(self, studio: Studio, asked: FilmAsked) -> tuple[bytes, str]:
+    def film(self, studio: Studio, asked: FilmRequest) -> tuple[bytes, str]:
         """A film of a walk, and its media type."""
         opened, computing = studio.require()
         begun = inputs_of_faces(asked.faces, opened)
         if len(begun) < 2:
-            raise AskedError("A walk needs two faces.", "Keep another one.")
+            raise RequestError("A walk needs two faces.", "Keep another one.")
         stretches = len(begun) if asked.loop else len(begun) - 1
         steps = max(1, round(asked.frames / stretches))
         if steps * stretches > MOST_FRAMES:
-            raise AskedError(
+            raise RequestError(
                 f"The film would have {steps * stretches} frames.", f"Allowed: {MOST_FRAMES}."
             )
         places = list(walked(begun, steps, opened.loaded.generator.latent, asked.loop))
@@ -96,7 +96,7 @@ class Abilities:
         about = studio.model() | {"walk": f"{len(begun)} faces"}
         return film_bytes(frames(), asked.format, asked.rate, about), MEDIA_TYPES[asked.format]
 
-    def dataset(self, studio: Studio, faces: Sequence[FaceAsked]) -> bytes:
+    def dataset(self, studio: Studio, faces: Sequence[PageFace]) -> bytes:
         """Faces as a dataset with their edits as labels, zipped."""
         from facegan.data.writer import DatasetWriter
 
@@ -138,12 +138,12 @@ class Abilities:
         """The latent of a photograph's face. The photograph stays in memory."""
         from facegan.editing.perceptual import Perceptual
         from facegan.editing.photographs import lie_of
-        from facegan.studio.photographs import found_face, told
+        from facegan.studio.photographs import as_json, find_face
 
         opened, _ = studio.require()
         self._perceptual = self._perceptual or Perceptual()
         self._lie = self._lie or lie_of(opened)
-        return told(found_face(data, opened, self._lie, self._perceptual))
+        return as_json(find_face(data, opened, self._lie, self._perceptual))
 
     def _reading(self, studio: Studio) -> Readers:
         from facegan.editing.readings import Readers

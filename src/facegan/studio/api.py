@@ -29,22 +29,22 @@ from facegan.generation.inputs import Inputs, Mixture, joined
 from facegan.models.onnx import about
 from facegan.studio import assets
 from facegan.studio.about import page_about
-from facegan.studio.asked import (
-    MOST,
-    AskedError,
-    FacesAsked,
-    FilmAsked,
-    PicturesAsked,
-    faces_of,
-    inputs_of_faces,
-    parsed,
-    pictures_of_query,
-)
 from facegan.studio.computing import TOGETHER, BusyError, Computing, Pictures
 from facegan.studio.encoding import MEDIA_TYPES, encoded
 from facegan.studio.guard import PHOTOGRAPH, Guard
 from facegan.studio.metrics import Metrics
 from facegan.studio.openapi import description
+from facegan.studio.requests import (
+    MOST,
+    FacesRequest,
+    FilmRequest,
+    PicturesRequest,
+    RequestError,
+    faces_of,
+    inputs_of_faces,
+    parsed,
+    pictures_of_query,
+)
 from facegan.studio.watching import Watched
 
 Value = TypeVar("Value")
@@ -200,7 +200,7 @@ def _route(studio: Studio, path: str, handler: Handler, *methods: str) -> Route:
             response = await handler(studio, request)
         except BusyError as error:
             response = _error(503, error.message, {"Retry-After": "1"}, error.hint)
-        except AskedError as error:
+        except RequestError as error:
             response = _error(400, error.message, hint=error.hint)
         except RunError as error:
             response = _error(404, error.message, hint=error.hint)
@@ -266,7 +266,7 @@ async def _pictures(studio: Studio, request: Request) -> Response:
     if request.method == "GET":
         asked = pictures_of_query(request.query_params.multi_items())
     else:
-        asked = parsed(PicturesAsked, await request.body())
+        asked = parsed(PicturesRequest, await request.body())
     opened, _ = studio.require()
 
     def prepared() -> tuple[list[EditedFace], Inputs]:
@@ -306,7 +306,7 @@ async def _front(studio: Studio, request: Request) -> Response:
 
 
 async def _read(studio: Studio, request: Request) -> Response:
-    asked = parsed(FacesAsked, await request.body())
+    asked = parsed(FacesRequest, await request.body())
     opened, _ = studio.require()
     if studio.abilities is None or len(asked.faces) > MOST:
         raise HTTPException(404)
@@ -315,7 +315,7 @@ async def _read(studio: Studio, request: Request) -> Response:
 
 
 async def _film(studio: Studio, request: Request) -> Response:
-    asked = parsed(FilmAsked, await request.body())
+    asked = parsed(FilmRequest, await request.body())
     if studio.abilities is None:
         raise HTTPException(404)
     body, kind = await studio.in_background(lambda: studio.abilities.film(studio, asked))
@@ -323,7 +323,7 @@ async def _film(studio: Studio, request: Request) -> Response:
 
 
 async def _dataset(studio: Studio, request: Request) -> Response:
-    asked = parsed(FacesAsked, await request.body())
+    asked = parsed(FacesRequest, await request.body())
     if studio.abilities is None:
         raise HTTPException(404)
     body = await studio.in_background(lambda: studio.abilities.dataset(studio, asked.faces))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from facegan.data.grid import grid
 from facegan.editing.face import ENTRY, EditedFace
-from facegan.generation.films import said, xmp
+from facegan.generation.films import description, xmp
 from facegan.generation.png import generated_png
 
 Pictures = npt.NDArray[np.uint8]
@@ -66,5 +66,5 @@ def webp(picture: Pictures, model: Mapping[str, str]) -> bytes:
 
     target = io.BytesIO()
     image = Image.fromarray(picture if picture.shape[2] == 3 else picture[:, :, 0])
-    image.convert("RGB").save(target, "WEBP", lossless=True, method=2, xmp=xmp(said(model)))
+    image.convert("RGB").save(target, "WEBP", lossless=True, method=2, xmp=xmp(description(model)))
     return target.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facegan.studio.asked import MIX, FacesAsked, FilmAsked, PicturesAsked
+from facegan.studio.requests import MIX, FacesRequest, FilmRequest, PicturesRequest
 from facegan.version import __version__
 
 _ERROR = {
@@ -49,24 +49,25 @@ def description(page: bool) -> dict[str, Any]:
         "/api/pictures": {
             "get": _operation("Pictures by seed", _PICTURE) | {"parameters": _parameters()},
             "post": _operation("Pictures by seeds or latents", _PICTURE)
-            | _body(PicturesAsked, schemas),
+            | _body(PicturesRequest, schemas),
         },
     }
     if page:
         paths |= {
             "/api/read": {
-                "post": _operation("What is read from faces' pictures") | _body(FacesAsked, schemas)
+                "post": _operation("What is read from faces' pictures")
+                | _body(FacesRequest, schemas)
             },
             "/api/film": {
                 "post": _operation(
                     "A film of a walk between faces",
                     _binary("video/mp4", "image/webp", "image/apng"),
                 )
-                | _body(FilmAsked, schemas)
+                | _body(FilmRequest, schemas)
             },
             "/api/dataset": {
                 "post": _operation("Faces as a dataset, zipped", _binary("application/zip"))
-                | _body(FacesAsked, schemas)
+                | _body(FacesRequest, schemas)
             },
             "/api/photograph": {
                 "post": _operation("The latent of a photograph's face")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from facegan.data.pictures import png_bytes
 from facegan.editing.encoder import encoder_of
 from facegan.editing.inversion import Inverted, invert
 from facegan.editing.perceptual import Perceptual
 from facegan.editing.photographs import Lie, Picture, laid, read_photograph
 from facegan.generation.generator import OpenGenerator
-from facegan.generation.png import png_bytes
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FoundFace:
         return float(np.abs(self.seen.astype(np.int16) - made).mean())
 
 
-def found_face(data: bytes, opened: OpenGenerator, lie: Lie, perceptual: Perceptual) -> FoundFace:
+def find_face(data: bytes, opened: OpenGenerator, lie: Lie, perceptual: Perceptual) -> FoundFace:
     """The latent of a photograph's main face.
 
     The encoder that makes the first guess is fitted when a generator's first photograph comes, and
@@ -58,8 +58,8 @@ def found_face(data: bytes, opened: OpenGenerator, lie: Lie, perceptual: Percept
     return FoundFace(seen, invert(opened, seen, encoder=encoder, perceptual=perceptual), faces)
 
 
-def told(found: FoundFace) -> dict[str, Any]:
-    """What the page is told of it."""
+def as_json(found: FoundFace) -> dict[str, Any]:
+    """The same for the page."""
     inverted = found.inverted
     latent = base64.b64encode(inverted.latent.astype("<f4").tobytes()).decode()
     several = f", the main one of {found.faces} faces" if found.faces > 1 else ""

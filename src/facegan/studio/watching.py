@@ -70,7 +70,7 @@ class Watched:
 
     def one(self, key: str) -> dict[str, Any]:
         """A run with its curves, samples, findings and scores. Raises RunError for no run."""
-        return self.told(key, self._path(key))
+        return self.cached(key, self._path(key))
 
     def sample(self, key: str, name: str) -> bytes:
         """A sample grid of a run. Raises RunError where there is none of that name."""
@@ -84,7 +84,7 @@ class Watched:
             raise RunError("There is no such sample.", "")
         return content
 
-    def told(self, key: str, path: Path) -> dict[str, Any]:
+    def cached(self, key: str, path: Path) -> dict[str, Any]:
         """The same as `one`; read again only when a file has changed."""
         run = RunDirectory(path)
         state = tuple(
@@ -93,7 +93,7 @@ class Watched:
         )
         known = self._read.get(key)
         if known is None or known[0] != state:
-            known = (state, _told(read(path)))
+            known = (state, _as_json(read(path)))
             self._read[key] = known
         told = known[1]
         return told | {"state": _state(run, told["seen"], told["total"])}
@@ -128,7 +128,7 @@ def _state(run: RunDirectory, seen: int, total: int) -> str:
     return "training" if age < _FRESH else "unfinished"
 
 
-def _told(run: Reading) -> dict[str, Any]:
+def _as_json(run: Reading) -> dict[str, Any]:
     try:
         samples = sorted(
             each.name for each in run.run.samples.iterdir() if _SAMPLE.fullmatch(each.name)

@@ -85,7 +85,7 @@ def at_budgets(results: StudyResults, dataset: str) -> tuple[AtBudget, ...]:
     ]
     if not ended:
         return ()
-    whole, steps = min(_spent(point, axis) for point in ended), results.plan.measure.curve
+    whole, steps = min(point.cost(axis) for point in ended), results.plan.measure.curve
     found = [_at(results, dataset, axis, whole * step / steps) for step in range(1, steps + 1)]
     return tuple(each for each in found if len(each.standings) > 1)
 
@@ -94,7 +94,7 @@ def fd_at(curve: Sequence[CurvePoint], budget: float, axis: Axis) -> float | Non
     """FD when so much was spent; None before the curve's first point or after its last."""
     before: tuple[float, float] | None = None
     for point in curve:
-        spent, fd = _spent(point, axis), max(point.fd, 1e-9)
+        spent, fd = point.cost(axis), max(point.fd, 1e-9)
         # The last point is reached, whatever rounding makes of it.
         if math.isclose(spent, budget, rel_tol=1e-6):
             return fd
@@ -105,10 +105,6 @@ def fd_at(curve: Sequence[CurvePoint], budget: float, axis: Axis) -> float | Non
             return math.exp((1 - way) * math.log(before[1]) + way * math.log(fd))
         before = spent, fd
     return None
-
-
-def _spent(point: CurvePoint, axis: Axis) -> float:
-    return point.images / 1000 if axis == "kimg" else point.seconds
 
 
 def _at(results: StudyResults, dataset: str, axis: Axis, budget: float) -> AtBudget:

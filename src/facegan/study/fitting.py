@@ -26,11 +26,11 @@ class Fitted:
 
     Attributes:
         plan: that can be run.
-        said: what was left out and why, a sentence each; none where all of it can be run.
+        notes: what was left out and why, a sentence each; none where all of it can be run.
     """
 
     plan: Plan
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def fitted(plan: Plan, datasets: Mapping[str, Dataset]) -> Fitted:

@@ -19,7 +19,7 @@ from facegan.study.plan import Plan
 from facegan.study.published import RESULTS, published_search, published_trials
 from facegan.study.results import Key, Speed, StudyResults, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec, differences
-from facegan.study.tuning import Tuned, searched
+from facegan.study.tuning import Tuned, search_trial
 
 
 class StudyFolder:
@@ -90,7 +90,7 @@ class StudyFolder:
     def has_trials(self) -> bool:
         """Whether anything was spent on a trial yet."""
         folders = (self.trials, self.tuning)
-        return any(TrialFolder(path).begun for each in folders for path in each.glob("*/*/*"))
+        return any(TrialFolder(path).started for each in folders for path in each.glob("*/*/*"))
 
     def begin(self, plan: Plan, specs: Sequence[tuple[TrialFolder, TrialSpec]]) -> None:
         """Write the plan; refuse one that would make trials of two kinds into one study.
@@ -105,7 +105,7 @@ class StudyFolder:
         changes: dict[str, None] = {}
         for trial, spec in specs:
             key = spec.key
-            if trial.begun and trial.spec_file.exists():
+            if trial.started and trial.spec_file.exists():
                 try:
                     found = differences(trial.spec(), spec)
                 except (RunError, RecipeError):
@@ -208,7 +208,7 @@ class StudyFolder:
                     continue
                 settings = zip(plan.tuning.seeds, plan.candidates(name), strict=True)
                 trials = (
-                    known.get(key) or searched(seed, changed, self.tuning_trial(key).result())
+                    known.get(key) or search_trial(seed, changed, self.tuning_trial(key).result())
                     for seed, changed in settings
                     for key in [Key(dataset=dataset, method=name, seed=seed)]
                 )

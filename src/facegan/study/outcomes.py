@@ -60,7 +60,7 @@ def time_to(curve: Iterable[CurvePoint], fd: float, axis: Axis) -> Reached | Non
     """
     before: tuple[float, float] | None = None
     for point in curve:
-        time = point.images / 1000 if axis == "kimg" else point.seconds
+        time = point.cost(axis)
         if time <= 0:
             continue
         if point.fd <= fd:

@@ -117,7 +117,7 @@ def detectable(design: Design, noise: Noise) -> float:
     return float(np.quantile(needed, POWER))
 
 
-def foretold(plan: Plan, noise: Noise = PUBLISHED) -> list[str]:
+def power_lines(plan: Plan, noise: Noise = PUBLISHED) -> list[str]:
     """What each claim of a plan can find, and what more seeds would add, in lines."""
     told = [claim for claim in plan.claims if _known(claim)]
     if not plan.claims:

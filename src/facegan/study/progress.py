@@ -30,11 +30,11 @@ class LineWatch:
         pass
 
     def started(self, folder: Path, where: str) -> None:
-        """Say so."""
-        self.said(f"{self._name(folder)} on {where}")
+        """Say where it runs."""
+        self.say(f"{self._name(folder)} on {where}")
 
     def ended(self, folder: Path) -> None:
-        """Say how, and how many are left."""
+        """Say how it ended, and how many trials have."""
         result = TrialFolder(folder).result()
         results = self._folder.results()
         how = "has no readable result" if result is None else outcome(result)
@@ -44,9 +44,9 @@ class LineWatch:
             count = f"{ended} of {sum(len(found.trials) for found in search)} trials of the search"
         else:
             count = f"{len(results.results)} of {len(results.keys)} trials"
-        self.said(f"{self._name(folder)}: {how}   [{count}]")
+        self.say(f"{self._name(folder)}: {how}   [{count}]")
 
-    def said(self, message: str) -> None:
+    def say(self, message: str) -> None:
         """Print."""
         print(printable(message), file=sys.stderr, flush=True)
 

@@ -20,8 +20,8 @@ from facegan.evaluation.results import (
     ScoreName,
 )
 from facegan.study.plan import Plan
-from facegan.study.results import CurvePoint, Found, Key, TrialResult
-from facegan.study.tuning import Searched
+from facegan.study.results import CurvePoint, Key, TrialFinding, TrialResult
+from facegan.study.tuning import SearchTrial
 
 RESULTS, CURVES, SEARCH = "results.csv", "curves.csv", "tuning.csv"
 Row = Mapping[str, str]
@@ -62,7 +62,7 @@ def published_trials(
         ) from error
 
 
-def published_search(folder: Path) -> dict[Key, Searched]:
+def published_search(folder: Path) -> dict[Key, SearchTrial]:
     """The trials of the search before the comparison, from `tuning.csv`.
 
     Raises:
@@ -70,7 +70,7 @@ def published_search(folder: Path) -> dict[Key, Searched]:
     """
     try:
         return {
-            _key(row): Searched.model_validate(
+            _key(row): SearchTrial.model_validate(
                 {
                     "seed": int(row["seed"]),
                     "settings": tuple(filter(None, row["settings"].split(" "))),
@@ -136,11 +136,13 @@ def _trial(
     )
 
 
-def _found(kinds: str) -> tuple[Found, ...] | None:
+def _found(kinds: str) -> tuple[TrialFinding, ...] | None:
     """What the diagnosis found, from its kinds; `nothing` where it looked and found nothing."""
     if not kinds:
         return None
-    return tuple(Found(kind=kind, images=0) for kind in kinds.split("; ") if kind != "nothing")
+    return tuple(
+        TrialFinding(kind=kind, images=0) for kind in kinds.split("; ") if kind != "nothing"
+    )
 
 
 def _spaces(row: Row, plan: Plan) -> tuple[FeatureScores, ...]:

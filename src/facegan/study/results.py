@@ -8,6 +8,7 @@ from pydantic import Field
 
 from facegan.config import Config
 from facegan.evaluation.results import Evaluation, ScoreName
+from facegan.study.claims import Axis
 from facegan.study.plan import Plan
 from facegan.study.tuning import Tuned
 
@@ -71,8 +72,12 @@ class CurvePoint(Config):
     low: float
     high: float
 
+    def cost(self, axis: Axis) -> float:
+        """What was spent so far, in kimg or machine-seconds."""
+        return self.images / 1000 if axis == "kimg" else self.seconds
 
-class Found(Config):
+
+class TrialFinding(Config):
     """What the diagnosis of a trial's run found (see `facegan.runs.diagnosis`).
 
     Attributes:
@@ -115,7 +120,7 @@ class TrialResult(Config):
     discriminator: Count = 0
     evaluation: Evaluation | None = None
     curve: tuple[CurvePoint, ...] = ()
-    found: tuple[Found, ...] | None = None
+    found: tuple[TrialFinding, ...] | None = None
 
     def score(self, name: ScoreName) -> float | None:
         """A score in the space of the plan's first extractor; None where there is none."""

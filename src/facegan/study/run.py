@@ -14,12 +14,13 @@ from facegan.apps.datasets import open_dataset
 from facegan.budget import parse_budget
 from facegan.errors import FaceganError, one_line
 from facegan.evaluation.wording import duration, listed
+from facegan.memory import usable_cores
 from facegan.study.comparisons import seeds_at
 from facegan.study.execution import Watch, local
 from facegan.study.fitting import fitted
 from facegan.study.folder import StudyFolder, trial_keys
-from facegan.study.plan import Measurement, Method, Plan
-from facegan.study.power import PUBLISHED, Noise, foretold
+from facegan.study.plan import Plan
+from facegan.study.power import PUBLISHED, Noise, power_lines
 from facegan.study.progress import LineWatch
 from facegan.study.results import Key, StudyResults, TrialResult
 from facegan.study.settling import Settled, candidate, settle
@@ -119,9 +120,9 @@ def study(
         fit = fitted(plan, {name: open_dataset(place) for name, place in plan.datasets.items()})
         plan = fit.plan
         with make_watch(folder, plan) as watch:
-            for line in fit.said:
-                watch.said(line)
-            settled = settle(folder, plan, device, workers, watch.said)
+            for line in fit.notes:
+                watch.say(line)
+            settled = settle(folder, plan, device, workers, watch.say)
             try:
                 if plan.tuning is not None:
                     search = _search(folder, plan, settled)
@@ -209,7 +210,7 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
         *(f"  {name}: {method.title or method.recipe}" for name, method in methods.items()),
         *(f"  on {name}: {place}" for name, place in datasets.items()),
         *(f"  claim: {claim.says}  {claim.test}" for claim in plan.claims),
-        *fit.said,
+        *fit.notes,
     ]
     search, searching = plan.tuning, 0.0
     if search is not None:
@@ -224,11 +225,11 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
                 for name, each in plan.methods[method].ranges.items()
             ),
         ]
-        searching = math.ceil(count / (workers or len(local.available_cores()))) * (
+        searching = math.ceil(count / (workers or len(usable_cores()))) * (
             parse_budget(search.budget).seconds or 0.0
         )
     seconds = parse_budget(plan.budget).seconds
-    at_once = workers or len(local.available_cores())
+    at_once = workers or len(usable_cores())
     if seconds is None:
         said.append("How long that takes is known when the speed of each method is measured.")
     else:
@@ -236,35 +237,35 @@ def forecast(plan: Plan, workers: int | None = None, noise: Noise = PUBLISHED) -
         said.append(
             f"Training takes about {duration(whole)}, {at_once} at once; measuring is added."
         )
-    return said + foretold(plan, noise)
+    return said + power_lines(plan, noise)
 
 
-def known_noise(out: Path, told: str | None = None) -> Noise:
+def noise_of_study(out: Path, given: str | None = None) -> Noise:
     """The noise of FD from seed to seed.
 
     Args:
         out: folder of the study, whose own results are taken where it has some.
-        told: a share such as 0.1, or the folder of an earlier study.
+        given: a share such as 0.1, or the folder of an earlier study.
 
     Raises:
-        FaceganError: what was told is neither, or that study has too few results.
+        FaceganError: what was given is neither, or that study has too few results.
     """
-    if told is None:
+    if given is None:
         folder = StudyFolder(out)
         found = Noise.of(folder.results(), str(out)) if folder.started else None
         return found or PUBLISHED
     try:
-        share = float(told)
+        share = float(given)
     except ValueError:
-        found = Noise.of(StudyFolder(told).results(), told)
+        found = Noise.of(StudyFolder(given).results(), given)
         if found is None:
             raise FaceganError(
-                f"{told} has no two methods with two FDs each: its noise cannot be told.",
+                f"{given} has no two methods with two FDs each: its noise cannot be told.",
                 "Name another study, or a share such as 0.1.",
             ) from None
         return found
     if not 0 < share < 1:
-        raise FaceganError(f"{told} is no noise.", "Give a share from 0 to 1, such as 0.1.")
+        raise FaceganError(f"{given} is no noise.", "Give a share from 0 to 1, such as 0.1.")
     return Noise(share**2, math.inf, "what was given")
 
 
@@ -301,7 +302,8 @@ def _specs(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
         if search is not None:
             method = method.with_settings(search.settings)
             speed = candidate(speed, search.chosen)
-        spec = _spec(plan, settled, key, method, speed, plan.budget, settled.measures[key.dataset])
+        measure = settled.measures[key.dataset]
+        spec = trial_spec(plan, key, method, settled.speeds[speed], measure, settled)
         trials.append((folder.trial(key), spec))
     return trials
 
@@ -309,7 +311,7 @@ def _specs(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
 def _search(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
     """The trials of the search, those of all methods with one setting after another."""
     assert plan.tuning is not None
-    methods = plan.all_methods()
+    methods, search = plan.all_methods(), plan.model_copy(update={"budget": plan.tuning.budget})
     trials: Trials = []
     for number, seed in enumerate(plan.tuning.seeds):
         for dataset, name in itertools.product(plan.datasets, methods):
@@ -320,31 +322,10 @@ def _search(folder: StudyFolder, plan: Plan, settled: Settled) -> Trials:
             measure = settled.measures[dataset]
             # FD at the end decides; what is measured on the way would cost time for nothing.
             measure = measure.model_copy(update={"curve": 0, "extractors": measure.extractors[:1]})
-            speed = candidate(f"{dataset}/{name}", number)
-            spec = _spec(plan, settled, key, method, speed, plan.tuning.budget, measure)
+            speed = settled.speeds[candidate(f"{dataset}/{name}", number)]
+            spec = trial_spec(search, key, method, speed, measure, settled)
             trials.append((folder.tuning_trial(key), spec))
     return trials
-
-
-def _spec(
-    plan: Plan,
-    settled: Settled,
-    key: Key,
-    method: Method,
-    speed: str,
-    budget: str,
-    measure: Measurement,
-) -> TrialSpec:
-    return trial_spec(
-        plan.model_copy(update={"budget": budget}),
-        key,
-        method,
-        settled.speeds[speed],
-        measure,
-        settled.resolutions[key.dataset],
-        settled.places,
-        settled.device,
-    )
 
 
 def _parts(plan: Plan, trials: Trials) -> list[Trials]:
@@ -364,7 +345,7 @@ def _parts(plan: Plan, trials: Trials) -> list[Trials]:
 
 
 def _hand_out(trials: Trials, retry_failed: bool) -> list[Path]:
-    """Write what there is to do for all trials without a result; their folders in order."""
+    """Write trial.json for all trials without a result; their folders in order."""
     open_ones = []
     for trial, spec in trials:
         result = trial.result()
@@ -423,6 +404,6 @@ def _perform(
 
 
 def _give_up(path: Path, why: str) -> None:
-    """A trial that never says how it ends has failed."""
+    """Write the result of a trial whose process ended again and again without one."""
     trial = TrialFolder(path)
     trial.write_result(TrialResult(key=trial.spec().key, status="failed", error=why))

@@ -20,10 +20,11 @@ from facegan.device import Execution, choose_device, processes
 from facegan.errors import DataError, FaceganError
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.real import enough_real, most_measurable
+from facegan.memory import usable_cores
 from facegan.networks.meta_device import on_meta_device
 from facegan.recipe import Recipe
 from facegan.runs.provenance import dataset_identity
-from facegan.study.execution.local import available_cores, slots
+from facegan.study.execution.local import slots
 from facegan.study.folder import StudyFolder
 from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.results import Speed
@@ -83,7 +84,7 @@ def settle(folder: StudyFolder, plan: Plan, device: str, workers: int | None, sa
     if device not in ("auto", where.type):
         say(f"This study began on {where.type}, and goes on there.")
     gpus = _gpus() if where.type == "cuda" else ()
-    cores = len(available_cores())
+    cores = len(usable_cores())
     if workers is None:
         workers = cores if where.type == "cpu" else min(max(len(gpus), 1), cores)
     slots(workers, gpus)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationError
 
@@ -16,6 +16,9 @@ from facegan.files import read_json, write_json
 from facegan.recipe import Recipe, difference
 from facegan.study.plan import Measurement, Method, Plan
 from facegan.study.results import Key, Speed, TrialResult
+
+if TYPE_CHECKING:
+    from facegan.study.settling import Settled
 
 
 class PretrainingSpec(Config):
@@ -107,7 +110,7 @@ class TrialFolder:
             return None
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether anything was spent on it."""
         return any(p.exists() for p in (self.run, self.pretraining, self.result_file))
 
@@ -152,28 +155,20 @@ def _there(part: PretrainingSpec | None) -> str:
 
 
 def trial_spec(
-    plan: Plan,
-    key: Key,
-    method: Method,
-    speed: Speed,
-    measure: Measurement,
-    resolution: int,
-    places: Mapping[str, str],
-    device: str,
+    plan: Plan, key: Key, method: Method, speed: Speed, measure: Measurement, settled: Settled
 ) -> TrialSpec:
     """Everything that one trial needs.
 
     Args:
-        plan: the study's.
+        plan: the study's, with the trial's budget.
         key: which trial.
         method: of the plan.
         speed: of the method on this dataset.
         measure: how it is measured.
-        resolution: of the dataset's pictures, in which portraits beside it are drawn.
-        places: where each dataset is, by what the plan calls it.
-        device: to compute on.
+        settled: what the study decided before its first trial.
     """
-    recipe = method.resolved()
+    recipe, places = method.resolved(), settled.places
+    resolution = settled.resolutions[key.dataset]
     share = method.pretraining.share if method.pretraining else 0.0
     evaluation = {
         "times": measure.curve,
@@ -217,7 +212,7 @@ def trial_spec(
         measure=measure,
         speed=speed,
         threads=speed.threads,
-        device=device,
+        device=settled.device,
     )
 
 

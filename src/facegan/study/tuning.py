@@ -177,7 +177,7 @@ def ranged(values: Range) -> str:
     return f"{values.low:g} to {values.high:g}{times}, {kind}{whole}"
 
 
-class Searched(Config):
+class SearchTrial(Config):
     """One trial of a search.
 
     Attributes:
@@ -206,7 +206,7 @@ class Tuned(Config):
         trials: in order.
     """
 
-    trials: tuple[Searched, ...]
+    trials: tuple[SearchTrial, ...]
 
     @property
     def chosen(self) -> int:
@@ -225,11 +225,11 @@ class Tuned(Config):
         return sum(trial.status != "waiting" for trial in self.trials)
 
 
-def searched(seed: int, settings: tuple[str, ...], trial: TrialResult | None) -> Searched:
+def search_trial(seed: int, settings: tuple[str, ...], trial: TrialResult | None) -> SearchTrial:
     """A trial of a search, from its result; None while there is none."""
     if trial is None:
-        return Searched(seed=seed, settings=settings)
-    return Searched(
+        return SearchTrial(seed=seed, settings=settings)
+    return SearchTrial(
         seed=seed,
         settings=settings,
         status=trial.status,

@@ -23,7 +23,7 @@ from facegan.runs import checkpoint
 from facegan.runs.directory import RunDirectory
 from facegan.startup import tune_process
 from facegan.study.execution import DATASETS, ENVIRONMENT, PARENT_WATCH
-from facegan.study.results import CurvePoint, Found, TrialResult
+from facegan.study.results import CurvePoint, TrialFinding, TrialResult
 from facegan.study.trial import TrialFolder, TrialSpec
 from facegan.training.signals import end_with_parent
 
@@ -54,7 +54,8 @@ def perform(folder: Path | str) -> bool:
             try:
                 result = _performed(trial, spec)
             except TrainingError as error:
-                result = _failed(trial, spec, error)
+                # Its numbers diverged: how far it came counts as its cost.
+                result = _spent(trial, spec).model_copy(update={"error": str(error)})
             if result is None:
                 return False
             trial.write_result(result)
@@ -111,13 +112,13 @@ def _performed(trial: TrialFolder, spec: TrialSpec) -> TrialResult | None:
         faces=False,
         device=spec.device,
     )
-    return _told(trial, spec, evaluation, time.perf_counter() - begin)
+    return _finished(trial, spec, evaluation, time.perf_counter() - begin)
 
 
-def _told(
+def _finished(
     trial: TrialFolder, spec: TrialSpec, evaluation: Evaluation, measuring: float
 ) -> TrialResult:
-    """What a finished trial says."""
+    """The result of a trial that was trained and measured."""
     spent = _spent(trial, spec)
     wall = spent.wall_seconds + measuring
     return spent.model_copy(
@@ -125,19 +126,14 @@ def _told(
     )
 
 
-def _failed(trial: TrialFolder, spec: TrialSpec, error: TrainingError) -> TrialResult:
-    """What a trial says whose numbers diverged: how far it came counts as its cost."""
-    return _spent(trial, spec).model_copy(update={"error": str(error)})
-
-
 def _spent(trial: TrialFolder, spec: TrialSpec) -> TrialResult:
     """What training came to and cost so far, as a failure."""
     from facegan.runs.reading import Reading, read
 
-    def begun(path: Path) -> Reading | None:
+    def reading(path: Path) -> Reading | None:
         return read(path) if RunDirectory(path).started else None
 
-    first, run = begun(trial.pretraining), begun(trial.run)
+    first, run = reading(trial.pretraining), reading(trial.run)
     before = first.seen if first is not None else 0
     before_seconds = before / (spec.speed.pretraining_img_per_s or 1.0)
     seen = run.seen if run is not None else 0
@@ -171,7 +167,9 @@ def _spent(trial: TrialFolder, spec: TrialSpec) -> TrialResult:
         curve=tuple(curve),
         found=None
         if run is None
-        else tuple(Found(kind=f.kind, images=f.images_seen, said=f.said) for f in run.findings),
+        else tuple(
+            TrialFinding(kind=f.kind, images=f.images_seen, said=f.said) for f in run.findings
+        ),
     )
 
 

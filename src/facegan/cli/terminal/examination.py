@@ -74,7 +74,7 @@ def print_examination(dataset: Dataset, found: Examination, page: Path) -> None:
 
 
 def print_filtered(made: Dataset) -> None:
-    """What is left."""
+    """Print how many pictures are left."""
     counts, left_out = made.card["counts"], made.card["filtered"]["left_out"]
     said = (
         f"{made.path}: {counts['kept']:,} pictures, {counts['train']:,} to train on, "

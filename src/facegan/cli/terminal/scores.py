@@ -19,14 +19,14 @@ from facegan.evaluation.wording import (
     arrow,
     at_n,
     conditions,
-    faces_found,
+    faces_sentence,
     floor_title,
     formatted,
     in_unit,
-    kinds_said,
+    kinds_sentence,
     ratio,
     score_title,
-    spectrum_said,
+    spectrum_sentence,
 )
 
 # What the floors show, after "in the place of the generated ones".
@@ -59,19 +59,19 @@ def print_evaluation(evaluation: Evaluation) -> None:
         say(evaluation.caveat)
     if evaluation.faces is not None:
         say("")
-        say(faces_found(evaluation.faces))
+        say(faces_sentence(evaluation.faces))
     if evaluation.clear_faces is not None:
         say("")
-        say(faces_found(evaluation.clear_faces))
+        say(faces_sentence(evaluation.clear_faces))
     if evaluation.modes is not None:
         say("")
         say(_modes(evaluation.modes))
     if evaluation.kinds is not None:
         say("")
-        say(kinds_said(evaluation.kinds))
+        say(kinds_sentence(evaluation.kinds))
     if evaluation.spectrum is not None:
         say("")
-        say(spectrum_said(evaluation.spectrum))
+        say(spectrum_sentence(evaluation.spectrum))
     if evaluation.agreement is not None:
         say("")
         console.print(_agreement(evaluation.agreement))

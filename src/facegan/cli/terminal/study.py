@@ -63,7 +63,7 @@ class TableWatch:
         self._running.discard(folder)
         self._shown = 0.0
 
-    def said(self, message: str) -> None:
+    def say(self, message: str) -> None:
         """Print above the table."""
         self._console.print(printable(message), highlight=False, markup=False)
 

@@ -123,7 +123,7 @@ def _short(value: float) -> str:
 
 
 def print_forecast(forecast: Forecast) -> None:
-    """What a dry run found."""
+    """Print what a dry run found."""
     print(printable(forecast.recipe.to_toml()))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("generator", f"{forecast.generator:,} parameters")

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from facegan.data.kinds import could_be_picture
 from facegan.data.labels import Reading
-from facegan.data.members import Paths
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import Paths, SkippedFile
 from facegan.data.sources import FolderSource, Source
 from facegan.errors import DataError
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from posixpath import basename, dirname, join
 
-from facegan.data.labels import LabelTable
+from facegan.data.labels import LabelTable, NoLabelsError
 from facegan.data.layouts.folders import parts_of
 from facegan.data.layouts.layout import Layout
 from facegan.data.layouts.listing import Listing
 from facegan.data.tables import Column, Table, table_of
-from facegan.errors import DataError
 
 _NAMES = ("metadata.csv", "metadata.jsonl")
 
@@ -36,9 +35,7 @@ def read_metadata(listing: Listing) -> Layout | None:
     table = _together(tables)
     try:
         labels = LabelTable.of(table, listing.reading)
-    except DataError as error:
-        if "no column of labels" not in error.message:
-            raise
+    except NoLabelsError as error:
         why = error.message
     return Layout(
         "imagefolder with metadata",

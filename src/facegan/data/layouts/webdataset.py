@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from posixpath import basename, dirname, join
 
-from facegan.data.labels import LabelTable, Reading
+from facegan.data.labels import LabelTable, NoLabelsError, Reading
 from facegan.data.layouts.folders import parts_of
 from facegan.data.layouts.layout import Layout
 from facegan.data.layouts.listing import Listing
@@ -57,9 +57,7 @@ def read_webdataset(listing: Listing) -> Layout | None:
     why = ""
     try:
         labels = LabelTable.of(table, _reading(listing.reading, table))
-    except DataError as error:
-        if "no column of labels" not in error.message:
-            raise
+    except NoLabelsError as error:
         why = error.message
     shards = "tar" in listing.source.kind
     if labels is None and not shards:

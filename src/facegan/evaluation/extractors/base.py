@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 
 import numpy as np
 import numpy.typing as npt
+
+
+def fingerprint(**parts: object) -> str:
+    """SHA-256 (hex) of everything that decides features, by name."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class Extractor(ABC):

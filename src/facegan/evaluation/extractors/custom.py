@@ -28,10 +28,10 @@ from pydantic import Field, ValidationError
 from facegan.config import Config
 from facegan.errors import FaceganError, nearest
 from facegan.evaluation.extractors import EXTRACTORS
-from facegan.evaluation.extractors.base import Extractor
+from facegan.evaluation.extractors.base import Extractor, fingerprint
 from facegan.evaluation.extractors.network import NetworkExtractor
-from facegan.evaluation.extractors.weights import fingerprint, read_bytes
 from facegan.evaluation.resize import DESCRIPTION, resize
+from facegan.networks.backbones.weights import read_bytes
 from facegan.parsing import parse_toml
 
 _EXAMPLE = (

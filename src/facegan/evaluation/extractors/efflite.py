@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from facegan.errors import FaceganError
+from facegan.evaluation.extractors.base import fingerprint
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
-from facegan.evaluation.extractors.weights import fingerprint
 from facegan.evaluation.resize import DESCRIPTION, resize
 from facegan.networks.backbones.efficientnet_lite import (
     CHANNELS,

@@ -26,9 +26,9 @@ from facegan.evaluation.dlib_models import (
     import_dlib,
     landmark_predictor,
 )
+from facegan.evaluation.extractors.base import fingerprint
 from facegan.evaluation.extractors.face_network import CHIP, DIMENSION, FaceNetwork
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
-from facegan.evaluation.extractors.weights import fingerprint
 from facegan.evaluation.resize import DESCRIPTION
 
 _SIDE = 192

@@ -18,9 +18,10 @@ import numpy.typing as npt
 import torch
 
 from facegan.errors import FaceganError
+from facegan.evaluation.extractors.base import fingerprint
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
-from facegan.evaluation.extractors.weights import fingerprint, read_known
 from facegan.files import cache_folder
+from facegan.networks.backbones.weights import read_known
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 _SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"

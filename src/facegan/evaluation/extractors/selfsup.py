@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facegan.errors import FaceganError
+from facegan.evaluation.extractors.base import fingerprint
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
-from facegan.evaluation.extractors.weights import fingerprint
 from facegan.evaluation.resize import DESCRIPTION, resize
 
 WEIGHTS = "weights/selfsup.safetensors"

@@ -56,7 +56,7 @@ class Explosion(Symptom):
             if name in line.values:
                 course = self._courses.setdefault(name, _Course())
                 course.add(abs(line.values[name]))
-                said = said or self._said(what, course, name in _LOSSES)
+                said = said or self._evidence(what, course, name in _LOSSES)
         if said is None:
             return None
         return Words(
@@ -65,7 +65,7 @@ class Explosion(Symptom):
             f"{lowered(past, 'generator')}), {penalty(past)}, or --set training.precision=fp32.",
         )
 
-    def _said(self, what: str, course: _Course, loss: bool) -> str | None:
+    def _evidence(self, what: str, course: _Course, loss: bool) -> str | None:
         now, usual = course.now, course.usual
         if now is None:
             return None

@@ -1,4 +1,4 @@
-"""Where the trials of a study run: on this machine, or on a Ray cluster."""
+"""Where the trials of a study run: on this machine, on a Ray cluster, or as jobs of SLURM."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ COMMAND = (sys.executable, "-m", "facegan.study.worker")
 # The status of a trial that could not go on for want of something that is not its own fault,
 # such as its dataset or room on the disk: the study stops, and the trial is no failure.
 ENVIRONMENT = 74
-# With this in its environment, a trial's standard input is a leash: when it closes, because
-# the process that holds the other end is gone, the trial saves and ends.
+# With this in its environment, a trial watches its standard input: when that closes, because the
+# process that holds the other end is gone, the trial saves and ends.
 PARENT_WATCH = "FACEGAN_LEASH"
 
 # In a trial's environment, as JSON: where this machine has the datasets that `trial.json` names.
@@ -33,7 +33,7 @@ class Watch(Protocol):
     def ended(self, folder: Path) -> None:
         """A trial has a result."""
 
-    def said(self, message: str) -> None:
+    def say(self, message: str) -> None:
         """Something that a person should know."""
 
     def tick(self) -> None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from facegan.errors import DeviceError, TrainingError
+from facegan.errors import DeviceError
+from facegan.memory import usable_cores
 from facegan.study.execution import COMMAND, ENVIRONMENT, GiveUp, Watch
-from facegan.study.execution.process import GRACE, Attempts, last_words, watched_by_parent
+from facegan.study.execution.process import GRACE, Attempts, blocked, last_words, watched_by_parent
 
 _POLL = 0.2  # seconds
 
@@ -42,13 +43,6 @@ class _Running:
     slot: Slot
 
 
-def available_cores() -> list[int]:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
 def slots(workers: int, gpus: Sequence[str] = ()) -> list[Slot]:
     """Divide the machine.
 
@@ -60,7 +54,7 @@ def slots(workers: int, gpus: Sequence[str] = ()) -> list[Slot]:
     Raises:
         DeviceError: for more workers than cores.
     """
-    cores = available_cores()
+    cores = usable_cores()
     if not 1 <= workers <= len(cores):
         raise DeviceError(
             f"{workers} trials at once: there are {len(cores)} cores.",
@@ -130,7 +124,7 @@ def _start(folder: Path, slot: Slot, command: Sequence[str], watch: Watch) -> _R
         try:
             os.sched_setaffinity(process.pid, slot.cores)
         except OSError:
-            watch.said(f"Worker {slot.number} could not be bound to its cores.")
+            watch.say(f"Worker {slot.number} could not be bound to its cores.")
     watch.started(folder, f"worker {slot.number}")
     return _Running(folder, process, slot)
 
@@ -144,10 +138,7 @@ def _settled(each: _Running, attempts: Attempts, watch: Watch) -> bool:
         watch.ended(each.folder)
         return True
     if status == ENVIRONMENT:
-        raise TrainingError(
-            f"The trial {each.folder} could not go on: {last_words(each.folder)}",
-            "Mend that, and run the same command again: nothing is lost.",
-        )
+        raise blocked(each.folder, last_words(each.folder))
     reason = f"its process ended {_how(status)}: {last_words(each.folder)}"
     killed = os.name != "nt" and status == -signal.SIGKILL
     return not attempts.failed(each.folder, "", reason, killed)

@@ -72,11 +72,11 @@ class Outcome:
         kind: `result`: it has one; `stopped`: a signal asked it to stop, and it has saved;
             `blocked`: for want of something that is not its own fault, such as room on the
             disk; `lost`: with its node; `crashed`: all else.
-        said: how it ended, and its last line.
+        reason: how it ended, and its last line.
     """
 
     kind: Literal["result", "stopped", "blocked", "lost", "crashed"]
-    said: str = ""
+    reason: str = ""
 
 
 def perform(desk: Desk, node: str, where: str, order: Order) -> Outcome:
@@ -162,7 +162,7 @@ def _outcome(folder: Path, status: int, stopping: bool) -> Outcome:
 def _process(
     folder: Path, order: Order, datasets: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The trial's process, which ends with the block, and, by its leash, with this process."""
+    """The trial's process, which ends with the block, and with this process."""
     environment = {"OMP_NUM_THREADS": str(order.threads), DATASETS: json.dumps(datasets)}
     if order.gpus == 0:  # one that is there is another's
         environment["CUDA_VISIBLE_DEVICES"] = ""

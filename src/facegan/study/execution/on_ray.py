@@ -18,11 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from facegan.errors import DeviceError, FaceganError, RunError, TrainingError
+from facegan.errors import DeviceError, FaceganError, RunError
 from facegan.study.execution import COMMAND, GiveUp, Watch
 from facegan.study.execution.cluster import able, ask, connected, name_of, nodes, on
 from facegan.study.execution.node import Desk, Order, Outcome, datasets_of, has_dataset, perform
-from facegan.study.execution.process import GRACE, Attempts, reached
+from facegan.study.execution.process import GRACE, Attempts, blocked, reached
 from facegan.study.execution.storage import Place, SharedFolder, Store, folder_of
 from facegan.training.signals import stop_on_signals
 from facegan.version import __version__
@@ -222,18 +222,15 @@ class _Dispatcher:
             self._watch.ended(folder)
             return
         if outcome.kind == "blocked":
-            raise TrainingError(
-                f"On {where}, the trial {folder} could not go on: {outcome.said}",
-                "Mend that, and run the same command again: nothing is lost.",
-            )
+            raise blocked(folder, outcome.reason, where)
         if outcome.kind == "crashed":
-            if not self._attempts.failed(folder, f"on {where}, ", outcome.said):
+            if not self._attempts.failed(folder, f"on {where}, ", outcome.reason):
                 return
         else:
             lost = f"{where} was lost" if outcome.kind == "lost" else f"{where} stopped it"
             self._attempts.again(folder, lost)
         if not self._fits():
-            self._watch.said("No node with room for a trial is left: waiting for one to join.")
+            self._watch.say("No node with room for a trial is left: waiting for one to join.")
         self._begin(trial)
 
     def _outcome(self, trial: int, task: Any) -> Outcome:
@@ -277,6 +274,6 @@ class _Dispatcher:
                 folder = self._trials[trial]
                 self._collect(folder.absolute(), state)
                 if task in late:
-                    self._watch.said(f"{folder} did not end in time: {reached(folder)} counts.")
+                    self._watch.say(f"{folder} did not end in time: {reached(folder)} counts.")
                 if (folder / "result.json").exists():
                     self._watch.ended(folder)

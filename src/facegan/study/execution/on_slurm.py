@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import DeviceError, FaceganError, TrainingError, one_line, storage
+from facegan.errors import DeviceError, FaceganError, one_line, storage
 from facegan.files import write_text
 from facegan.parsing import parse_json
 from facegan.study.execution import COMMAND, GiveUp, Watch
 from facegan.study.execution import node as nodes
 from facegan.study.execution.node import Order, Outcome, datasets_of, perform
-from facegan.study.execution.process import GRACE, Attempts, reached
+from facegan.study.execution.process import GRACE, Attempts, blocked, reached
 from facegan.study.execution.storage import SharedFolder
 from facegan.training.signals import stop_on_signals
 from facegan.version import __version__
@@ -345,14 +345,11 @@ class _Dispatcher:
             self._watch.ended(folder)
             return True
         if outcome.kind == "blocked":
-            raise TrainingError(
-                f"On {where}, the trial {folder} could not go on: {outcome.said}",
-                "Mend that, and run the same command again: nothing is lost.",
-            )
+            raise blocked(folder, outcome.reason, where)
         if outcome.kind in ("lost", "stopped") and reached(folder) != self._from[trial]:
-            self._attempts.again(folder, f"{where}, {outcome.said or 'it was stopped'}")
+            self._attempts.again(folder, f"{where}, {outcome.reason or 'it was stopped'}")
             return False
-        return not self._attempts.failed(folder, f"on {where}, ", outcome.said, killed)
+        return not self._attempts.failed(folder, f"on {where}, ", outcome.reason, killed)
 
     def _outcome(self, folder: Path, job: Any) -> tuple[Outcome, bool]:
         """How a job ended, and whether it was killed for want of memory."""
@@ -387,7 +384,7 @@ class _Dispatcher:
                 time.sleep(_POLL if left else 0.0)
         for trial, job in left.items():
             job.cancel(check=False)
-            self._watch.said(
+            self._watch.say(
                 f"{self._trials[trial]} did not end in time: {reached(self._trials[trial])} counts."
             )
         for trial in self._jobs:

@@ -66,6 +66,14 @@ def last_words(folder: Path) -> str:
     return spoken[-1][-500:] if spoken else "it printed nothing."
 
 
+def blocked(folder: Path, reason: str, where: str = "") -> TrainingError:
+    """What to raise where a trial lacks something that is not its own fault."""
+    return TrainingError(
+        f"{f'On {where}, the' if where else 'The'} trial {folder} could not go on: {reason}",
+        "Mend that, and run the same command again: nothing is lost.",
+    )
+
+
 class Attempts:
     """Counts how often the process of each trial ended without saying how.
 
@@ -91,7 +99,7 @@ class Attempts:
             return True
         if killed:
             self.killed.append(folder)
-            self._watch.said(f"{folder}: {where}{reason}. It is left without a result.")
+            self._watch.say(f"{folder}: {where}{reason}. It is left without a result.")
             return False
         self._give_up(folder, f"{ATTEMPTS} times, {reason}")
         if not (folder / "result.json").exists():
@@ -115,7 +123,7 @@ class Attempts:
 
     def again(self, folder: Path, reason: str) -> None:
         """Say that a trial begins again, and from where."""
-        self._watch.said(f"{folder}: {reason}. It starts again from {reached(folder)}.")
+        self._watch.say(f"{folder}: {reason}. It starts again from {reached(folder)}.")
 
 
 def progress(trial: Path) -> tuple[bool, float, float]:

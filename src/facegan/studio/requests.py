@@ -1,4 +1,4 @@
-"""What the API may be asked for: checked before anything is computed."""
+"""Requests to the API, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ Latent = Annotated[list[Number], Field(max_length=100_000)]
 Format = Literal["png", "webp", "raw", "zip"]
 
 
-class AskedError(FaceganError):
+class RequestError(FaceganError):
     """A request that makes no sense."""
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """The base: exact, without unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Kind = TypeVar("Kind", bound=Asked)
+Kind = TypeVar("Kind", bound=RequestBody)
 
 
-class OtherAsked(Asked):
+class MixRequest(RequestBody):
     """The face that is mixed into others, by seed or by latent.
 
     Attributes:
@@ -67,13 +67,13 @@ class OtherAsked(Asked):
     edits: Amounts = {}
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> OtherAsked:
+    def _one_of_them(self) -> MixRequest:
         if (self.seed is None) == (self.latent is None):
             raise ValueError("give a seed or a latent, one of them")
         return self
 
 
-class PicturesAsked(Asked):
+class PicturesRequest(RequestBody):
     """Pictures by seeds or by latents.
 
     Attributes:
@@ -94,18 +94,18 @@ class PicturesAsked(Asked):
     truncation: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     labels: Amounts = {}
     edits: Amounts = {}
-    mix: OtherAsked | None = None
+    mix: MixRequest | None = None
     format: Format = "png"
     columns: Annotated[int, Field(ge=1, le=MOST)] | None = None
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> PicturesAsked:
+    def _one_of_them(self) -> PicturesRequest:
         if (self.seeds is None) == (self.latents is None):
             raise ValueError("give seeds or latents, one of them")
         return self
 
 
-class MixAsked(Asked):
+class PageMix(RequestBody):
     """What is mixed into a face of the page, as base64 of float32.
 
     Attributes:
@@ -119,7 +119,7 @@ class MixAsked(Asked):
     share: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(max_length=16)]
 
 
-class FaceAsked(Asked):
+class PageFace(RequestBody):
     """A face of the page: what enters the network, as base64 of float32.
 
     Attributes:
@@ -132,18 +132,18 @@ class FaceAsked(Asked):
 
     z: Annotated[str, Field(max_length=600_000)]
     row: Annotated[str, Field(max_length=20_000)] | None = None
-    mix: MixAsked | None = None
+    mix: PageMix | None = None
     name: Annotated[str, Field(max_length=80, pattern=r"^[\w -]*$")] = ""
     edits: Amounts = {}
 
 
-class FacesAsked(Asked):
+class FacesRequest(RequestBody):
     """Several faces of the page."""
 
-    faces: Annotated[list[FaceAsked], Field(min_length=1, max_length=MOST_KEPT)]
+    faces: Annotated[list[PageFace], Field(min_length=1, max_length=MOST_KEPT)]
 
 
-class FilmAsked(FacesAsked):
+class FilmRequest(FacesRequest):
     """A film of a walk between faces.
 
     Attributes:
@@ -160,18 +160,18 @@ class FilmAsked(FacesAsked):
 
 
 def parsed(kind: type[Kind], body: bytes) -> Kind:
-    """A request's JSON body, checked. Raises AskedError where it makes no sense."""
+    """A request's JSON body, checked. Raises RequestError where it makes no sense."""
     try:
         return kind.model_validate(parse_json(body))
     except ValidationError as error:
-        raise AskedError(
-            _said(error), "GET /api/openapi.json describes what may be asked."
+        raise RequestError(
+            _reason(error), "GET /api/openapi.json describes what may be asked."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise AskedError(f"The body is no JSON: {one_line(error)}.", "Send an object.") from error
+        raise RequestError(f"The body is no JSON: {one_line(error)}.", "Send an object.") from error
 
 
-def _said(error: ValidationError) -> str:
+def _reason(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     message = one_line(first["msg"]).removeprefix("Value error, ")
@@ -183,7 +183,7 @@ _RANGE = re.compile(r"([0-9]{1,16})(?:-([0-9]{1,16}))?")
 MIX = re.compile(r"([0-9]{1,16})@([0-9]{1,5})")
 
 
-def pictures_of_query(query: Sequence[tuple[str, str]]) -> PicturesAsked:
+def pictures_of_query(query: Sequence[tuple[str, str]]) -> PicturesRequest:
     """`seeds=0-63&truncation=0.7&label=Smiling=1&edit=Age=-1&mix=12@16`, checked."""
     values: dict[str, Any] = {}
     for name, text in query:
@@ -196,33 +196,33 @@ def pictures_of_query(query: Sequence[tuple[str, str]]) -> PicturesAsked:
             except ValueError:
                 key = ""
             if not key:
-                raise AskedError(
+                raise RequestError(
                     f"{name}={one_line(text, 80)} is not understood.", f"Write {name}=NAME=VALUE."
                 )
             values.setdefault(f"{name}s", {})[key] = number
         elif name in values:
-            raise AskedError(f"{one_line(name, 80)} is given twice.", "Give it once.")
+            raise RequestError(f"{one_line(name, 80)} is given twice.", "Give it once.")
         elif name == "mix":
             values[name] = _mix(text)
         elif name in ("truncation", "columns", "format"):
             values[name] = text
         else:
-            raise AskedError(
+            raise RequestError(
                 f"There is no parameter {one_line(name, 80)!r}.",
                 "Allowed: seeds, truncation, label, edit, mix, format, columns.",
             )
     try:
-        return PicturesAsked.model_validate({"seeds": [0]} | values)
+        return PicturesRequest.model_validate({"seeds": [0]} | values)
     except ValidationError as error:
-        raise AskedError(
-            _said(error), "GET /api/openapi.json describes what may be asked."
+        raise RequestError(
+            _reason(error), "GET /api/openapi.json describes what may be asked."
         ) from error
 
 
 def _mix(text: str) -> dict[str, int]:
     match = MIX.fullmatch(text)
     if match is None:
-        raise AskedError(
+        raise RequestError(
             f"mix={one_line(text, 80)} is not understood.",
             "Write SEED@SIDE: with 12@16, maps of 16 pixels and larger are seed 12's.",
         )
@@ -234,12 +234,12 @@ def _seeds(text: str) -> list[int]:
     for part in text.split(",")[: MOST + 1]:
         match = _RANGE.fullmatch(part.strip())
         if match is None:
-            raise AskedError(
+            raise RequestError(
                 f"seeds={one_line(text, 80)} is not understood.", "Write 7, or 1,5,9, or 0-63."
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if not first <= last < first + MOST - len(found):
-            raise AskedError(
+            raise RequestError(
                 f"seeds={one_line(text, 80)} is not possible.", f"Ask for 1 to {MOST} at a time."
             )
         found.extend(range(first, last + 1))
@@ -247,7 +247,7 @@ def _seeds(text: str) -> list[int]:
 
 
 def faces_of(
-    asked: PicturesAsked, opened: OpenGenerator, directions: Directions | None, model: str
+    asked: PicturesRequest, opened: OpenGenerator, directions: Directions | None, model: str
 ) -> list[EditedFace]:
     """The faces that are wanted.
 
@@ -262,7 +262,7 @@ def faces_of(
     """
     labels = opened.named(asked.labels)
 
-    def begun(
+    def face(
         seed: int | None, latent: list[float] | None, edits: dict[str, float], **more: Any
     ) -> EditedFace:
         return EditedFace(
@@ -276,20 +276,20 @@ def faces_of(
 
     mixed = None
     if asked.mix is not None:
-        mixed = (begun(asked.mix.seed, asked.mix.latent, asked.mix.edits), asked.mix.side)
+        mixed = (face(asked.mix.seed, asked.mix.latent, asked.mix.edits), asked.mix.side)
     several: list[tuple[int | None, list[float] | None]] = (
         [(seed, None) for seed in asked.seeds]
         if asked.seeds is not None
         else [(None, latent) for latent in asked.latents or []]
     )
-    return [begun(seed, latent, asked.edits, mixed=mixed, model=model) for seed, latent in several]
+    return [face(seed, latent, asked.edits, mixed=mixed, model=model) for seed, latent in several]
 
 
 def _named(edits: dict[str, float], directions: Directions | None) -> dict[str, float]:
     if not edits:
         return {}
     if directions is None:
-        raise AskedError(
+        raise RequestError(
             "This generator has no directions to edit along.",
             "Find them: facegan directions MODEL.",
         )
@@ -301,7 +301,7 @@ def _whole(latent: list[float], opened: OpenGenerator) -> Floats:
     generator = opened.loaded.generator
     size = generator.latent.size + generator.noise
     if len(latent) not in (generator.latent.size, size):
-        raise AskedError(
+        raise RequestError(
             f"A latent has {len(latent)} numbers.",
             f"This generator's have {generator.latent.size}"
             + (f", or {size} with noise." if generator.noise else "."),
@@ -311,15 +311,15 @@ def _whole(latent: list[float], opened: OpenGenerator) -> Floats:
     return whole
 
 
-def inputs_of_faces(faces: Sequence[FaceAsked], opened: OpenGenerator) -> Inputs:
-    """What enters the network for faces of the page. Raises AskedError where it cannot be."""
+def inputs_of_faces(faces: Sequence[PageFace], opened: OpenGenerator) -> Inputs:
+    """What enters the network for faces of the page. Raises RequestError where it cannot be."""
     width = len(opened.loaded.generator.modulated)
     several = []
     for face in faces:
         own, mix = _plain_inputs(face, opened), face.mix
         if mix is not None:
             if len(mix.share) != width or not width:
-                raise AskedError(
+                raise RequestError(
                     f"A mixture has {len(mix.share)} shares.",
                     f"This generator can be mixed at {width} resolutions.",
                 )
@@ -330,11 +330,11 @@ def inputs_of_faces(faces: Sequence[FaceAsked], opened: OpenGenerator) -> Inputs
     return joined(several)
 
 
-def _plain_inputs(face: FaceAsked | MixAsked, opened: OpenGenerator) -> Inputs:
+def _plain_inputs(face: PageFace | PageMix, opened: OpenGenerator) -> Inputs:
     generator = opened.loaded.generator
     z = _floats(face.z, generator.latent.size + generator.noise)
     if not np.isfinite(z).all() or np.abs(z).max() > _FAR:
-        raise AskedError("A latent has values that are not possible.", "Send finite numbers.")
+        raise RequestError("A latent has values that are not possible.", "Send finite numbers.")
     labels = len(opened.labels)
     if not labels:
         return Inputs(z[None])
@@ -346,7 +346,7 @@ def _floats(text: str, n: int) -> Floats:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise AskedError("A latent is no base64.", "Send float32 numbers as base64.") from error
+        raise RequestError("A latent is no base64.", "Send float32 numbers as base64.") from error
     if len(raw) != 4 * n:
-        raise AskedError(f"A latent has {len(raw)} bytes.", f"Send {n} float32 numbers.")
+        raise RequestError(f"A latent has {len(raw)} bytes.", f"Send {n} float32 numbers.")
     return np.frombuffer(raw, "<f4").astype(np.float32)

@@ -12,7 +12,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.doctor import STRANGER, Examination, examine, filtered
 from facegan.data.filtering import Condition
 from facegan.data.grouping import check_treatment
-from facegan.data.identity import verified
+from facegan.data.verification import verified
 from facegan.errors import DataError
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.dlib_models import installed
@@ -21,7 +21,7 @@ from facegan.files import cache_folder
 from facegan.progress import progress_bar
 
 
-def doctor(
+def examine_dataset(
     dataset: Path | str, *, show: int = 12, names: bool | None = None
 ) -> tuple[Dataset, Examination]:
     """Look at every picture of a dataset, showing progress; nothing is changed.

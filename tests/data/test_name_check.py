@@ -10,7 +10,7 @@ import pytest
 from facegan import portraits
 from facegan.data.dataset import Dataset
 from facegan.data.doctor import STRANGER, examine, filtered
-from facegan.data.who import Alike, alike, strangers
+from facegan.data.name_check import Alike, alike, strangers
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError
 

@@ -8,12 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from facegan.data.members import Members
-from facegan.data.skipped import SkippedFile
+from facegan.data.members import Members, SkippedFile
 from facegan.data.sources import Source
 
 
-class Together(Source):
+class CombinedSource(Source):
     """Sources one after another; their members' paths begin with the name of each.
 
     Args:

@@ -15,7 +15,7 @@ from facegan.errors import DataError, FaceganError, one_line
 _MOST, _LARGEST = 500, 64 << 20
 
 
-def kept_faces(paths: Sequence[Path], model: str, called: str) -> list[EditedFace]:
+def saved_faces(paths: Sequence[Path], model: str, called: str) -> list[EditedFace]:
     """The faces of files, in their order; those of a folder by name, of a zip as it lists them.
 
     Args:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from facegan.evaluation.copy_search import Matches
 from facegan.evaluation.copy_views import WHOLE, Part
-from facegan.evaluation.results import CopyVerdict, Searched
+from facegan.evaluation.results import CopySearchResult, CopyVerdict
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -90,10 +90,10 @@ class Best(NamedTuple):
     part: Numbers
 
 
-def searched(
+def search_result(
     yardstick: Yardstick, matches: Matches, parts: tuple[Part, ...], held_out: Flags
-) -> Searched:
-    """What was found.
+) -> CopySearchResult:
+    """Count the matches that reach the level, and judge them.
 
     Args:
         yardstick: of real pictures. Its first part is the whole picture.
@@ -114,7 +114,7 @@ def searched(
     by_side = sides(to_holdout, len(found), share)
     copied = ~held_out[row]
     names = [parts[part].name for part in best.part[found][copied]]
-    return Searched(
+    return CopySearchResult(
         n=n,
         real=len(yardstick.scores),
         one_in=ONE_IN,

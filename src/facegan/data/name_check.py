@@ -1,4 +1,4 @@
-"""Whether names fit faces, by vectors that lie close together for pictures of one person."""
+"""Check whether names fit faces, by vectors that lie close together for pictures of one person."""
 
 from __future__ import annotations
 
