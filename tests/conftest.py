@@ -75,7 +75,7 @@ SLOW = (
 # pictures a snapshot for nothing.
 WITHOUT_FACES = (
     *("api/", "loggers/", "runs/", "study/", "training/", "test_plugins"),
-    *("apps/test_training_in_processes", "cli/test_commands", "cli/test_errors"),
+    *("apps/test_training_in_processes", "cli/test_errors"),
 )
 
 

@@ -140,6 +140,11 @@ def choose_device(wanted: str) -> torch.device:
         ) from error
 
 
+def launched_processes() -> int:
+    """How many processes a launcher started for this run, this one among them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextlib.contextmanager
 def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execution]:
     """This process's place among those that a launcher such as torchrun started.
@@ -160,7 +165,7 @@ def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execut
                 f"This machine has {os.cpu_count()} cores: give a number from 1 to that.",
             )
         torch.set_num_threads(threads)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = launched_processes()
     device = choose_device(wanted_device)
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True  # some of its sums have no fixed order

@@ -39,7 +39,7 @@ class S3:
         for name in (name for name in self.files(storage) if name.endswith(".tar")):
             # It may be replaced or removed meanwhile.
             with (
-                contextlib.suppress(OSError),
+                contextlib.suppress(OSError, tarfile.ReadError),
                 files.open_input_stream(name) as stream,
                 tarfile.open(fileobj=stream, mode="r|") as tar,
             ):

@@ -172,9 +172,8 @@ def test_a_time_budget_means_the_same_images_everywhere(two: Results) -> None:
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(tiny: object) -> None:
-    execution = Execution(torch.device("cpu"), world=3)
     with pytest.raises(DeviceError, match="8 cannot be shared by 3") as caught:
-        check_batch(tiny("gan"), execution)  # type: ignore[operator]
+        check_batch(tiny("gan"), 3)  # type: ignore[operator]
     assert "training.batch=48" in caught.value.hint
 
 

@@ -136,7 +136,7 @@ def profile(
     """
     dataset = open_dataset(data)
     with processes(device, threads) as execution:
-        check_batch(recipe, execution)
+        check_batch(recipe, execution.world)
         batch_source = BatchSource.of(
             recipe, dataset, execution, [open_dataset(each) for each in mix]
         )

@@ -186,7 +186,7 @@ def forecast(recipe: Recipe, data: str, device: str = "auto", mix: Sequence[str]
 
     dataset = open_dataset(data)
     with processes(device) as execution:
-        check_batch(recipe, execution)
+        check_batch(recipe, execution.world)
         batch_source = BatchSource.of(
             recipe, dataset, execution, [open_dataset(each) for each in mix]
         )

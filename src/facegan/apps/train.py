@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from facegan.apps.beginning import Job, Ready, begin, go_on, threads_before
 from facegan.apps.datasets import open_dataset
-from facegan.device import Execution, all_agree
+from facegan.device import Execution, all_agree, launched_processes
 from facegan.device import processes as joined
 from facegan.errors import DataError, DeviceError, RunError, nearest
 from facegan.loggers import Logger, choose
@@ -134,6 +134,7 @@ def train(
     if processes < 1:
         raise DeviceError(f"{processes} processes cannot train.", "Give 1 or more.")
     if processes > 1 and "WORLD_SIZE" not in os.environ:
+        check_batch(recipe, processes)
         from facegan.apps.processes import train_in_processes
 
         options = {
@@ -221,8 +222,9 @@ class Training:
         with ExitStack() as stack:
             # Signals that come while the processes take leave of each other must not end one.
             self._stop = stack.enter_context(stop_on_signals(ready=False))
+            # Before they meet: one that refuses and leaves would be a lost process to the others.
+            check_batch(self._recipe, launched_processes())
             execution = stack.enter_context(joined(self._device, threads))
-            check_batch(self._recipe, execution)
             stack.enter_context(self._folder.locked() if execution.main else nullcontext())
             batch_source = BatchSource.of(self._recipe, dataset, execution, others)
             identity = dataset_identity(dataset.card, [other.card for other in others])

@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facegan.loggers.base import Logger, TrackedRun
-from facegan.recipe import leaves
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +35,8 @@ class MLflow(Logger):
             os.environ.setdefault(variable, value)
         from mlflow import MlflowClient
         from mlflow.entities import Param
+
+        from facegan.recipe import leaves
 
         self._client = MlflowClient()
         if identity is None:

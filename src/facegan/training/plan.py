@@ -196,12 +196,12 @@ def round_of(recipe: Recipe, stage: Stage) -> int:
     return recipe.method_in(stage).round(recipe.n_critic_in(stage))
 
 
-def check_batch(recipe: Recipe, execution: Execution) -> None:
-    """Refuse a batch that the processes cannot share equally."""
-    if recipe.training.batch % execution.world:
+def check_batch(recipe: Recipe, world: int) -> None:
+    """Refuse a batch that so many processes cannot share equally."""
+    if recipe.training.batch % world:
         raise DeviceError(
-            f"A batch of {recipe.training.batch} cannot be shared by {execution.world} processes.",
-            f"Choose a multiple: --set training.batch={execution.world * 16}.",
+            f"A batch of {recipe.training.batch} cannot be shared by {world} processes.",
+            f"Choose a multiple, such as training.batch={world * 16}.",
         )
 
 
