@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -189,3 +190,35 @@ def test_importing_the_package_is_light() -> None:
     )
     environment = os.environ | {"PYTHONWARNINGS": "error::DeprecationWarning:facegan"}
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300, env=environment)
+
+
+# What builds commands for people to type, or types some itself.
+SPEAKS_OF_OPTIONS = (
+    *("cli/", "report/", "runs/commands", "runs/diagnosis/", "models/card", "models/readme"),
+    *("apps/packing", "study/plan", "study/execution/cluster", "runs/provenance"),
+    *("generation/onnx_engine", "evaluation/extractors/", "evaluation/dlib_models"),
+    *("faces/weights", "networks/backbones/", "data/dataset"),
+)
+
+
+def test_the_library_never_speaks_of_options() -> None:
+    """It names its parameters; the command line turns them into options (`cli/wording.py`)."""
+    found = []
+    for path in MODULES:
+        place = path.relative_to(SOURCE).as_posix()
+        if place.startswith(SPEAKS_OF_OPTIONS):
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        docstrings = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+        }
+        found += [
+            f"{place}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if id(node) not in docstrings and re.search(r"(?<![\w-])--[a-z]", node.value)
+        ]
+    assert found == []

@@ -127,16 +127,16 @@ def choose_device(wanted: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     if wanted.startswith("cuda") and not torch.cuda.is_available():
         raise DeviceError(
-            f"--device {wanted}: this PyTorch ({torch.__version__}) finds no CUDA device.",
-            "Use --device cpu, or install a PyTorch built for your GPU.",
+            f"`device` {wanted}: this PyTorch ({torch.__version__}) finds no CUDA device.",
+            "Use `device` cpu, or install a PyTorch built for your GPU.",
         )
     if wanted == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("--device mps: there is no Metal device here.", "Use --device cpu.")
+        raise DeviceError("`device` mps: there is no Metal device here.", "Use `device` cpu.")
     try:
         return torch.device("cuda", local) if wanted == "cuda" else torch.device(wanted)
     except RuntimeError as error:
         raise DeviceError(
-            f"--device {wanted}: PyTorch knows no such device.", "Use auto, cpu, cuda or mps."
+            f"`device` {wanted}: PyTorch knows no such device.", "Use auto, cpu, cuda or mps."
         ) from error
 
 
@@ -161,7 +161,7 @@ def processes(wanted_device: str, threads: int | None = None) -> Iterator[Execut
     if threads is not None:
         if not 1 <= threads <= 1024:
             raise DeviceError(
-                f"--threads {threads} is not possible.",
+                f"`threads` {threads} is not possible.",
                 f"This machine has {os.cpu_count()} cores: give a number from 1 to that.",
             )
         torch.set_num_threads(threads)

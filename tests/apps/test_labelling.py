@@ -85,7 +85,7 @@ def test_labels_that_are_there_are_kept(
     said = capsys.readouterr().out
     assert "40 labels read" in said
     assert "not read: age." in said
-    assert "--replace" in said
+    assert "`replace`" in said
 
 
 def test_labels_are_read_anew_on_request(
@@ -102,7 +102,7 @@ def test_labels_are_read_anew_on_request(
     assert f"Read anew in the place of what {known.path} has: age." in capsys.readouterr().out
     with pytest.raises(DataError, match="has every label") as caught:
         label(made.path, device="cpu")
-    assert "--replace" in caught.value.hint
+    assert "`replace`" in caught.value.hint
 
 
 def test_nothing_is_destroyed(known: Dataset, tmp_path: Path, dataset_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_pack_without_labels_is_refused_where_some_are_wanted(write: Write, wa
     assert spec_with_labels(dataset, ()).labels == ()
     with pytest.raises(DataError, match="has none") as caught:
         spec_with_labels(dataset, wanted)
-    assert "--labels" in caught.value.hint
+    assert "`labels`" in caught.value.hint
     assert "data.labels=[]" in caught.value.hint
 
 

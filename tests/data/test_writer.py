@@ -76,7 +76,7 @@ def test_a_pack_is_not_replaced_unasked(tmp_path: Path):
     dataset = write(tmp_path / "dataset", 1)
     with pytest.raises(DataError, match="already holds a dataset") as caught:
         write(dataset, 2)
-    assert "--overwrite" in caught.value.hint
+    assert "`overwrite`" in caught.value.hint
     assert Dataset.open(dataset, verify=True).images[0, 0, 0, 0] == 1
 
 

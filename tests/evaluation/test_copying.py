@@ -296,7 +296,7 @@ def test_without_a_holdout_there_is_no_yardstick() -> None:
     real = replace(REAL, holdout=REAL.holdout[:0])
     with pytest.raises(FaceganError, match="0 held-out pictures") as caught:
         find_copies([space(faces(5, 2))], real, range(5))
-    assert "--holdout" in caught.value.hint
+    assert "`holdout`" in caught.value.hint
 
 
 def test_features_that_do_not_fit() -> None:

@@ -254,13 +254,13 @@ def test_a_pack_without_labels(plain: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"grid": True}, "--dataset and --grid"),
-        ({"columns": 3}, "--dataset and --grid"),
-        ({"holdout": 1.0}, "--holdout 1 "),
-        ({"holdout": -0.1}, "--holdout -0.1"),
-        ({"holdout": float("nan")}, "--holdout nan"),
-        ({"dataset": False, "holdout": 0.1}, "--holdout"),
-        ({"dataset": False, "overwrite": True}, "--overwrite"),
+        ({"grid": True}, "`dataset` and `grid`"),
+        ({"columns": 3}, "`dataset` and `grid`"),
+        ({"holdout": 1.0}, "`holdout` 1 "),
+        ({"holdout": -0.1}, "`holdout` -0.1"),
+        ({"holdout": float("nan")}, "`holdout` nan"),
+        ({"dataset": False, "holdout": 0.1}, "`holdout`"),
+        ({"dataset": False, "overwrite": True}, "`overwrite`"),
     ],
 )
 def test_options_that_make_no_pack(
@@ -448,7 +448,7 @@ def test_bf16_is_nearly_the_same_and_says_so(conditional: Path, tmp_path: Path) 
 
 
 def test_an_unknown_precision(plain: Path, tmp_path: Path) -> None:
-    with pytest.raises(FaceganError, match="--precision fp16") as caught:
+    with pytest.raises(FaceganError, match="`precision` fp16") as caught:
         generate(plain, tmp_path / "out", n=1, precision="fp16")  # type: ignore[arg-type]
     assert "fp32 or bf16" in caught.value.hint
     assert not (tmp_path / "out").exists()
@@ -492,7 +492,7 @@ def test_what_stands_there_is_refused_before_anything_is_made(
     monkeypatch.setattr(generators, "labelled_pictures", never)
     with pytest.raises(DataError, match="already holds a dataset") as caught:
         generate(plain, tmp_path / "made", n=3, dataset=True)
-    assert "--overwrite" in caught.value.hint
+    assert "`overwrite`" in caught.value.hint
 
 
 # --- a dataset like any other --------------------------------------------------------------

@@ -404,7 +404,7 @@ def test_a_discriminator_belongs_to_its_generator(run: Path, packed: Path) -> No
 def test_names_that_are_taken(packed: Path) -> None:
     with pytest.raises(RunError, match="in the box") as caught:
         models.install(packed, store.DEFAULT)
-    assert "--name" in caught.value.hint
+    assert "`name`" in caught.value.hint
     with pytest.raises(RunError, match="in the box"):
         models.remove(store.DEFAULT)
     models.install(packed)

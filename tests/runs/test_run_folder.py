@@ -70,7 +70,7 @@ def test_another_recipe_is_refused_with_the_difference(
         train(changed, dataset_path, path, reporter=watcher())
     assert "training.batch: 8 → 16" in caught.value.message
     assert "method.loss: non_saturating → hinge" in caught.value.message
-    assert "--run" in caught.value.hint
+    assert "`run`" in caught.value.hint
     assert sorted(p.name for p in path.rglob("*")) == before
 
 

@@ -219,4 +219,4 @@ def test_another_number_of_datasets_is_refused(datasets: list[Dataset]) -> None:
     for others in ([], datasets[1:]):
         with pytest.raises(RecipeError, match=r"data\.mix has 1 shares") as caught:
             BatchSource.of(recipe, datasets[0], HERE, others)
-        assert "--mix" in caught.value.hint
+        assert "`mix`" in caught.value.hint

@@ -240,9 +240,9 @@ def test_a_run_that_began_cold_cannot_become_warm(
     run = tmp_path / "run"
     train(tiny("gan"), dataset_path, run, reporter=watcher(stop_at=8))
     assert "warm_start" not in RunDirectory(run).provenance()
-    with pytest.raises(RunError, match="begun without --from") as caught:
+    with pytest.raises(RunError, match="begun without `start_from`") as caught:
         train(tiny("gan"), dataset_path, run, start_from=source, reporter=watcher())
-    assert "Leave --from out" in caught.value.hint
+    assert "Leave `start_from` out" in caught.value.hint
 
 
 class Killed(BaseException):

@@ -116,8 +116,8 @@ def go_on(job: Job, execution: Execution, start_from: str | Path | None) -> Read
     before = run.checked_provenance()
     if start_from is not None and "warm_start" not in before:
         raise RunError(
-            f"{run.path} was begun without --from.",
-            "Leave --from out to go on, or give another --run folder to begin.",
+            f"{run.path} was begun without `start_from`.",
+            "Leave `start_from` out to go on, or give another `run` folder to begin.",
         )
     execution = _as_before(before["execution"], execution, job.reporter)
     evaluations = int(before["plan"].get("evaluations", 0))

@@ -184,7 +184,7 @@ def _open_source(source: str | Path, dataset: Dataset, best: bool, device: str) 
         said = f"{loaded.recipe.name}, {snapshot} at {loaded.images_seen / 1000:g} kimg"
         return _Source(said, generator=opened, run=run, images_seen=loaded.images_seen)
     if best:
-        raise FaceganError(f"--best: {path} is not a run.", "Only runs keep their best snapshot.")
+        raise FaceganError(f"`best`: {path} is not a run.", "Only runs keep their best snapshot.")
     if path.is_dir() and is_dataset(path):
         other = Dataset.open(path)
         said = f"the pictures of {other.card.get('name')}"

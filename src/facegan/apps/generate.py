@@ -86,7 +86,7 @@ def generate(
     opened = open_generator(source, best, device, precision, engine)
     seeds = range(seed, seed + n)
     if out is None and (dataset or opened.model is None):
-        raise FaceganError("--out is missing: where to write.", "Name a folder.")
+        raise FaceganError("`out` is missing: where to write.", "Name a folder.")
     if dataset:
         from facegan.generation.dataset import write_dataset
 
@@ -176,14 +176,14 @@ def _check(n: int, seed: int, truncation: float, columns: int | None) -> None:
     if n < 1:
         raise FaceganError(f"-n {n}: there is nothing to generate.", "Ask for 1 or more.")
     if seed < 0:
-        raise FaceganError(f"--seed {seed} is negative.", "Seeds are whole numbers from 0.")
+        raise FaceganError(f"`seed` {seed} is negative.", "Seeds are whole numbers from 0.")
     if not 0.0 <= truncation <= 1.0:
         raise FaceganError(
-            f"--truncation {truncation:g} is outside [0, 1].",
+            f"`truncation` {truncation:g} is outside [0, 1].",
             "1 is the full variety; 0.7 is more typical; 0 is the average face.",
         )
     if columns is not None and columns < 1:
-        raise FaceganError(f"--columns {columns}: a grid needs columns.", "Ask for 1 or more.")
+        raise FaceganError(f"`columns` {columns}: a grid needs columns.", "Ask for 1 or more.")
 
 
 def _check_kind(
@@ -192,9 +192,9 @@ def _check_kind(
     """Refuse options that would say nothing of what is written."""
     if dataset and (grid or columns is not None):
         raise FaceganError(
-            "--dataset and --grid do not go together: a dataset is not laid out.",
+            "`dataset` and `grid` do not go together: a dataset is not laid out.",
             "Leave one of them out.",
         )
     if not dataset and (holdout or overwrite):
-        option = "--holdout" if holdout else "--overwrite"
-        raise FaceganError(f"{option} is for datasets.", "Add --dataset, or leave it out.")
+        option = "`holdout`" if holdout else "`overwrite`"
+        raise FaceganError(f"{option} is for datasets.", "Add `dataset`, or leave it out.")

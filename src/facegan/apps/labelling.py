@@ -69,7 +69,7 @@ def label(
     target = Path(out) if out is not None else folder.with_name(f"{folder.name}-labelled")
     if target.resolve() == folder:
         raise DataError(
-            f"{target} is the dataset itself.", "Labels go into a new dataset: give another --out."
+            f"{target} is the dataset itself.", "Labels go into a new dataset: give another `out`."
         )
     if opened.spec.resolution < FEWEST:
         raise DataError(
@@ -82,7 +82,7 @@ def label(
     if all(column is None for column in columns.read):
         raise DataError(
             f"{opened.path} has every label that the attribute reader knows.",
-            "Read them anew with --replace.",
+            "Read them anew with `replace`.",
         )
     _write(opened, target, reader, columns, overwrite)
     made = Dataset.open(target)
@@ -187,7 +187,7 @@ def _print_outcome(dataset: Dataset, made: Dataset, columns: _Columns) -> None:
     if columns.kept:
         say(
             f"Kept as {dataset.path} has them, and not read: {', '.join(columns.kept)}. "
-            "To read them anew: --replace."
+            "To read them anew: `replace`."
         )
     if columns.replaced:
         say(f"Read anew in the place of what {dataset.path} has: {', '.join(columns.replaced)}.")

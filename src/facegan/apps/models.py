@@ -148,12 +148,12 @@ def _installed(path: Path, name: str | None, overwrite: bool, origin: hub.Origin
     name = store.require_name(name or card.name)
     if any(model.bundled and model.name == name for model in store.models()):
         raise RunError(
-            f"{name} is the name of a model in the box.", "Give another: --name my-faces."
+            f"{name} is the name of a model in the box.", "Give another: `name` my-faces."
         )
     target = store.installed_folder() / f"{name}{store.SUFFIX}"
     if not overwrite and any(model.name == name for model in store.models()):
         raise RunError(
-            f"A model {name} is installed already.", "Replace it with --overwrite, or give --name."
+            f"A model {name} is installed already.", "Replace it with `overwrite`, or give `name`."
         )
     read_evaluation(card.evaluation, path)
     GeneratorFile.load(path)
@@ -253,7 +253,7 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
     files += [companion(folder / _MODEL, kind) for kind in beside_it]
     if not overwrite and (there := [file for file in files if file.exists()]):
         raise FaceganError(
-            f"{there[0]} is there already.", "Give another folder, or replace it with --overwrite."
+            f"{there[0]} is there already.", "Give another folder, or replace it with `overwrite`."
         )
     with storage(folder):
         fresh = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))

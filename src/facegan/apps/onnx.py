@@ -51,7 +51,7 @@ def export_onnx(
     target = Path(out)
     if target.exists() and not overwrite:
         raise FaceganError(
-            f"{target} is there already.", "Give another file, or replace it with --overwrite."
+            f"{target} is there already.", "Give another file, or replace it with `overwrite`."
         )
     from facegan.models.file import GeneratorFile
     from facegan.models.onnx import largest_difference, onnx_bytes

@@ -119,10 +119,10 @@ def pack(
     target = Path(out)
     if target.suffix != SUFFIX:
         raise FaceganError(
-            f"--out {target}: a model's file ends in {SUFFIX}.", f"--out {name}{SUFFIX}"
+            f"`out` {target}: a model's file ends in {SUFFIX}.", f"`out` {name}{SUFFIX}"
         )
     if target.exists() and not overwrite:
-        raise FaceganError(f"{target} is there already.", "Replace it with --overwrite.")
+        raise FaceganError(f"{target} is there already.", "Replace it with `overwrite`.")
     passed_over: list[str] = []
     path = find_generator(source, passed_over.append, best)
     file = GeneratorFile.load(path)
@@ -245,7 +245,7 @@ def _training_data(
                 f"{data} is not what the model learned from: its fingerprint is "
                 f"{dataset.fingerprint[:12]}…, and not "
                 f"{str(file.dataset.get('fingerprint'))[:12]}….",
-                f"Give the dataset of {file.dataset.get('name')}, or leave --data out.",
+                f"Give the dataset of {file.dataset.get('name')}, or leave `data` out.",
             )
         counts = dataset.card.get("counts", {})
         main = {key: counts.get(key) for key in ("train", "holdout")}
@@ -311,7 +311,7 @@ def _paragraphs(path: Path) -> tuple[str, ...]:
     try:
         text = path.read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise FaceganError(f"--limits {path} cannot be read: {error}.") from error
+        raise FaceganError(f"`limits` {path} cannot be read: {error}.") from error
     parts = (" ".join(printable(part).split()) for part in text.split("\n\n"))
     return tuple(part for part in parts if part)
 
@@ -319,7 +319,7 @@ def _paragraphs(path: Path) -> tuple[str, ...]:
 def _remarks(card: Card, measured: Evaluation) -> tuple[str, ...]:
     said = []
     if card.licence == "not stated":
-        said.append("The card says of the weights' licence that it is not stated: give --licence.")
+        said.append("The card says of the weights' licence that it is not stated: give `licence`.")
     if measured.faces is None and measured.clear_faces is None:
         said.append(
             "Nothing was measured of faces found: evaluate with 'facegan[faces]' installed."
@@ -329,6 +329,6 @@ def _remarks(card: Card, measured: Evaluation) -> tuple[str, ...]:
     if card.data[0].identities is None:
         said.append(
             "The card does not say how many people were in the data: it is not known who is "
-            "shown, or the dataset was not given (--data)."
+            "shown, or the dataset was not given (`data`)."
         )
     return tuple(said)

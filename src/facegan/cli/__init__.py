@@ -20,12 +20,13 @@ from facegan.cli.doctor import doctor
 from facegan.cli.editing import directions, edit, film, invert
 from facegan.cli.evaluate import evaluate
 from facegan.cli.generate import generate
-from facegan.cli.group import Commands
+from facegan.cli.group import Commands, Typed
 from facegan.cli.models import models
 from facegan.cli.paths import FILE_PATH
 from facegan.cli.recipes import recipes
 from facegan.cli.serving import export, serve, studio
 from facegan.cli.study import study
+from facegan.cli.wording import as_typed
 from facegan.errors import ConnectionLost, FaceganError, UnknownKindError, printable
 from facegan.loggers import LOGGERS
 from facegan.plugins import load_noted
@@ -320,10 +321,11 @@ def _short(text: str) -> str:
 
 def _run() -> int:
     """Run the command line; returns the exit status."""
+    typed = Typed(cli)
     try:
         load_noted()
         # Outside its standalone mode, click returns the status of --help and --version.
-        return cli(prog_name="facegan", standalone_mode=False) or 0
+        return cli(prog_name="facegan", standalone_mode=False, obj=typed) or 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -334,6 +336,7 @@ def _run() -> int:
             more = isinstance(error, UnknownKindError)
             plugin = "On the command line: --plugin FILE.py, or a module's name." if more else ""
             for text in filter(None, (f"error: {error.message}", error.hint, plugin)):
+                text = as_typed(text, typed.command, cli)
                 with contextlib.suppress(OSError):
                     click.echo(_short(printable(text)), err=True)
         return error.exit_code

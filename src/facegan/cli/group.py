@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import click
 
 from facegan.errors import nearest
+
+
+@dataclass
+class Typed:
+    """Which command was typed, as far as the words were read."""
+
+    command: click.Command
 
 
 def _load(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
@@ -46,4 +55,7 @@ class Commands(click.Group):
         """Add the nearest name to click's error."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             ctx.fail(f"There is no command {args[0]!r}. {nearest(args[0], self.commands)}")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        if isinstance(ctx.obj, Typed) and found[1] is not None:
+            ctx.obj.command = found[1]
+        return found

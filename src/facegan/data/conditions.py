@@ -39,7 +39,7 @@ def spec_with_labels(dataset: Dataset, wanted: Wanted) -> ImageSpec:
     if (wanted and not dataset.label_names) or (names and dataset.labels is None):
         raise DataError(
             f"The recipe asks for labels, but {dataset.path} has none.",
-            "Import the pictures again with --labels, or set data.labels=[].",
+            "Import the pictures again with `labels`, or set `data.labels=[]`.",
         )
     for name in names:
         if column_of(dataset, name) is None:

@@ -555,7 +555,7 @@ def _nothing_usable(source: Source, import_log: ImportLog) -> DataError:
     return DataError(
         f"{source.path} holds no usable picture: {found or 'it is empty'}{passed}.",
         f"{links if 'link' in import_log.reasons else ''}"
-        "Pictures are JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM files; --min-size and --crop "
+        "Pictures are JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM files; `min_size` and `crop` "
         "set how large they must be.",
     )
 

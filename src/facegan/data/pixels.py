@@ -45,7 +45,7 @@ class Pixels:
             raise DataError(
                 f"The range 'standard' needs a mean and a positive standard deviation per "
                 f"channel, got mean={list(mean)}, std={list(std)}.",
-                "Choose --set data.range=symmetric, or import the dataset again.",
+                "Choose `data.range=symmetric`, or import the dataset again.",
             )
         return cls(range, tuple(map(float, mean)), tuple(map(float, std)))
 

@@ -336,7 +336,7 @@ class DatasetWriter:
             raise DataError(
                 f"None of {self._count} images is in the train split: there is nothing to learn "
                 "from.",
-                "Give more images, or keep fewer back (--holdout).",
+                "Give more images, or keep fewer back (`holdout`).",
             )
         with storage(self.path):
             self._images.complete(self._count)
@@ -396,7 +396,7 @@ class DatasetWriter:
         if not self.overwrite:
             raise DataError(
                 f"{self.path} already holds a dataset.",
-                "Choose another name, or replace it with --overwrite.",
+                "Choose another name, or replace it with `overwrite`.",
             )
         others = sorted({entry.name for entry in self.path.iterdir()} - _WRITTEN)
         if others:

@@ -438,7 +438,7 @@ def _check(spaces: Sequence[Space], real: RealFaces, seeds: Sequence[int]) -> No
         raise FaceganError(
             f"Copying cannot be judged with {len(real.holdout)} held-out pictures: only real "
             "faces that the generator never saw show how close chance comes.",
-            "Import the pictures again with --holdout 0.1, and train on that.",
+            "Import the pictures again with `holdout` 0.1, and train on that.",
         )
     if len(real.train) < 2 or not len(seeds) or not spaces:
         raise FaceganError(

@@ -135,7 +135,7 @@ def choose_real(
             f"A reference of {wanted} pictures cannot be drawn from {dataset.path}: {len(rest)} "
             "are there for it.",
             f"It takes {FEWEST} or more"
-            + (": import again with a larger --holdout." if apart else f", up to {len(rest)}."),
+            + (": import again with a larger `holdout`." if apart else f", up to {len(rest)}."),
         )
     floors, others = _floors(dataset, pool, rest[:wanted], floor, seed)
     return RealChoice(np.sort(rest[:wanted]), np.sort(floor), floors, others)

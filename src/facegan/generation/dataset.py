@@ -47,7 +47,7 @@ def write_dataset(
     """
     if not 0.0 <= holdout < 1.0:
         raise DataError(
-            f"--holdout {holdout:g} is outside [0, 1).",
+            f"`holdout` {holdout:g} is outside [0, 1).",
             "Give a share from 0 to below 1, such as 0.1.",
         )
     asked = model.named(labels or {})

@@ -202,7 +202,7 @@ def open_generator(
             pictures come sooner; they differ by a level of 255 at most.
     """
     if precision not in get_args(Precision):
-        raise FaceganError(f"--precision {precision} is unknown.", "Use fp32 or bf16.")
+        raise FaceganError(f"`precision` {precision} is unknown.", "Use fp32 or bf16.")
     if engine not in get_args(Engine):
         raise FaceganError(f"The engine {engine} is unknown.", "Use torch or onnx.")
     if engine == "onnx" and (precision != "fp32" or device not in ("auto", "cpu")):

@@ -28,10 +28,7 @@ def explain(
         kind = _at(path[:-1], values).get("kind")
         hint = nearest(key, _siblings(first["loc"], values, model))
         if kind is not None:
-            hint += (
-                " Another kind has other keys: "
-                f"""--set "{parent}={{kind='{one_line(kind, 60)}', …}}"."""
-            )
+            hint += f" Another kind has other keys: `{parent}={{kind='{one_line(kind, 60)}', …}}`."
         return RecipeError(f"Unknown key {place!r} in {origin}.{more}", hint)
     if first["type"] == "missing":
         return RecipeError(f"{origin} lacks {place!r}.{more}", "Add it, or start from a recipe.")
@@ -88,7 +85,7 @@ def _message(finding: ErrorDetails) -> str:
         return nearest(one_line(finding["input"]), [e.strip() for e in expected.split(",")])
     text = text.replace("Input should", "It should", 1)
     # What JSON calls an object is a table in TOML.
-    text = text.replace("an object", "a table, such as --set a.b=value makes")
+    text = text.replace("an object", "a table, such as `a.b=value` makes")
     return text[0].upper() + text[1:] + "."
 
 

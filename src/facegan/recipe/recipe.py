@@ -233,17 +233,17 @@ class Recipe(Config):
         values = self.values()
         for setting in settings:
             if any(0xD800 <= ord(character) < 0xE000 for character in setting):
-                raise RecipeError(f"--set {setting!a} is not valid Unicode.")
+                raise RecipeError(f"The setting {setting!a} is not valid Unicode.")
             path, separator, text = setting.partition("=")
             if not separator or not path.strip():
                 raise RecipeError(
-                    f"--set {setting!r} is not of the form a.b=value.",
-                    "For example --set training.batch=32.",
+                    f"The setting {setting!r} is not of the form a.b=value.",
+                    "For example `training.batch=32`.",
                 )
             if path.count(".") >= DEEPEST:
                 raise RecipeError(
-                    f"--set {path[:40]}…: a path of {path.count('.') + 1} parts.",
-                    f"At most {DEEPEST}; for example --set training.batch=32.",
+                    f"The setting {path[:40]}…: a path of {path.count('.') + 1} parts.",
+                    f"At most {DEEPEST}; for example `training.batch=32`.",
                 )
             _assign(values, path.strip().split("."), _toml_value(text.strip()), path.strip())
         return type(self).from_values(values, "the recipe with its overrides")
@@ -299,7 +299,7 @@ def _assign(values: Any, path: list[str], value: Any, whole: str) -> None:
     if isinstance(values, list):
         if key != "*" and not (key.isdecimal() and int(key) < len(values)):
             raise RecipeError(
-                f"--set {whole}: there is no item {key!r} in a list of {len(values)}.",
+                f"The setting {whole}: there is no item {key!r} in a list of {len(values)}.",
                 f"Use a number from 0 to {len(values) - 1}, or * for all.",
             )
         keys: Iterable[Any] = range(len(values)) if key == "*" else [int(key)]
@@ -310,11 +310,11 @@ def _assign(values: Any, path: list[str], value: Any, whole: str) -> None:
         keys = tables if key == "*" else [key]
     else:
         raise RecipeError(
-            f"--set {whole}: {key!r} is inside a single value ({values!r}).",
+            f"The setting {whole}: {key!r} is inside a single value ({values!r}).",
             "Shorten the path.",
         )
     if not keys:
-        raise RecipeError(f"--set {whole}: * meets nothing there.", "Name the key.")
+        raise RecipeError(f"The setting {whole}: * meets nothing there.", "Name the key.")
     for k in keys:
         if not rest:
             values[k] = value

@@ -164,7 +164,7 @@ def latest(
     if _folders(folder):
         raise RunError(
             f"Every checkpoint in {folder} is damaged.",
-            "Restore one from a backup, or begin again in another --run folder.",
+            "Restore one from a backup, or begin again in another `run` folder.",
         )
     return None
 

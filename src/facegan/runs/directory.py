@@ -45,7 +45,7 @@ class RunDirectory:
             what = "has no recipe.toml" if self.path.is_dir() else "does not exist"
             raise RunError(
                 f"{self.path} is not a run: it {what}.",
-                "Give the folder that --run named when it was trained.",
+                "Give the folder that `run` named when it was trained.",
             )
         return self
 
@@ -59,7 +59,7 @@ class RunDirectory:
             raise RunError(
                 error.message,
                 f"The run's folder was changed by hand, or by another version of facegan; "
-                f"begin again in another --run folder. {error.hint}",
+                f"begin again in another `run` folder. {error.hint}",
             ) from error
 
     def provenance(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class RunDirectory:
             raise RunError(
                 f"{self.provenance_file} lacks what was written into it: "
                 f"{', '.join(sorted(missing))}.",
-                "The folder was changed by hand; begin again in another --run folder.",
+                "The folder was changed by hand; begin again in another `run` folder.",
             )
         return found
 
@@ -111,7 +111,7 @@ class RunDirectory:
         if any(change.split(":")[0] not in LENGTH for change in changes):
             raise RunError(
                 f"{self.path} was begun with another recipe:\n  " + "\n  ".join(changes),
-                "Give the same recipe and settings to go on, or another --run folder to begin.",
+                "Give the same recipe and settings to go on, or another `run` folder to begin.",
             )
         begun = self.checked_provenance()["dataset"]
         before = [begun, *begun.get("mixed", [])]
@@ -126,7 +126,7 @@ class RunDirectory:
                 raise RunError(
                     f"{self.path} was begun with another dataset: {old['name']}, fingerprint "
                     f"{old['fingerprint'][:12]}…, and not {new['fingerprint'][:12]}….",
-                    "Give the same dataset to go on, or another --run folder to begin.",
+                    "Give the same dataset to go on, or another `run` folder to begin.",
                 )
 
     @contextlib.contextmanager
@@ -134,7 +134,7 @@ class RunDirectory:
         """Hold the folder: two processes training in one folder would destroy each other."""
         in_use = RunError(
             f"{self.path} is in use by another facegan process.",
-            "Wait for it, stop it with Ctrl-C, or choose another --run folder.",
+            "Wait for it, stop it with Ctrl-C, or choose another `run` folder.",
         )
         with held(self.path, in_use, self._leave_nothing):
             for folder in (self.path, self.checkpoints, self.samples):

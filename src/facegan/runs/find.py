@@ -32,8 +32,8 @@ def find_generator(
     path = find_source(source, say)
     if best and path.is_file():
         raise RunError(
-            f"--best: {path} is a file, not a run.",
-            "Give the run's folder, or leave --best out.",
+            f"`best`: {path} is a file, not a run.",
+            "Give the run's folder, or leave `best` out.",
         )
     if best:
         return find_best(RunDirectory(path).require())

@@ -69,7 +69,7 @@ def export_page(
     target = Path(out)
     if target.exists() and not overwrite:
         raise FaceganError(
-            f"{target} is there already.", "Give another file, or replace it with --overwrite."
+            f"{target} is there already.", "Give another file, or replace it with `overwrite`."
         )
     opened = open_generator(source, best, "cpu")
     halved = opened.loaded.halved()

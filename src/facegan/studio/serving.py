@@ -175,7 +175,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listener = socket.create_server((host, port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         raise FaceganError(
-            f"{host}:{port} cannot be listened at: {error}.", "Choose another --port."
+            f"{host}:{port} cannot be listened at: {error}.", "Choose another `port`."
         ) from error
     with listener:
         yield listener

@@ -67,7 +67,7 @@ class StudyFolder:
         if not self.started:
             raise RunError(
                 f"{self.path} is not a study: it has no study.toml.",
-                "Give the folder that --out named when the study was run.",
+                "Give the folder that `out` named when the study was run.",
             )
         try:
             return Plan.load(self.plan_file)
@@ -116,7 +116,7 @@ class StudyFolder:
         if changes:
             raise RunError(
                 f"{self.path} was begun with another plan:\n  " + "\n  ".join(changes),
-                "Give the same plan to go on, or another --out folder to begin. Seeds, methods "
+                "Give the same plan to go on, or another `out` folder to begin. Seeds, methods "
                 "and claims may be added.",
             )
         self.keep_first()
@@ -223,7 +223,7 @@ class StudyFolder:
         except (ValidationError, AttributeError) as error:
             raise RunError(
                 f"{self.settled_file} holds no readable speeds.",
-                "The study's folder was changed by hand; begin again in another --out folder.",
+                "The study's folder was changed by hand; begin again in another `out` folder.",
             ) from error
 
     @contextlib.contextmanager
@@ -231,7 +231,7 @@ class StudyFolder:
         """Hold the folder: two schedulers would hand out the same trials."""
         in_use = RunError(
             f"{self.path} is in use by another 'facegan study'.",
-            "Wait for it, stop it with Ctrl-C, or choose another --out folder.",
+            "Wait for it, stop it with Ctrl-C, or choose another `out` folder.",
         )
         with held(self.path, in_use, self._leave_nothing):
             remove_parts(self.path)

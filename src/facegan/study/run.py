@@ -160,8 +160,8 @@ def adapted(
         if "" in given:
             if len(plan.datasets) > 1:
                 raise FaceganError(
-                    f"--data {given['']}: the plan has {len(plan.datasets)} datasets.",
-                    f"Say which: --data NAME=DATASET, with NAME one of {', '.join(plan.datasets)}.",
+                    f"`data` {given['']}: the plan has {len(plan.datasets)} datasets.",
+                    f"Say which: `data` NAME=DATASET, with NAME one of {', '.join(plan.datasets)}.",
                 )
             given[next(iter(plan.datasets))] = given.pop("")
         unknown = given.keys() - plan.datasets.keys()

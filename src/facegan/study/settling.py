@@ -215,7 +215,7 @@ def _require_same(datasets: dict[str, Dataset], before: dict[str, Any]) -> None:
             raise DataError(
                 f"The dataset {name} is not the one that the study began with (fingerprint "
                 f"{before[name]['fingerprint'][:12]}…).",
-                "Restore it, or begin again in another --out folder.",
+                "Restore it, or begin again in another `out` folder.",
             )
 
 

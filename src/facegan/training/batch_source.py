@@ -93,8 +93,8 @@ class BatchSource:
         if len(others) != len(mix):
             raise RecipeError(
                 f"{len(others)} datasets are given to mix in, and data.mix has {len(mix)} shares.",
-                "Give --mix once for each share, in their order: --mix portraits --set "
-                "data.mix=[0.5].",
+                "Give as many as there are shares, in their order: `mix` portraits with "
+                "`data.mix=[0.5]`.",
             )
         adaptive = None if recipe.augment is None else recipe.augment.probability
         held_out = isinstance(adaptive, Adaptive) and adaptive.heuristic == "held_out"
@@ -194,7 +194,7 @@ class _Images:
         if len(train) == 0:
             raise DataError(
                 f"{dataset.path} has no images to train on: its train split is empty.",
-                "Import it again with a smaller --holdout.",
+                "Import it again with a smaller `holdout`.",
             )
         self._pixels = pixels
         self._device = execution.device

@@ -201,7 +201,7 @@ def check_batch(recipe: Recipe, world: int) -> None:
     if recipe.training.batch % world:
         raise DeviceError(
             f"A batch of {recipe.training.batch} cannot be shared by {world} processes.",
-            f"Choose a multiple, such as training.batch={world * 16}.",
+            f"Choose a multiple, such as `training.batch={world * 16}`.",
         )
 
 

@@ -38,7 +38,7 @@ def read_nvlabs(listing: Listing) -> Layout | None:
         ) from error
     if isinstance(content, dict) and "fingerprint" in content:
         raise DataError(
-            f"{source.path} is a dataset already.", "Give it to `facegan train` with --data."
+            f"{source.path} is a dataset already.", "Train on it as it is: give it as `data`."
         )
     if not isinstance(content, dict) or "labels" not in content:
         return None

@@ -58,7 +58,7 @@ def slots(workers: int, gpus: Sequence[str] = ()) -> list[Slot]:
     if not 1 <= workers <= len(cores):
         raise DeviceError(
             f"{workers} trials at once: there are {len(cores)} cores.",
-            f"Give --workers from 1 to {len(cores)}.",
+            f"Give `workers` from 1 to {len(cores)}.",
         )
     each = len(cores) // workers
     found = []
