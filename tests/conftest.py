@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,15 @@ def _no_looks_for_faces(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     place = request.path.relative_to(Path(__file__).parent).as_posix()
     if place.startswith(WITHOUT_FACES):
         monkeypatch.setattr("facegan.evaluation.clear_faces.detect", lambda picture, score: [])
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Who asks for more threads asks for itself: the next test computes with one again."""
+    yield
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

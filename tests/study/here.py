@@ -37,6 +37,7 @@ def perform_here(folder: Path, command: Sequence[str], environment: Mapping[str,
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
         patch.dict(os.environ, environment),
+        patch("torch.set_num_threads"),  # those of this process stay as they are
     ):
         try:
             perform(folder)
