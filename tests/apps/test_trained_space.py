@@ -26,7 +26,7 @@ def test_which_spaces_flatter() -> None:
 
 def test_what_is_said_of_them() -> None:
     projected = Recipe.load("projected")
-    assert "--extractor selfsup" in str(caveat(projected, ["efflite0"]))
+    assert "selfsup" in str(caveat(projected, ["efflite0"]))
     both = str(caveat(projected, ["efflite0", "inception"]))
     assert "Go by inception." in both
     assert "--extractor" not in both

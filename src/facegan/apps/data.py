@@ -289,7 +289,8 @@ def _print_notes(card: dict[str, Any]) -> None:
     if 2 * grey > card["counts"]["kept"]:
         share = grey / card["counts"]["kept"]
         say(
-            f"{share:.0%} of the pictures are grey: `grey` keeps one channel in the place of three."
+            f"{share:.0%} of the pictures are grey. Imported as grey, they have one channel in the "
+            "place of three."
         )
 
 

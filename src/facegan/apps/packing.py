@@ -319,7 +319,7 @@ def _paragraphs(path: Path) -> tuple[str, ...]:
 def _remarks(card: Card, measured: Evaluation) -> tuple[str, ...]:
     said = []
     if card.licence == "not stated":
-        said.append("The card says of the weights' licence that it is not stated: give `licence`.")
+        said.append("The card says of the weights' licence that it is not stated.")
     if measured.faces is None and measured.clear_faces is None:
         said.append(
             "Nothing was measured of faces found: evaluate with 'facegan[faces]' installed."
@@ -329,6 +329,6 @@ def _remarks(card: Card, measured: Evaluation) -> tuple[str, ...]:
     if card.data[0].identities is None:
         said.append(
             "The card does not say how many people were in the data: it is not known who is "
-            "shown, or the dataset was not given (`data`)."
+            "shown, or the dataset was not given."
         )
     return tuple(said)

@@ -36,4 +36,4 @@ def caveat(recipe: Recipe, extractors: Sequence[str]) -> str | None:
     others = [name for name in extractors if name not in flattered]
     if others:
         return f"{text} Go by {' and '.join(others)}."
-    return f"{text} Measure it with another extractor too: `extractors` {ANOTHER}."
+    return f"{text} Measure it with another extractor too, such as {ANOTHER}."
