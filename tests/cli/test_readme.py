@@ -22,9 +22,12 @@ SMALLER = (
     (r"--crop 152", "--crop full"),
     (r"^(facegan study .*)", r"\1 --dry-run"),
     (r"^facegan studio.*", "facegan studio --help"),  # it runs until Ctrl-C
-    (r"^(facegan evaluate .*)", r"\1 --extractor efflite0@32 --no-faces"),
+    (r"^(facegan evaluate .*)", r"\1 -n 60 --extractor selfsup --no-faces"),
 )
-TRAINED = " --set generator.channels=4 --set discriminator.channels=4 --set training.batch=16"
+TRAINED = (
+    " --set generator.channels=4 --set discriminator.channels=4 --set training.batch=16"
+    " --set evaluation.times=0"
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -53,7 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, command: Any) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     random = np.random.default_rng(0)
     (folder / "photographs").mkdir()
-    shades = random.integers(0, 256, (2400, 4, 4, 3), np.uint8)
+    shades = random.integers(0, 256, (300, 4, 4, 3), np.uint8)
     for n, shade in enumerate(shades):
         Image.fromarray(shade).resize((32, 32), Image.Resampling.BICUBIC).save(
             folder / f"photographs/{n:04}.png"
@@ -77,6 +80,8 @@ def test_every_command_does_what_it_says(
 ) -> None:
     """In their order, as a reader types them."""
     monkeypatch.chdir(home)
+    # So that an evaluation of few pictures will do.
+    monkeypatch.setattr("facegan.apps.packing.ENOUGH", 60)
     given = commands()
     assert len(given) > 15
     for line in given:
