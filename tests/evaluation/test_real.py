@@ -62,7 +62,7 @@ def test_by_default_half_of_a_small_split(dataset: Dataset) -> None:
         (301, None, "holdout", "Ask for -n 300"),
         (100, 201, "train", "up to 200"),
         (100, 10, "train", "50 or more"),
-        (100, 61, "holdout", "larger --holdout"),
+        (100, 61, "holdout", "larger `holdout`"),
     ],
 )
 def test_too_much_or_too_little_is_refused_with_what_is_possible(

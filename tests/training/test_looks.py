@@ -132,7 +132,7 @@ def test_an_update_that_is_not_finite_is_left_out_and_found_at_the_next_look(
     hook.remove()
     trainer.step()
     assert not torch.equal(parameter, before["layers.2.weight"]), "later updates are taken again"
-    message = rf"diverged at 0\.008 kimg: {player}/gradient_norm = (inf|nan)\. .*--device cpu"
+    message = rf"diverged at 0\.008 kimg: {player}/gradient_norm = (inf|nan)\. .*`device` cpu"
     with pytest.raises(TrainingError, match=message):
         trainer.look()
 
