@@ -15,7 +15,7 @@ import pytest
 from chromium import browser as browser
 from facegan.data.writer import DatasetWriter
 from facegan.training.reporter import Reporter
-from tiny import SHORT, TINY, TINY_RECIPES, no_entry
+from tiny import SHORT, TINY, TINY_RECIPES, find_no_faces, no_entry
 
 # PyTorch, which no import above brings in, reads these when it starts. One thread each: the
 # tests' networks are tiny, and the number of threads is a condition of bit-for-bit equality.
@@ -85,7 +85,7 @@ def _no_looks_for_faces(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     """The face detector finds nothing, at once."""
     place = request.path.relative_to(Path(__file__).parent).as_posix()
     if place.startswith(WITHOUT_FACES):
-        monkeypatch.setattr("facegan.evaluation.clear_faces.detect", lambda picture, score: [])
+        find_no_faces(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

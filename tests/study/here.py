@@ -14,6 +14,7 @@ import pytest
 from facegan.errors import FaceganError
 from facegan.study.execution import ENVIRONMENT
 from facegan.study.worker import perform
+from tiny import find_no_faces
 
 
 class Performed:
@@ -47,8 +48,8 @@ def perform_here(folder: Path, command: Sequence[str], environment: Mapping[str,
     return Performed(0)
 
 
-def trials_here(patch: pytest.MonkeyPatch) -> None:
-    """Let studies on this machine perform their trials so."""
-    patch.setattr("facegan.study.execution.local.watched_by_parent", perform_here)
-    # It finds no face in drawn blobs either, only later.
-    patch.setattr("facegan.evaluation.clear_faces.detect", lambda picture, score: [])
+def trials_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let studies on this machine perform their trials so, on drawn blobs."""
+    monkeypatch.setattr("facegan.study.execution.local.watched_by_parent", perform_here)
+    # Here, because a fixture of a module runs before those of its tests.
+    find_no_faces(monkeypatch)

@@ -18,6 +18,7 @@ import pytest
 from here import trials_here
 
 from facegan.errors import DataError, FaceganError, RunError
+from facegan.memory import usable_cores
 from facegan.recipe import Recipe
 from facegan.report.pages import study_report
 from facegan.runs.directory import RunDirectory
@@ -31,7 +32,7 @@ from facegan.study.verdicts import judge
 from facegan.study.worker import perform
 from facegan.training.speed import costs
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+CORES = len(usable_cores())
 # Milliseconds a step.
 SHORT = [
     *("training.batch=8", "training.ticks=4", "training.snapshots=1"),

@@ -41,7 +41,7 @@ def as_typed(text: str, command: click.Command, every: click.Command) -> str:
 def _words(command: click.Command) -> dict[str, str]:
     """What is typed for each parameter of a command: an option, or an argument's name."""
     return {
-        each.name: max(each.opts, key=len) if isinstance(each, click.Option) else each.name.upper()
+        each.name: _option(each) if isinstance(each, click.Option) else each.name.upper()
         for each in command.params
         if each.name
     }
@@ -53,8 +53,13 @@ def _shared(group: click.Command) -> dict[str, str]:
     for command in _commands(group):
         for each in command.params:
             if each.name and isinstance(each, click.Option):
-                found.setdefault(each.name, set()).add(max(each.opts, key=len))
+                found.setdefault(each.name, set()).add(_option(each))
     return {name: min(words) for name, words in found.items() if len(words) == 1}
+
+
+def _option(option: click.Option) -> str:
+    """Its long form, where it has one."""
+    return max(option.opts, key=len)
 
 
 def _commands(command: click.Command) -> Iterator[click.Command]:
