@@ -17,7 +17,7 @@ import pytest
 
 from facegan.apps import processes
 from facegan.apps.train import train
-from facegan.errors import DeviceError, RunError, TrainingError
+from facegan.errors import DataError, DeviceError, RunError, TrainingError
 from facegan.runs.checkpoint import latest
 from facegan.runs.directory import RunDirectory
 from facegan.training.reporter import Reporter
@@ -112,6 +112,9 @@ def test_what_the_main_one_raises_is_raised_here(
     with pytest.raises(DeviceError, match="2 processes") as caught:
         train(tiny("gan", "training.batch=7"), dataset_path, tmp_path / "run", **TWO)
     assert "multiple" in caught.value.hint
+    # What only the processes themselves find.
+    with pytest.raises(DataError, match="nowhere"):
+        train(tiny("gan"), tmp_path / "nowhere", tmp_path / "run", **TWO)
     with pytest.raises(DeviceError, match="0 processes"):
         train(tiny("gan"), dataset_path, tmp_path / "run", processes=0)
     with pytest.raises(RunError, match="no logger"):
