@@ -16,8 +16,8 @@ from facegan.apps.packing import pack
 from facegan.data.spec import ImageSpec, Label
 from facegan.errors import FaceganError, RunError
 from facegan.models import hub, store
-from facegan.models.companions import companions
-from facegan.models.discriminator_file import save_discriminator
+from facegan.models.companions import companion, companions
+from facegan.models.discriminator_file import discriminator_bytes
 from facegan.models.file import GeneratorFile
 from facegan.training.batch_source import value_range_of
 from hub_server import TOKEN, Hub, serving
@@ -170,7 +170,8 @@ def test_a_repository_that_holds_no_model_is_refused(
 def test_what_belongs_to_a_model_travels_with_it(server: Hub, model: Path, tmp_path: Path) -> None:
     copied = tmp_path / "mine.safetensors"
     copied.write_bytes(model.read_bytes())
-    discriminator = save_discriminator(copied, {"weight": torch.ones(2, 2)})
+    discriminator = companion(copied, "discriminator")
+    discriminator.write_bytes(discriminator_bytes(model.read_bytes(), {"weight": torch.ones(2, 2)}))
     origin = models.push(copied, "me/faces")
     there = server.repositories["me/faces"].commits[origin.commit]
     assert there["model.discriminator.safetensors"] == discriminator.read_bytes()

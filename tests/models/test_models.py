@@ -560,6 +560,64 @@ def test_an_export_is_whole_or_not_there(
     assert sorted(path.name for path in out.iterdir()) == sorted(before)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+@pytest.mark.parametrize("what", ["install", "pack", "export"])
+def test_one_that_was_interrupted_is_made_by_the_same_command(
+    what: str, run: Path, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any two of its files; nobody has to ask for a replacement."""
+    out = tmp_path / "out"
+
+    def make() -> None:
+        if what == "install":
+            models.install(packed)
+        elif what == "pack":
+            pack(run, "new", out / "new.safetensors")
+        else:
+            models.export(packed, out)
+
+    def there() -> dict[str, bytes]:
+        return contents(store.installed_folder() if what == "install" else out)
+
+    def begin() -> None:
+        for folder in (out, store.installed_folder()):
+            shutil.rmtree(folder, ignore_errors=True)
+        out.mkdir()
+        (out / "NOTES").write_text("mine")
+
+    begin()
+    make()
+    expected = there()
+    replace, done = Path.replace, 0
+
+    def fails_after(allowed: int) -> Callable[[Path, Any], Path]:
+        left = iter(range(allowed))
+
+        def moved(path: Path, target: Any) -> Path:
+            if next(left, None) is None:
+                raise OSError(28, "No space left on device")
+            return replace(path, target)
+
+        return moved
+
+    while True:
+        begin()
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", fails_after(done))
+            try:
+                make()
+                break
+            except StorageError:
+                pass
+        make()
+        assert there() == expected, done
+        done += 1
+    assert done >= 2  # a model's file, and its discriminator's
+
+
 @pytest.mark.parametrize(
     ("command", "shell"),
     [

@@ -288,6 +288,18 @@ class TestJournal:
             signal.signal(signal.SIGXFSZ, handler)
         assert journal.path.read_bytes() == before
 
+    def test_a_line_that_does_not_reach_the_disk_leaves_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An error means that it is not there: the same command may write it again."""
+        journal = Journal(tmp_path / "j.jsonl")
+        journal.append({"images_seen": 8})
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+            with pytest.raises(StorageError):
+                journal.append({"images_seen": 16}, durable=True)
+        assert journal.lines() == [{"images_seen": 8}]
+
     @pytest.mark.parametrize(
         "line",
         [

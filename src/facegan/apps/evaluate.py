@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -256,4 +257,7 @@ def _record(run: RunDirectory, images_seen: int, judgement: Judgement) -> None:
         with new_folder(run.evaluations / folder_name(images_seen)) as folder:
             (folder / "closest.png").write_bytes(png_bytes(judgement.closest))
             (folder / "closest-generated.png").write_bytes(png_bytes(judgement.closest_generated))
-    run.metrics.append(judgement.evaluation.line(images_seen), durable=True)
+    line = judgement.evaluation.line(images_seen)
+    # The same measurement once more, as after an interruption, says nothing new.
+    if json.loads(json.dumps(line)) not in run.metrics.lines():
+        run.metrics.append(line, durable=True)

@@ -12,10 +12,10 @@ from typing import Any
 
 from facegan.data.spec import Label
 from facegan.errors import FaceganError, RunError, one_line, storage
-from facegan.files import new_folder, write_bytes, write_json, write_text
+from facegan.files import new_folder, write_json, write_text
 from facegan.models import hub, store
 from facegan.models.about import About, read_about
-from facegan.models.companions import companion, companions
+from facegan.models.companions import companion, companions, write_model
 from facegan.models.store import Model
 from facegan.parsing import parse_toml
 from facegan.values import Listing, Markdown, Value
@@ -158,14 +158,10 @@ def _installed(path: Path, name: str | None, overwrite: bool, origin: hub.Origin
     read_evaluation(card.evaluation, path)
     GeneratorFile.load(path)
     read_discriminator(path)
-    # What belonged to a model of that name before must not stand beside this one.
-    for old in companions(target).values():
-        old.unlink()
-    write_bytes(target, path.read_bytes())
-    for kind, beside in companions(path).items():
-        write_bytes(companion(target, kind), beside.read_bytes())
     model = Model(name, target, bundled=False)
     store.remember_origin(model, None if origin is None else asdict(origin))
+    beside = {kind: own.read_bytes() for kind, own in companions(path).items()}
+    write_model(target, path.read_bytes(), beside)
     return model
 
 
@@ -206,11 +202,11 @@ def remove(name: str) -> Path:
     model = store.find_model(name)
     if model.bundled:
         raise RunError(f"{name} is in the box: it comes with facegan.", "Leave it there.")
+    store.remember_origin(model, None)
     with storage(model.path):
         for beside in companions(model.path).values():
             beside.unlink()
         model.path.unlink()
-    store.remember_origin(model, None)
     return model.path
 
 
@@ -251,15 +247,17 @@ def export(source: str | Path, out: str | Path, overwrite: bool = False) -> list
     files = [folder / name for name in (_README, _CONFIG, _MODEL, _SAMPLES)]
     beside_it = companions(path)
     files += [companion(folder / _MODEL, kind) for kind in beside_it]
-    if not overwrite and (there := [file for file in files if file.exists()]):
+    # Beside other files, all are made in a folder of their own first, then moved. Where that folder
+    # is left, an export ended while it moved them: what has arrived is its own.
+    place = folder / ".export"
+    there = [file for file in files if file.exists()]
+    if there and not overwrite and not place.exists():
         raise FaceganError(
             f"{there[0]} is there already.", "Give another folder, or replace it with `overwrite`."
         )
     with storage(folder):
         fresh = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-        # Beside other files, all are made in a folder of their own first, then moved.
-        place = folder if fresh else folder / ".export"
-        with new_folder(place) as beside:
+        with new_folder(folder if fresh else place) as beside:
             shutil.copyfile(path, beside / _MODEL)
             for kind, own in beside_it.items():
                 shutil.copyfile(own, companion(beside / _MODEL, kind))

@@ -16,7 +16,7 @@ from facegan.apps.models import read_evaluation
 from facegan.data.people import people_known
 from facegan.errors import FaceganError, RunError, printable
 from facegan.evaluation.results import Evaluation
-from facegan.files import read_json, write_bytes
+from facegan.files import read_json
 from facegan.generation.samples import GROUP, pictures
 from facegan.models.about import read_about
 from facegan.models.card import (
@@ -26,8 +26,8 @@ from facegan.models.card import (
     TrainingData,
     read_card,
 )
-from facegan.models.companions import companions
-from facegan.models.discriminator_file import read_discriminator, save_discriminator
+from facegan.models.companions import companions, write_model
+from facegan.models.discriminator_file import discriminator_bytes, read_discriminator
 from facegan.models.file import GeneratorFile
 from facegan.models.store import SUFFIX, require_name
 from facegan.runs.checkpoint import latest, of_network
@@ -153,13 +153,11 @@ def pack(
     content = rounded.to_bytes(card.model_dump(mode="json"), half=True)
     # Read before anything is replaced: the source may be the model that is written anew.
     kept = _discriminator(Path(source), path, best) if discriminator else None
-    for old in companions(target).values():
-        if path != target:  # what belonged to another model of that name
-            old.unlink()
-    write_bytes(target, content)
-    beside = None if kept is None else save_discriminator(target, kept)
+    beside = {} if kept is None else {"discriminator": discriminator_bytes(content, kept)}
+    # What belonged to another model of that name goes; directions of a model written anew stay.
+    write_model(target, content, beside, keep=path == target)
     remarks = (*passed_over, *_remarks(card, measured))
-    return Packed(target, len(content), card, remarks, beside)
+    return Packed(target, len(content), card, remarks, companions(target).get("discriminator"))
 
 
 def _discriminator(source: Path, generator: Path, best: bool) -> Mapping[str, torch.Tensor] | None:

@@ -6,7 +6,11 @@ copies or removes a model takes them along.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from facegan.errors import storage
+from facegan.files import write_bytes
 
 _SUFFIX = ".safetensors"
 # What a companion may be. A model's own name cannot end in one of these.
@@ -24,6 +28,30 @@ def companions(model: Path) -> dict[str, Path]:
     """Those that are there, by kind."""
     found = {kind: companion(model, kind) for kind in KINDS}
     return {kind: path for kind, path in found.items() if path.is_file()}
+
+
+def write_model(
+    path: Path, content: bytes, beside: Mapping[str, bytes], keep: bool = False
+) -> None:
+    """Write a model's file and its companions, so that the same command can always go on.
+
+    The model's own file comes last: where it stands, all that belongs to it does. Whoever refuses
+    to replace a model looks for that file alone, so one that was interrupted is written again.
+
+    Args:
+        path: of the model's file.
+        content: of it.
+        beside: what each companion holds, by kind.
+        keep: whether companions of other kinds that are there already stay; they are removed
+            otherwise, as those of another model.
+    """
+    with storage(path):
+        for kind, old in companions(path).items():
+            if kind not in beside and not keep:
+                old.unlink()
+    for kind, held in beside.items():
+        write_bytes(companion(path, kind), held)
+    write_bytes(path, content)
 
 
 def kind_in(name: str) -> str | None:

@@ -7,13 +7,14 @@ pictures never needs it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facegan.errors import RunError
-from facegan.files import read_header, read_safetensors, sha256, write_bytes
+from facegan.files import read_header, read_safetensors, sha256
 from facegan.models.companions import companion
 from facegan.parsing import parse_json
 
@@ -23,25 +24,20 @@ if TYPE_CHECKING:
 _KEY, _FORMAT = "facegan-discriminator", 1
 
 
-def save_discriminator(model: Path, tensors: Mapping[str, Tensor]) -> Path:
-    """Write the discriminator of the model whose file is `model`, beside it.
+def discriminator_bytes(model: bytes, tensors: Mapping[str, Tensor]) -> bytes:
+    """The file of the discriminator that belongs to a model.
 
     Args:
-        model: the generator's file, already written: its checksum goes into this one.
+        model: the content of the generator's file: its checksum goes into this one.
         tensors: the discriminator's weights and statistics by name.
-
-    Returns:
-        The file written.
     """
     from safetensors.torch import save
 
     from facegan.models.file import halved
 
     stored = {name: halved(each.detach().cpu().contiguous()) for name, each in tensors.items()}
-    about = {"format": _FORMAT, "generator": sha256(model)}
-    path = companion(model, "discriminator")
-    write_bytes(path, save(stored, metadata={_KEY: json.dumps(about)}))
-    return path
+    about = {"format": _FORMAT, "generator": hashlib.sha256(model).hexdigest()}
+    return save(stored, metadata={_KEY: json.dumps(about)})
 
 
 def read_discriminator(model: Path) -> dict[str, Tensor] | None:

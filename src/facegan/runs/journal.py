@@ -63,12 +63,12 @@ class Journal:
                 written = 0
                 while written < len(data):
                     written += file.write(data[written:])
+                if durable:
+                    os.fsync(file.fileno())
             except BaseException:
                 with contextlib.suppress(OSError):
                     file.truncate(before)
                 raise
-            if durable:
-                os.fsync(file.fileno())
 
     def sync(self) -> bytes:
         """Force the file to the disk; its content, empty where there is no file."""
