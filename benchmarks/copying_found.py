@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from facegan.cache import cache_folder
 from facegan.data.dataset import Dataset
 from facegan.data.pictures import open_picture
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.copy_search import CopySearch, Matches
 from facegan.evaluation.copy_verdict import Yardstick, search_result
 from facegan.evaluation.copying import RealFaces, yardstick_of
-from facegan.files import cache_folder
 from facegan.generation.generator import open_generator
 from facegan.models.store import find_source
 from facegan.progress import progress_bar

@@ -25,13 +25,14 @@ import numpy as np
 import numpy.typing as npt
 
 import facegan
+from facegan.cache import cache_folder
 from facegan.data.dataset import Dataset
 from facegan.data.writer import DatasetWriter
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.extractors import open_extractor
 from facegan.evaluation.judge import Judge
 from facegan.evaluation.real import choose_real, most_measurable
-from facegan.files import cache_folder, read_json, write_json
+from facegan.files import read_json, write_json
 from facegan.generation.samples import pictures
 from facegan.training.reporter import Reporter
 

@@ -149,9 +149,17 @@ def commands() -> list[Command]:
             prepare=_pictures,
         ),
         Command("data export", ["data", "export", "pk", "pk.zip"], 26, (data,)),
+        Command("data filter", ["data", "filter", "pk", "out", "--keep", "Smiling>0"], 16, (data,)),
         Command("generate", ["generate", "r", "--out", "faces", "-n", "4"], 16, run),
         Command("models pack", PACK, 4, measured),
         Command("models install", ["models", "install", "tiny.safetensors"], 20, (*measured, PACK)),
+        Command(
+            "models export",
+            ["models", "export", "tiny.safetensors", "--out", "hub"],
+            16,
+            (*measured, PACK),
+            _notes,
+        ),
         Command("train", TRAIN, 5, (data,)),
         Command("train, going on", TRAIN, 5, run, _back_to_the_first_checkpoint),
         Command(
@@ -329,6 +337,12 @@ def _task(words: list[str], disk: FaultyDisk, counted: Path) -> Callable[[], int
 def _back_to_the_first_checkpoint(folder: Path) -> None:
     newest = max((folder / "r" / "checkpoints").glob("[0-9]*k"))
     shutil.rmtree(newest)
+
+
+def _notes(folder: Path) -> None:
+    """Something of the user's own, beside which files are put."""
+    (folder / "hub").mkdir()
+    (folder / "hub" / "NOTES").write_text("mine", "utf-8")
 
 
 def _pictures(folder: Path) -> None:

@@ -32,13 +32,13 @@ tune_process()  # as the command line does, before PyTorch is imported
 
 import torch  # noqa: E402
 
+from facegan.cache import cache_folder  # noqa: E402
 from facegan.data.dataset import Dataset  # noqa: E402
 from facegan.evaluation.cache import FeatureCache, extract  # noqa: E402
 from facegan.evaluation.extractors import open_extractor  # noqa: E402
 from facegan.evaluation.real import choose_real  # noqa: E402
 from facegan.evaluation.results import ScoreName  # noqa: E402
 from facegan.evaluation.scores import Scorer  # noqa: E402
-from facegan.files import cache_folder  # noqa: E402
 from facegan.generation.generator import open_generator  # noqa: E402
 from facegan.generation.samples import pictures  # noqa: E402
 from facegan.networks.interfaces import Generator  # noqa: E402

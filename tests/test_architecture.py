@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for layer in (
         "version errors parsing startup documents callables",
         "values notebook",
-        "config budget shipped disk locks files progress registry",
+        "config budget shipped disk locks files cache progress registry",
         "plugins",
         "seeding schedule device",
         "memory faces",
@@ -58,6 +58,7 @@ EVALUATION_MAY = {
         "disk",
         "locks",
         "files",
+        "cache",
         "progress",
         "documents",
         "plugins",

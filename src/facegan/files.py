@@ -227,21 +227,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise _unreadable(path, error) from error
 
 
-def cache_folder() -> Path:
-    """Where facegan keeps what it can make again: $FACEGAN_CACHE, or the user's cache.
-
-    That is the place that the system gives to caches. Where only the place of version 0.1.0 has
-    something (`~/.cache/facegan` on every system), it stays there.
-    """
-    if "FACEGAN_CACHE" in os.environ:
-        return Path(os.environ["FACEGAN_CACHE"])
-    from platformdirs import user_cache_path
-
-    place = user_cache_path("facegan", appauthor=False)
-    before = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facegan"
-    return before if before.is_dir() and not place.exists() else place
-
-
 def data_folders() -> list[Path]:
     """Where facegan keeps what a user gave it: $FACEGAN_HOME, or the user's data.
 

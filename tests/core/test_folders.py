@@ -8,7 +8,8 @@ from typing import Any
 import platformdirs
 import pytest
 
-from facegan.files import cache_folder, data_folders
+from facegan.cache import cache_folder
+from facegan.files import data_folders
 from facegan.models import store
 
 

@@ -103,6 +103,6 @@ def test_without_a_writable_folder_it_computes_and_says_so(
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    with pytest.warns(UserWarning, match="not kept"):
+    with pytest.warns(UserWarning, match="features"):
         found = FeatureCache(blocked).features(PlainExtractor(), dataset, np.arange(5))
     np.testing.assert_array_equal(found, PlainExtractor().features(dataset.images[:5]))

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import torch
 
+from facegan.cache import cache_folder
 from facegan.errors import FaceganError
 from facegan.evaluation.extractors import inception, open_extractor
-from facegan.files import cache_folder
 
 
 @pytest.fixture

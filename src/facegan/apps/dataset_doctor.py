@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from facegan.cache import cache_folder
 from facegan.data.dataset import Dataset
 from facegan.data.doctor import STRANGER, Examination, examine, filtered
 from facegan.data.filtering import Condition
@@ -17,7 +18,6 @@ from facegan.errors import DataError
 from facegan.evaluation.cache import FeatureCache
 from facegan.evaluation.dlib_models import installed
 from facegan.evaluation.extractors import open_extractor
-from facegan.files import cache_folder
 from facegan.progress import progress_bar
 
 

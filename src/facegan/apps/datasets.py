@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from facegan.cache import cache_folder
 from facegan.data.dataset import Dataset
 from facegan.data.verification import verified
 from facegan.data.writer import BeingWrittenError
 from facegan.errors import DataError
-from facegan.files import cache_folder
 
 _LOOK_AGAIN = 0.2  # seconds
 _PORTRAITS = re.compile(r"portraits(?::(?P<count>[0-9]+))?(?:@(?P<resolution>[0-9]+))?")

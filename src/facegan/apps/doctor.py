@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facegan.files import cache_folder
+from facegan.cache import cache_folder
 from facegan.models import store
 from facegan.values import Listing, Value, plain
 from facegan.version import __version__

@@ -15,6 +15,7 @@ import torch
 
 from facegan.apps.datasets import open_dataset
 from facegan.apps.trained_space import ANOTHER, caveat, flattering
+from facegan.cache import cache_folder
 from facegan.data.dataset import Dataset, is_dataset
 from facegan.data.importer import import_images
 from facegan.data.pictures import png_bytes
@@ -30,7 +31,7 @@ from facegan.evaluation.extractors.base import Extractor
 from facegan.evaluation.judge import ALL_SCORES, Judge, Judgement
 from facegan.evaluation.real import DEFAULT_N, FEWEST, Reference, choose_real, most_measurable
 from facegan.evaluation.results import Agreement, Evaluation
-from facegan.files import cache_folder, new_folder
+from facegan.files import new_folder
 from facegan.generation.generator import OpenGenerator, open_generator
 from facegan.generation.samples import gathered
 from facegan.memory import require_memory
@@ -259,5 +260,5 @@ def _record(run: RunDirectory, images_seen: int, judgement: Judgement) -> None:
             (folder / "closest-generated.png").write_bytes(png_bytes(judgement.closest_generated))
     line = judgement.evaluation.line(images_seen)
     # The same measurement once more, as after an interruption, says nothing new.
-    if json.loads(json.dumps(line)) not in run.metrics.lines():
+    if json.dumps(line) not in map(json.dumps, run.metrics.lines()):
         run.metrics.append(line, durable=True)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegan.apps.trained_space import caveat
+from facegan.cache import cache_folder
 from facegan.data.dataset import Dataset
 from facegan.data.pixels import Pixels
 from facegan.device import Execution
@@ -17,7 +18,6 @@ from facegan.evaluation.real import FEWEST, choose_real, most_measurable
 from facegan.evaluation.results import Evaluation, ScoreName
 from facegan.evaluation.spectrum import powers
 from facegan.evaluation.wording import at_n, formatted, ratio
-from facegan.files import cache_folder
 from facegan.generation.samples import gathered, pictures
 from facegan.networks.interfaces import Generator
 from facegan.progress import progress_bar

@@ -17,9 +17,7 @@ A face that is not found has no eyes, no pose, no share cut off and is not whole
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,14 +26,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from facegan.cache import cache_folder, keep_array, read_array
 from facegan.data.align import one_thread_each
 from facegan.data.blocks import blockiness
 from facegan.data.dataset import Dataset
-from facegan.errors import StorageError
 from facegan.faces import detect, mesh
 from facegan.faces.alignment import eye_distance, pose, wholeness
 from facegan.faces.weights import HASHES
-from facegan.files import cache_folder, write_bytes
 from facegan.memory import usable_cores
 
 MEASURES = (
@@ -84,7 +81,7 @@ def measured(
             values[start : start + len(found)] = found
             if progress is not None:
                 progress(start + len(found), len(dataset))
-    _keep(kept, values)
+    keep_array(kept, values, "the measures of the pictures")
     return dict(zip(MEASURES, values.T, strict=True))
 
 
@@ -157,17 +154,9 @@ def _kept(dataset: Dataset) -> Path:
 
 
 def _read(path: Path, count: int) -> Measured | None:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    values = read_array(path)
+    if values is None:
         return None
     if values.shape != (count, len(MEASURES)) or values.dtype != np.float64:
         return None
     return dict(zip(MEASURES, values.T, strict=True))
-
-
-def _keep(path: Path, values: npt.NDArray[np.float64]) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, values)
-    with contextlib.suppress(StorageError):  # a cache that cannot be written costs time alone
-        write_bytes(path, buffer.getvalue())

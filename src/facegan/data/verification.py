@@ -14,9 +14,9 @@ import json
 import os
 from pathlib import Path
 
+from facegan.cache import cache_folder, not_kept
 from facegan.data.dataset import IMAGES, ITEMS, LABELS, Dataset
 from facegan.data.encoded import ENCODED, OFFSETS
-from facegan.files import cache_folder
 
 # Bytes of pictures: less is read again in less than a second.
 _WORTH_A_NOTE = 1 << 27
@@ -38,11 +38,13 @@ def verified(dataset: Dataset) -> Dataset:
         if note.read_text("utf-8") == said:
             return dataset
     dataset.verify()
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time alone
+    try:
         note.parent.mkdir(parents=True, exist_ok=True)
         beside = note.with_name(f"{note.name}.{os.getpid()}")
         beside.write_text(said, "utf-8")
         beside.replace(note)
+    except OSError as error:
+        not_kept("that the dataset was verified", f"{note}: {error.strerror or error}.")
     return dataset
 
 

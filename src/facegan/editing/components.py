@@ -8,7 +8,6 @@ Computed once for a generator and kept in the cache.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,8 +15,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from facegan.cache import cache_folder, keep_array, read_array
 from facegan.errors import FaceganError
-from facegan.files import cache_folder, sha256, write_bytes
+from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator
 from facegan.seeding import COMPONENTS, random
 
@@ -40,16 +40,11 @@ def components_of(opened: OpenGenerator) -> Array:
         on average, and its largest number is positive.
     """
     place = cache_folder() / "components" / f"{sha256(opened.path)}-{PICTURES}.npy"
-    try:
-        found = np.load(io.BytesIO(place.read_bytes()), allow_pickle=False)
-        if found.dtype == np.float32 and found.ndim == 2 and np.isfinite(found).all():
-            return np.ascontiguousarray(found)
-    except (OSError, ValueError, EOFError):
-        pass
+    known = read_array(place)
+    if known is not None and known.dtype == np.float32 and known.ndim == 2:
+        return np.ascontiguousarray(known)
     found = _computed(opened, PICTURES)
-    target = io.BytesIO()
-    np.save(target, found)
-    write_bytes(place, target.getvalue())
+    keep_array(place, found, "the generator's components")
     return found
 
 

@@ -7,7 +7,6 @@ It sees the picture at 16 × 16 pixels and maps of EfficientNet-Lite0 at 4 × 4 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,11 @@ from pydantic import Field, ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
+from facegan.cache import cache_folder, not_kept
 from facegan.config import Config
 from facegan.editing.perceptual import Perceptual
 from facegan.errors import FaceganError, RunError, one_line
-from facegan.files import cache_folder, read_safetensors, sha256, write_bytes
+from facegan.files import read_safetensors, sha256, write_bytes
 from facegan.generation.generator import OpenGenerator
 from facegan.models.companions import companion
 from facegan.models.store import SUFFIX
@@ -272,7 +272,7 @@ def encoder_of(
     try:
         found.save(_kept(found.fitted.model))
     except FaceganError as error:
-        warnings.warn(f"The encoder is not kept for the next time: {error.message}", stacklevel=2)
+        not_kept("the encoder", error.message)
     return found
 
 

@@ -9,19 +9,17 @@ and is computed again, so that a crash costs time and never truth.
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
+from facegan.cache import keep_array, not_kept, read_array
 from facegan.data.dataset import Dataset
 from facegan.disk import sync
-from facegan.errors import StorageError
 from facegan.evaluation.extractors.base import Extractor
-from facegan.files import write_bytes
 from facegan.locks import Lock
 
 Features = npt.NDArray[np.float32]
@@ -30,8 +28,6 @@ Progress = Callable[[int, int], None]
 
 # Pictures between two calls of `progress`: a second or so.
 _CHUNK = 64
-# Bytes of the checksum before an array's own.
-_SUM = 16
 
 
 def silent(done: int, total: int) -> None:
@@ -116,10 +112,7 @@ class FeatureCache:
                     raise OSError("the disk does not give back what was written")
                 return found
         except OSError as error:
-            warnings.warn(
-                f"Features are not kept for the next time: {place}: {error.strerror or error}.",
-                stacklevel=2,
-            )
+            not_kept("features", f"{place}: {error.strerror or error}.")
             return extract(extractor, dataset.images, indices, mirrored, progress)
 
     def array(self, name: str, make: Callable[[], Numbers]) -> Numbers:
@@ -131,22 +124,11 @@ class FeatureCache:
         """
         digest = hashlib.sha256(name.encode()).hexdigest()[:24]
         path = self._folder / "arrays" / f"{digest}.npy"
-        try:
-            data = path.read_bytes()
-            # First of all: NumPy evaluates headers, and lets out whatever that gives.
-            if data[:_SUM] == hashlib.blake2b(data[_SUM:], digest_size=_SUM).digest():
-                found = np.load(io.BytesIO(data[_SUM:]), allow_pickle=False)
-                return np.asarray(found)
-        except (OSError, ValueError, EOFError):
-            pass  # made below
-        found = np.ascontiguousarray(make())
-        buffer = io.BytesIO()
-        np.save(buffer, found, allow_pickle=False)
-        data = buffer.getvalue()
-        try:
-            write_bytes(path, hashlib.blake2b(data, digest_size=_SUM).digest() + data)
-        except StorageError as error:
-            warnings.warn(f"This is not kept for the next time: {error.message}", stacklevel=2)
+        known = read_array(path)
+        if known is not None:
+            return cast(Numbers, known)
+        found = cast(Numbers, np.ascontiguousarray(make()))
+        keep_array(path, found, "statistics of features")
         return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from facegan.cache import cache_folder, keep_entry, read_entry
 from facegan.errors import FaceganError
-from facegan.files import cache_folder, sha256, write_bytes
+from facegan.files import sha256
 from facegan.models.file import GeneratorFile
 from facegan.models.onnx import largest_difference, onnx_bytes
 from facegan.networks.interfaces import Generator
@@ -84,17 +86,16 @@ def by_onnx(loaded: GeneratorFile, path: Path) -> OnnxGenerator:
             "Install what is missing: pip install 'facegan[onnx]'.",
         )
     place = _kept(path)
-    try:
-        graph = place.read_bytes()
-    except OSError:
+    graph = read_entry(place)
+    if graph is None:
         graph = onnx_bytes(loaded)
         difference = largest_difference(graph, loaded)
         if difference is None or not difference <= _MOST:
             raise FaceganError(
                 f"The graph's pictures differ from PyTorch's by {difference or 0:.2g}.",
                 "Compute with PyTorch, and please report this with the recipe.",
-            ) from None
-        write_bytes(place, graph)
+            )
+        keep_entry(place, graph, "the ONNX graph")
     return OnnxGenerator(loaded.generator, graph)
 
 
@@ -125,24 +126,26 @@ def quick_draw(opened: OpenGenerator) -> Draw | None:
 def _graph(model: Path) -> bytes | None:
     """The generator's ONNX file, from the cache or made now."""
     place = _kept(model)
-    if not place.is_file():
+    graph = read_entry(place)
+    if graph is not None:
+        return graph
+    with tempfile.TemporaryDirectory(prefix="facegan-") as folder:
+        file = Path(folder) / "graph.onnx"
         command = [sys.executable, "-m", "facegan", "models", "export", str(model)]
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(
-                [*command, "--onnx", str(place), "--overwrite"],
+                [*command, "--onnx", str(file)],
                 check=True,
                 timeout=_PATIENCE,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
+            graph = file.read_bytes()
         except (OSError, subprocess.SubprocessError):
             return None
-    try:
-        return place.read_bytes()
-    except OSError:
-        return None
+    keep_entry(place, graph, "the ONNX graph")
+    return graph
 
 
 def _kept(model: Path) -> Path:

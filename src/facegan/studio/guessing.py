@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facegan.files import cache_folder, sha256, write_bytes
+from facegan.cache import cache_folder, keep_entry, read_entry
+from facegan.files import sha256
 from facegan.generation.generator import OpenGenerator
 from facegan.seeding import EDITING, Random, random
 from facegan.studio.about import base64_of
@@ -39,13 +40,13 @@ def guessing(opened: OpenGenerator, n: int = PICTURES) -> dict[str, Any] | None:
         return None
     place = cache_folder() / "guesses" / f"{sha256(opened.path)}-{n}.npz"
     try:
-        with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as kept:
+        with np.load(io.BytesIO(read_entry(place) or b""), allow_pickle=False) as kept:
             mean, weight, apart = kept["mean"], kept["weight"], float(kept["apart"])
     except (OSError, ValueError, EOFError, LookupError):
         mean, weight, apart = _fitted(opened, n)
         target = io.BytesIO()
         np.savez(target, mean=mean, weight=weight, apart=apart)
-        write_bytes(place, target.getvalue())
+        keep_entry(place, target.getvalue(), "the first guess of a latent")
     half = base64_of(weight.astype("<f2"))
     return {"side": SIDE, "mean": base64_of(mean.astype("<f4")), "weight": half, "apart": apart}
 

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from facegan.cache import cache_folder
 from facegan.errors import FaceganError
 from facegan.evaluation.extractors.base import fingerprint
 from facegan.evaluation.extractors.network import NetworkExtractor, exact
-from facegan.files import cache_folder
 from facegan.networks.backbones.weights import read_known
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"

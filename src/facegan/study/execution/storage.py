@@ -19,10 +19,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from facegan.cache import cache_folder
 from facegan.data.dataset import CARD, IMAGES, ITEMS, LABELS, Dataset
 from facegan.data.encoded import ENCODED, OFFSETS
 from facegan.errors import DataError, DeviceError, FaceganError, StorageError, storage
-from facegan.files import cache_folder, new_folder, write_text
+from facegan.files import new_folder, write_text
 from facegan.study.execution.process import progress
 
 _MARK = ".reach"

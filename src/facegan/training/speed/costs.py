@@ -20,13 +20,14 @@ import numpy as np
 import torch
 from pydantic import Field, ValidationError
 
+from facegan.cache import cache_folder
 from facegan.config import Config
 from facegan.data.dataset import Dataset
 from facegan.data.spec import ImageSpec
 from facegan.data.writer import DatasetWriter
 from facegan.device import Execution, Precision
 from facegan.errors import RunError
-from facegan.files import cache_folder, read_json, write_json
+from facegan.files import read_json, write_json
 from facegan.networks.interfaces import parameter_count
 from facegan.networks.meta_device import on_meta_device
 from facegan.recipe import Recipe
