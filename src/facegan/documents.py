@@ -111,6 +111,7 @@ def _environment(package: str, ending: str) -> Environment:
         **marks,
     )
     environment.filters |= {"block": block, "code": code, "yaml": yaml, "comment": comment}
+    environment.filters["coded"] = coded
     return environment
 
 
@@ -147,6 +148,11 @@ def code(word: str) -> Markup:
     """What to type, in Markdown, as code where nothing in it could end that."""
     plain = re.fullmatch(r"[\w./-]+(?: [\w./-]+)*", word)
     return Markup(f"`{word}`" if plain else markdown(word))
+
+
+def coded(text: str) -> Markup:
+    """A sentence as HTML, in which what stands in backticks is code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def yaml(value: str | float) -> Markup:

@@ -39,17 +39,17 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(cls=Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="facegan")
 def cli() -> None:
-    """A laboratory for GANs that generate faces: prepare, train, measure, use.
+    """Train, measure, compare and use GANs that generate faces.
 
     \b
     facegan demo                                    faces in a few minutes
     facegan data import lfw.tgz faces --crop 152    a dataset from an archive
     facegan train dcgan --data faces --run runs/a   a generator from a dataset
-    facegan evaluate runs/a --data faces            how good, how varied, how much copied
-    facegan generate                                faces from the generator in the box
-    facegan generate runs/a --grid --out faces.png  pictures from your own
-    facegan report runs/a                           what happened, as a page
-    facegan study quick                             which method is better, and how surely
+    facegan evaluate runs/a --data faces            quality, variety, copying
+    facegan generate                                faces from the bundled generator
+    facegan generate runs/a --grid --out faces.png  faces from your own generator
+    facegan report runs/a                           a page about the training run
+    facegan study quick                             a comparison of methods, with verdicts
     """
 
 
@@ -59,11 +59,11 @@ def cli() -> None:
     type=FILE_PATH,
     default=Path("facegan-demo"),
     show_default=True,
-    help="Folder for the dataset, the run and the page.",
+    help="The folder for everything that the demonstration writes.",
 )
 @click.option("--budget", help="How long to train.  [default: 3min, or longer on a slow machine]")
 def demo(out: Path, budget: str | None) -> None:
-    """Draw portraits, train on them, show what was learned.
+    """Draw portraits, train a generator on them and show its faces.
 
     \b
     Example: facegan demo
@@ -84,21 +84,21 @@ cli.add_command(recipes)
     "--data",
     "dataset",
     required=True,
-    help="A dataset, or 'portraits' (also portraits:COUNT@RESOLUTION).",
+    help="The dataset's folder, or 'portraits' for drawn faces: also portraits:COUNT@RESOLUTION.",
 )
-@click.option("--run", type=FILE_PATH, help="The run's folder.")
+@click.option("--run", type=FILE_PATH, help="The folder of this training run.")
 @click.option(
     "--mix",
     multiple=True,
     metavar="DATASET",
-    help="A further dataset, for each share in data.mix.",
+    help="Another dataset to train on, one for each share in data.mix.",
 )
 @click.option(
     "--from",
     "start_from",
     type=FILE_PATH,
     metavar="MODEL",
-    help="Begin with the weights of a run, a generator's file or a model, wherever they fit.",
+    help="Start from the weights of a run, a model or a generator's file, wherever the shapes fit.",
 )
 @click.option("--budget", help="200kimg, 10min, 2h, …  [default: the recipe's]")
 @click.option(
@@ -114,30 +114,30 @@ cli.add_command(recipes)
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Share each batch between so many processes.",
+    help="Number of processes that share each batch.",
 )
-@click.option(
-    "--threads", type=int, help="Of the processor, for each process.  [default: all cores]"
-)
+@click.option("--threads", type=int, help="CPU threads of each process.  [default: all cores]")
 @click.option(
     "--extend",
     type=click.Choice(SCHEDULES),
     default="keep",
     show_default=True,
-    help="With a larger budget than before, schedules keep their length or are stretched.",
+    help="When a larger budget extends a run: keep the length of its schedules, or stretch them.",
 )
 @click.option(
     "--log",
     "loggers",
     multiple=True,
     metavar="TRACKER",
-    help=f"Send curves and sample grids to {', '.join(LOGGERS)}, or none.  "
+    help=f"Where curves and sample grids are logged: {', '.join(LOGGERS)} or none.  "
     "[default: tensorboard, where installed]",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Print recipe, sizes, memory and time; train nothing."
+    "--dry-run", is_flag=True, help="Print the recipe, sizes, memory and time. Nothing is trained."
 )
-@click.option("--profile", is_flag=True, help="Print where a step's time goes; keep nothing of it.")
+@click.option(
+    "--profile", is_flag=True, help="Print how the time of a step is spent. Nothing is saved."
+)
 def train(
     recipe: str,
     dataset: str,
@@ -156,8 +156,8 @@ def train(
 ) -> None:
     """Train RECIPE (a name from 'facegan recipes', or a TOML file).
 
-    The same command again goes on where an interrupted run was saved; with a larger budget, it
-    goes on beyond the end.
+    To resume an interrupted run, repeat the command. To train a finished run for longer, repeat
+    it with a larger budget.
 
     \b
     Example: facegan train dcgan --data faces --run runs/a --budget 10min
@@ -222,23 +222,23 @@ cli.add_command(doctor)
 @click.option(
     "--out",
     type=FILE_PATH,
-    help="The page.  [default: RUN/report.html; of several, comparison.html]",
+    help="The HTML file.  [default: RUN/report.html; of several runs, comparison.html]",
 )
 @click.option(
     "--without-real",
     is_flag=True,
-    help="Leave real faces and their names out, so that the page can be published.",
+    help="Leave out real faces and their names, so that the page can be published.",
 )
 @click.option(
     "--figures",
     type=FILE_PATH,
     metavar="DIR",
-    help="Instead of the page, write figures and tables for a paper: PDF, PNG, SVG, CSV, LaTeX.",
+    help="Write figures and tables for a paper instead of the page: PDF, PNG, SVG, CSV, LaTeX.",
 )
 def report(
     runs: tuple[Path, ...], out: Path | None, without_real: bool, figures: Path | None
 ) -> None:
-    """Tell what happened in RUN, or compare several: one page that opens offline.
+    """Write a page about RUN, or one that compares several. It opens offline.
 
     Training writes the page of its run when it ends or is interrupted.
 

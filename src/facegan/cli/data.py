@@ -1,4 +1,4 @@
-"""The commands that make datasets and look at them."""
+"""`facegan data`: make, inspect and change datasets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SIDE = _Side()
 
 @click.group(cls=Commands)
 def data() -> None:
-    """Make datasets and look at them.
+    """Make, inspect and change datasets.
 
     \b
     Example: facegan data portraits drawn -n 1000
@@ -49,82 +49,98 @@ def data() -> None:
 @data.command("import")
 @click.argument("source", type=FILE_PATH)
 @click.argument("dataset", type=FILE_PATH)
-@click.option("--resolution", type=SIDE, default=64, show_default=True, help="Pixels of a side.")
+@click.option(
+    "--resolution",
+    type=SIDE,
+    default=64,
+    show_default=True,
+    help="Width and height of the images, in pixels.",
+)
 @click.option(
     "--crop",
     default="full",
     show_default=True,
-    help="'full' (the largest centred square), or the side of a centred square.",
+    help="The centred square to cut out: 'full' for the largest, or its side in pixels.",
 )
-@click.option("--grey", is_flag=True, help="One channel instead of three.")
+@click.option("--grey", is_flag=True, help="Make grey images: one channel instead of three.")
 @click.option(
-    "--align", is_flag=True, help="Find the faces, turn them upright, cut each in FFHQ's square."
+    "--align", is_flag=True, help="Find every face, rotate it upright and crop it as in FFHQ."
 )
-@click.option("--zoom", type=float, help="With --align: 2 for half the square.  [default: 1]")
+@click.option(
+    "--zoom",
+    type=float,
+    help="With --align: zoom into the face; 2 crops half the square.  [default: 1]",
+)
 @click.option(
     "--border",
     type=click.Choice(["reflect", "edge", "refuse"]),
-    help="With --align: what is beyond the photograph's edge; 'refuse' leaves such faces out.  "
+    help="With --align: how to fill the area beyond the photograph; 'refuse' skips such faces.  "
     "[default: reflect]",
 )
 @click.option(
     "--faces",
     type=click.Choice(["all", "main"]),
-    help="With --align: all faces of a photograph, or the large one in its middle.  [default: all]",
+    help="With --align: all faces of a photograph, or only the main one.  [default: all]",
 )
 @click.option(
     "--min-eyes",
     type=float,
-    help="With --align: the least distance between the eyes, in pixels.  [default: resolution / 8]",
+    help="With --align: the smallest eye distance, in pixels.  [default: resolution / 8]",
 )
 @click.option(
-    "--max-yaw", type=float, help="With --align: degrees to the side, at most.  [default: 40]"
+    "--max-yaw",
+    type=float,
+    help="With --align: the largest angle to the side, in degrees.  [default: 40]",
 )
 @click.option(
     "--labels",
     metavar="FILE",
-    help="A table of labels by file name (CSV, TSV, JSON lines), or 'folders': their names are "
-    "classes.",
+    help="A table with a row of labels for each file (CSV, TSV, JSON lines), or 'folders' to use "
+    "folder names as classes.",
 )
-@click.option("--labels-note", help="What the labels are, for the card.")
-@click.option("--columns", metavar="A,B", help="Of the table, the columns to use; all by default.")
-@click.option("--classes", metavar="A,B", help="Columns of the table whose numbers are classes.")
+@click.option("--labels-note", help="A description of the labels, for the dataset's card.")
+@click.option("--columns", metavar="A,B", help="Columns of the table to use.  [default: all]")
+@click.option(
+    "--classes", metavar="A,B", help="Columns of the table whose numbers are class numbers."
+)
 @click.option(
     "--repeats",
     type=click.Choice(["refuse", "average"]),
     default="refuse",
     show_default=True,
-    help="Of rows for one picture that differ.",
+    help="What to do when one image has several rows that differ.",
 )
 @click.option(
     "--identities",
     metavar="folders|names|CSV",
-    help="Who is shown: one person a folder, files called PERSON_NUMBER, or a list of files and "
-    "persons. The holdout is by people.",
+    help="Who is in each image: one folder for each person, files named PERSON_NUMBER, or a table "
+    "of files and people. Nobody is then in both training and holdout.",
 )
 @click.option(
     "--holdout",
     default=0.1,
     show_default=True,
-    help="Share of the pictures kept from training, by whole identities.",
+    help="Share of the images that is kept out of training.",
 )
 @click.option(
     "--duplicates",
     type=click.Choice(["group", "thin", "keep"]),
-    help="Near duplicates: on one side of the split, thinned to one, or only told of.  "
-    "[default: group; keep where the split is official]",
+    help="Near duplicates: put them on one side of the split, keep one of each, or only report "
+    "them.  [default: group; keep for a dataset with an official split]",
 )
-@click.option("--licence", help="The pictures' licence, for the card.")
-@click.option("--min-size", type=int, help="Drop pictures with a shorter side than this.")
-@click.option("--workers", type=int, help="Decoding threads; all cores by default.")
+@click.option("--licence", help="The licence of the images, for the dataset's card.")
+@click.option("--min-size", type=int, help="Skip images whose shorter side has fewer pixels.")
+@click.option("--workers", type=int, help="Number of decoding threads.  [default: all cores]")
 @click.option(
     "--encoded/--raw",
     default=None,
-    help="Keep pictures as PNGs, in a third to a half of the bytes.  [default: from 512 pixels on]",
+    help="Store images as PNG, in a third to half of the space.  [default: from 512 pixels]",
 )
-@click.option("--strict", is_flag=True, help="Refuse if anything is left out or not used.")
 @click.option(
-    "--overwrite", is_flag=True, help="Replace an existing dataset once this one is whole."
+    "--strict", is_flag=True, help="Stop with an error if any file is skipped or not used."
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace an existing dataset when the new one is complete."
 )
 def data_import(
     source: Path,
@@ -134,11 +150,11 @@ def data_import(
     classes: str | None,
     **options: Any,
 ) -> None:
-    """Turn SOURCE into the dataset DATASET.
+    """Import images from SOURCE into a new dataset.
 
-    SOURCE is a folder of pictures, a zip or tar of them, or a dataset as it is published: FFHQ,
-    CelebA, LFW, LSUN, AFHQ, UTKFace, NVlabs' zips, WebDataset shards, Parquet. What cannot be
-    used is listed with its reason.
+    SOURCE is a folder of images, a zip or tar of them, or a published dataset as it was
+    downloaded: FFHQ, CelebA, LFW, LSUN, AFHQ, UTKFace, NVlabs' zips, WebDataset shards, Parquet.
+    Files that are skipped are listed with the reason.
 
     \b
     Example: facegan data import lfw-deepfunneled.tgz faces --resolution 64 --crop 152
@@ -155,16 +171,20 @@ def data_import(
 
 @data.command("show")
 @click.argument("dataset", type=FILE_PATH)
-@click.option("--out", type=FILE_PATH, help="Where to draw the contact sheet.")
+@click.option("--out", type=FILE_PATH, help="The image file of the contact sheet.")
 @click.option(
-    "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
+    "--split",
+    type=click.Choice(["all", "train", "holdout"]),
+    default="all",
+    show_default=True,
+    help="The images to show.",
 )
-@click.option("--rows", default=8, show_default=True, help="Rows of the sheet.")
-@click.option("--columns", default=12, show_default=True, help="Columns of the sheet.")
-@click.option("--seed", default=0, show_default=True, help="Which pictures are chosen.")
-@click.option("--verify", is_flag=True, help="Read every byte and compare the fingerprint.")
+@click.option("--rows", default=8, show_default=True, help="Rows of the contact sheet.")
+@click.option("--columns", default=12, show_default=True, help="Columns of the contact sheet.")
+@click.option("--seed", default=0, show_default=True, help="Seed for the choice of images.")
+@click.option("--verify", is_flag=True, help="Read the whole dataset and compare its fingerprint.")
 def data_show(dataset: Path, **options: Any) -> None:
-    """Print the card of DATASET and draw a contact sheet.
+    """Print the card of DATASET and write a contact sheet of its images.
 
     \b
     Example: facegan data show faces
@@ -178,14 +198,18 @@ def data_show(dataset: Path, **options: Any) -> None:
 @click.argument("dataset", type=FILE_PATH)
 @click.argument("out", type=FILE_PATH)
 @click.option(
-    "--split", type=click.Choice(["all", "train", "holdout"]), default="all", show_default=True
+    "--split",
+    type=click.Choice(["all", "train", "holdout"]),
+    default="all",
+    show_default=True,
+    help="The images to write.",
 )
-@click.option("--no-labels", is_flag=True, help="Leave labels out.")
-@click.option("--overwrite", is_flag=True, help="Replace a file at OUT.")
+@click.option("--no-labels", is_flag=True, help="Leave out the labels.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def data_export(dataset: Path, out: Path, no_labels: bool, **options: Any) -> None:
-    """Write DATASET as the zip OUT, in the layout of NVlabs' dataset_tool.
+    """Export DATASET as a zip for StyleGAN and related code.
 
-    StyleGAN and its kin train on it; labels are class numbers or vectors.
+    The layout is that of NVlabs' dataset_tool. Labels are class numbers or vectors.
 
     \b
     Example: facegan data export faces faces.zip
@@ -197,13 +221,15 @@ def data_export(dataset: Path, out: Path, no_labels: bool, **options: Any) -> No
 
 @data.command("portraits")
 @click.argument("dataset", type=FILE_PATH)
-@click.option("-n", "n", default=10_000, show_default=True, help="How many pictures.")
-@click.option("--resolution", default=64, show_default=True, help="Pixels of a side.")
-@click.option("--grey", is_flag=True, help="One channel instead of three.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("-n", "n", default=10_000, show_default=True, help="Number of images.")
+@click.option(
+    "--resolution", default=64, show_default=True, help="Width and height of the images, in pixels."
+)
+@click.option("--grey", is_flag=True, help="Make grey images: one channel instead of three.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the drawn faces.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing dataset.")
 def data_portraits(dataset: Path, grey: bool, **options: Any) -> None:
-    """Draw a dataset of portraits from known parameters: nobody's face, no licence needed.
+    """Draw a dataset of portraits. They show nobody, and their attributes are known exactly.
 
     \b
     Example: facegan data portraits drawn -n 20000 --resolution 128
@@ -218,16 +244,18 @@ def data_portraits(dataset: Path, grey: bool, **options: Any) -> None:
 @click.option(
     "--out",
     type=FILE_PATH,
-    help="The dataset to make.  [default: DATASET-labelled]",
+    help="The new dataset.  [default: DATASET-labelled]",
 )
-@click.option("--replace", is_flag=True, help="Read labels that DATASET has already anew.")
-@click.option("--overwrite", is_flag=True, help="Replace another dataset at --out.")
+@click.option(
+    "--replace", is_flag=True, help="Replace labels of the same name that DATASET already has."
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing dataset at --out.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
 def data_label(dataset: Path, **options: Any) -> None:
-    """Read 40 attributes and the age from the faces of DATASET, into a new dataset.
+    """Predict 40 attributes and the age of each face, and write them into a new dataset.
 
-    The labels are a network's readings: how a face looks to it, and no facts about anybody.
-    DATASET stays as it is, and labels that it has are kept.
+    A network predicts the labels from how a face looks; they are no facts about anybody.
+    DATASET itself is not changed. Labels that it already has are kept.
 
     \b
     Example: facegan data label faces --out labelled-faces
@@ -239,19 +267,21 @@ def data_label(dataset: Path, **options: Any) -> None:
 
 @data.command("doctor")
 @click.argument("dataset", type=FILE_PATH)
-@click.option("--out", type=FILE_PATH, help="The page.  [default: DATASET-doctor.html]")
-@click.option("--show", default=12, show_default=True, help="Pictures of each finding.")
+@click.option("--out", type=FILE_PATH, help="The HTML file.  [default: DATASET-doctor.html]")
+@click.option(
+    "--show", default=12, show_default=True, help="Number of images shown for each problem."
+)
 @click.option(
     "--names/--no-names",
     default=None,
-    help="Compare names with faces.  [default: where 'facegan[faces]' is installed]",
+    help="Check whether faces of one name look alike.  [default: if 'facegan[faces]' is installed]",
 )
 def data_doctor(dataset: Path, out: Path | None, show: int, names: bool | None) -> None:
-    """Say what in DATASET would hurt training, with a page that shows the worst of each kind.
+    """Find what in DATASET would hurt training, and show the worst images.
 
-    Blur, exposure, size, pose, faces that are cut off or not found, grey, compression, near
-    duplicates, identities, labels, and whether the holdout is known from training. Nothing is
-    changed.
+    The result is a page. It looks for blur, exposure, small faces, pose, faces that are cut off or
+    not found, grey images, compression, near duplicates, odd identities, unbalanced labels, and
+    holdout images that are also in training. Nothing is changed.
 
     \b
     Example: facegan data doctor faces
@@ -269,25 +299,27 @@ def data_doctor(dataset: Path, out: Path | None, show: int, names: bool | None) 
 @data.command("filter")
 @click.argument("dataset", type=FILE_PATH)
 @click.argument("out", type=FILE_PATH)
-@click.option("--drop", multiple=True, help="Leave pictures out where this holds: 'sharpness<200'.")
-@click.option("--keep", multiple=True, help="Leave pictures out where this does not hold.")
+@click.option(
+    "--drop", multiple=True, help="Leave out images for which this is true: 'sharpness<200'."
+)
+@click.option("--keep", multiple=True, help="Leave out images for which this is false.")
 @click.option(
     "--duplicates",
     type=click.Choice(["group", "thin", "keep"]),
     default="keep",
     show_default=True,
-    help="Near duplicates: on one side of the split, thinned to one, or as they are.",
+    help="Near duplicates: put them on one side of the split, keep one of each, or keep all.",
 )
 @click.option(
     "--as-labels",
-    help="Measures that become labels too, to condition networks on them: yaw,brightness.",
+    help="Measures to add as labels, for conditional training: yaw,brightness.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace another dataset at OUT.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing dataset at OUT.")
 def data_filter(dataset: Path, out: Path, as_labels: str | None, **options: Any) -> None:
-    """Write those pictures of DATASET that conditions leave into the dataset OUT.
+    """Write a new dataset OUT with those images of DATASET that meet conditions.
 
     A condition compares a column with a number: a measure of 'facegan data doctor', a label, or a
-    column of items.csv. OUT has all measures as columns. DATASET stays as it is.
+    column of items.csv. OUT has all measures as columns. DATASET itself is not changed.
 
     \b
     Example: facegan data filter faces clean --drop 'sharpness<200' --drop 'yaw>30'

@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def doctor(as_json: bool) -> None:
-    """Tell what this machine is, what is chosen on it and why, and what extras would add.
+    """Describe this machine, the settings chosen for it, and what extras would add.
 
     \b
     Example: facegan doctor

@@ -1,4 +1,4 @@
-"""`facegan directions`, `edit`, `film` and `invert`: what can be done with a generator's faces."""
+"""`facegan directions`, `edit`, `film` and `invert`: change, film and find faces."""
 
 from __future__ import annotations
 
@@ -12,34 +12,36 @@ from facegan.cli.labelled import as_number
 from facegan.cli.paths import FILE_PATH
 from facegan.errors import FaceganError
 
-_best = click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
-_device = click.option("--device", default="auto", show_default=True)
+_best = click.option("--best", is_flag=True, help="Use the best snapshot of a run, not its last.")
+_device = click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda, mps or auto."
+)
 _truncation = click.option(
     "--truncation",
     default=1.0,
     show_default=True,
     metavar="PSI",
-    help="Less than 1: more typical, less varied.",
+    help="Truncation psi: below 1, faces are more typical and less varied.",
 )
 _set = click.option(
     "--set",
     "edits",
     multiple=True,
     metavar="NAME=AMOUNT",
-    help="Change something, in standard deviations of the generator's faces: smiling=+2.",
+    help="Move along a direction by so many standard deviations: smiling=+2. May be repeated.",
 )
 _label = click.option(
     "--label",
     "labels",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Of a generator trained with labels: what all faces have.",
+    help="A label of all faces, if the generator was trained with labels.",
 )
 _directions = click.option(
     "--directions",
     type=FILE_PATH,
     metavar="FILE",
-    help="That 'facegan directions' wrote.  [default: beside the generator's file]",
+    help="A file that 'facegan directions' wrote.  [default: the one beside the generator]",
 )
 
 
@@ -52,24 +54,25 @@ _directions = click.option(
     "--name",
     "names",
     multiple=True,
-    help="Look for this attribute of the reader; may be repeated.  [default: the usual ones]",
+    help="Find a direction for this attribute; may be repeated.  [default: smiling, age, …]",
 )
-@click.option("-n", "n", default=8192, show_default=True, help="Faces that are read.")
+@click.option("-n", "n", default=8192, show_default=True, help="Number of faces to learn from.")
 @click.option(
-    "--measured", default=128, show_default=True, help="Others that gain and leakage come from."
+    "--measured", default=128, show_default=True, help="Number of other faces to test on."
 )
-@click.option("--seed", default=0, show_default=True, help="Of the faces.")
-@click.option("--show", is_flag=True, help="Print the table of the file that is there.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the faces.")
+@click.option("--show", is_flag=True, help="Print the table of directions found earlier.")
 @_best
 @_device
 def directions(
     source: Path | None, out: Path | None, names: tuple[str, ...], show: bool, **options: Any
 ) -> None:
-    """Find what can be changed about the faces of MODEL by meaning.
+    """Find directions in latent space that change one attribute of a face.
 
-    Smiling, glasses, age, hair, light, pose and more, as far as the faces vary in it. Networks
-    read the generator's own faces; nobody labels anything. The table says for each direction what
-    a step gains, and what else it changes. 'facegan edit' uses the file.
+    Smiling, glasses, age, hair, light and pose, if the generator's faces vary in it. No human
+    labels are needed: networks predict the attributes of the generator's own faces. The table
+    shows how much a step along each direction changes its attribute, and how much it changes
+    others. 'facegan edit' and the studio use the file.
 
     \b
     Example: facegan directions runs/a
@@ -90,26 +93,32 @@ def directions(
 @click.command()
 @click.argument("source", type=FILE_PATH, required=False, metavar="[MODEL|RUN]")
 @_set
-@click.option("--seed", default=0, show_default=True, help="Of the first face.")
-@click.option("-n", "n", default=1, show_default=True, help="How many faces, side by side.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the first face.")
+@click.option("-n", "n", default=1, show_default=True, help="Number of faces, side by side.")
 @click.option(
     "--from",
     "start",
     type=FILE_PATH,
     metavar="PNG",
-    help="Begin with the face of a PNG that facegan or its studio wrote.",
+    help="Start from the face in a PNG that facegan or its studio wrote.",
 )
-@click.option("--sheet", metavar="NAME", help="Show one direction in steps, a row for each face.")
+@click.option(
+    "--sheet", metavar="NAME", help="Show one direction in steps, with a row for each face."
+)
 @click.option(
     "--mix",
     metavar="SEED@SIDE",
-    help="Take what is decided on maps of SIDE pixels and larger from another seed: 12@16.",
+    help="Mix with another seed, which decides the layers of SIDE pixels and more: 12@16.",
 )
-@click.option("--out", type=FILE_PATH, help="The PNG file.  [default: a telling name, here]")
+@click.option(
+    "--out",
+    type=FILE_PATH,
+    help="The PNG file.  [default: a descriptive name in the current folder]",
+)
 @_truncation
 @_label
 @_directions
-@click.option("--columns", type=int, help="Of several faces.")
+@click.option("--columns", type=int, help="Number of columns, for several faces.")
 @_best
 @_device
 def edit(
@@ -119,9 +128,9 @@ def edit(
     mix: str | None,
     **options: Any,
 ) -> None:
-    """Change faces of MODEL by meaning. The PNG says how, so that it can be repeated.
+    """Edit faces of MODEL: make one smile, or older. The PNG records how.
 
-    'facegan directions MODEL' finds what can be changed; --show lists it.
+    'facegan directions MODEL' finds the directions, and with --show lists them.
 
     \b
     Example: facegan edit --seed 7 --set smiling=+2 --out smile.png
@@ -140,33 +149,41 @@ def edit(
 @click.command()
 @click.argument("source", type=FILE_PATH, required=False, metavar="[MODEL|RUN]")
 @click.option(
-    "--seeds", default="0-3", show_default=True, metavar="LIST", help="Of the faces: 1,5,9 or 0-7."
+    "--seeds",
+    default="0-3",
+    show_default=True,
+    metavar="LIST",
+    help="Seeds of the faces: 1,5,9 or 0-7.",
 )
 @click.option(
     "--faces",
     type=FILE_PATH,
     multiple=True,
     metavar="KEPT",
-    help="In the place of seeds: a zip, a folder or PNGs that the studio or facegan wrote, with "
-    "their edits. May be repeated.",
+    help="Use saved faces and their edits instead of seeds: a zip, a folder or PNGs that facegan "
+    "or its studio wrote. May be repeated.",
 )
 @click.option(
     "--out",
     type=FILE_PATH,
     default=Path("walk.webp"),
     show_default=True,
-    help="Ends in .mp4 (extra 'film'), .webp, .apng or .gif.",
+    help="The file: .mp4 (extra 'film'), .webp, .apng or .gif.",
 )
 @click.option(
     "--sweep",
     metavar="NAME=FROM:TO",
-    help="In the place of a walk: move all faces along a direction, side by side.",
+    help="Move all faces along one direction, side by side, instead of walking between them.",
 )
 @_set
-@click.option("--seconds", default=2.0, show_default=True, help="From one face to the next.")
-@click.option("--rate", default=24.0, show_default=True, help="Frames a second.")
-@click.option("--scale", default=1, show_default=True, help="So many times as large.")
-@click.option("--no-loop", is_flag=True, help="End at the last face, not back at the first.")
+@click.option(
+    "--seconds", default=2.0, show_default=True, help="Seconds from one face to the next."
+)
+@click.option("--rate", default=24.0, show_default=True, help="Frames per second.")
+@click.option("--scale", default=1, show_default=True, help="Enlarge the frames by this factor.")
+@click.option(
+    "--no-loop", is_flag=True, help="End at the last face instead of returning to the first."
+)
 @_truncation
 @_label
 @_directions
@@ -182,7 +199,7 @@ def film(
     no_loop: bool,
     **options: Any,
 ) -> None:
-    """Film a walk from face to face, or an attribute that comes and goes.
+    """Make a film that moves from face to face, or along one direction.
 
     \b
     Example: facegan film --seeds 1,5,9 --out walk.webp
@@ -206,28 +223,35 @@ def film(
 
 @click.command()
 @click.argument("photograph", type=FILE_PATH)
-@click.option("--model", metavar="MODEL|RUN", help="[default: the model in the box]")
-@click.option("--out", type=FILE_PATH, help="The PNG.  [default: NAME-found.png, here]")
+@click.option("--model", metavar="MODEL|RUN", help="The generator.  [default: the bundled model]")
+@click.option(
+    "--out", type=FILE_PATH, help="The PNG file.  [default: NAME-found.png in the current folder]"
+)
 @click.option(
     "--compare",
     type=FILE_PATH,
     metavar="PNG",
-    help="Also write the photograph beside the generated face. It shows a real person.",
+    help="Also write an image of the photograph beside the generated face. It shows a real person.",
 )
 @click.option(
     "--aligned",
     is_flag=True,
-    help="The photograph is cut out already, as the training pictures were: look for no face.",
+    help="The photograph is already cropped as the training images are; do not look for a face.",
 )
 @click.option("--crop", type=int, help="With --aligned: the side of the centred square, in pixels.")
-@click.option("--steps", default=100, show_default=True, help="0 for the first guess alone.")
+@click.option(
+    "--steps",
+    default=100,
+    show_default=True,
+    help="Optimisation steps; 0 for the encoder's first guess alone.",
+)
 @_best
 @_device
 def invert(photograph: Path, model: str | None, **options: Any) -> None:
-    """Find the face of PHOTOGRAPH in a generator: the nearest that it can make.
+    """Find the latent whose face is most like the one in PHOTOGRAPH (GAN inversion).
 
-    Says how near that is, and where the generator cannot hold the face. The PNG holds the
-    generated face and its latent, and nothing of the photograph.
+    It says how close the result is, and when the generator cannot reproduce the face. The PNG
+    holds the generated face and its latent, and nothing of the photograph.
 
     \b
     Example: facegan invert me.jpg --out me.png

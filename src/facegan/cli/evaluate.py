@@ -12,19 +12,24 @@ from facegan.cli.paths import FILE_PATH
 
 @click.command()
 @click.argument("source", type=FILE_PATH)
-@click.option("--data", required=True, help="The real pictures: a dataset, or 'portraits'.")
+@click.option("--data", required=True, help="The real images: a dataset, or 'portraits'.")
 @click.option(
-    "-n", "n", type=int, help="Generated pictures.  [default: 5000, or half of the real ones]"
+    "-n",
+    "n",
+    type=int,
+    help="Number of generated images.  [default: 5000, or half of the real images]",
 )
 @click.option(
-    "--n-real", type=int, help="Real ones in the reference.  [default: 5n, 2000 to 10000]"
+    "--n-real",
+    type=int,
+    help="Number of real images in the reference.  [default: 5n, between 2000 and 10000]",
 )
 @click.option(
     "--reference",
     type=click.Choice(["train", "holdout", "all"]),
     default="train",
     show_default=True,
-    help="The split of DATA that the reference comes from.",
+    help="The part of the dataset that the reference is drawn from.",
 )
 @click.option(
     "--extractor",
@@ -33,20 +38,26 @@ from facegan.cli.paths import FILE_PATH
     default=("efflite0", "selfsup"),
     show_default=True,
     metavar="NAME",
-    help="A feature space: efflite0, efflite0@64, selfsup, faces, inception, or a TOML file that "
-    "describes yours. May be given several times.",
+    help="A feature space: efflite0, efflite0@64, selfsup, faces, inception, or a TOML file for "
+    "your own. May be repeated.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the generated images and of the reference.",
+)
+@click.option("--best", is_flag=True, help="Use the best snapshot of a run, not its last.")
 @click.option(
     "--copying/--no-copying",
     default=None,
-    help="Look for copies of training pictures.  [default: where DATA has held-out ones]",
+    help="Look for copies of training images.  [default: if the dataset has a holdout]",
 )
 @click.option(
     "--faces/--no-faces",
     default=None,
-    help="Look for faces.  [default: where 'facegan[faces]' is installed]",
+    help="Count in how many images a face is found.  [default: if 'facegan[faces]' is installed]",
 )
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
@@ -56,12 +67,13 @@ from facegan.cli.paths import FILE_PATH
     is_flag=True,
     flag_value=False,
     default=True,
-    help="Of a run: do not write what was found into its folder.",
+    help="Do not record the scores in the run's folder.",
 )
 def evaluate(source: Path, data: str, as_json: bool, **options: Any) -> None:
-    """Measure SOURCE beside real pictures: how good, how varied, how much copied.
+    """Score SOURCE against real images: quality, variety and copying.
 
-    SOURCE is a run, a generator.safetensors file, a dataset, or pictures in a folder or archive.
+    SOURCE is a run, a model, a generator.safetensors file, a dataset, or a folder or archive of
+    images.
 
     \b
     Example: facegan evaluate runs/a --data faces -n 5000

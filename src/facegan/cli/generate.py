@@ -15,56 +15,63 @@ from facegan.errors import FaceganError, nearest
 
 @click.command(cls=Labelled)
 @click.argument("source", type=FILE_PATH, required=False)
-@click.option("--model", metavar="NAME", help="A model in the box or installed: 'facegan models'.")
+@click.option(
+    "--model", metavar="NAME", help="A bundled or installed model; 'facegan models' lists them."
+)
 @click.option(
     "--out",
     type=FILE_PATH,
-    help="A folder; with --grid, or of a model, also a .png file; with --dataset the dataset. "
-    "[default: of a model, a grid in this folder]",
+    help="The folder for the images; a .png file for a grid; the dataset with --dataset.  "
+    "[default: for a model, a grid in the current folder]",
 )
-@click.option("-n", "n", default=64, show_default=True, help="How many pictures.")
-@click.option("--seed", default=0, show_default=True, help="Of the first; the next has seed + 1.")
-@click.option("--grid", is_flag=True, help="One picture of all of them.")
-@click.option("--columns", type=int, help="Columns of the grid.")
+@click.option("-n", "n", default=64, show_default=True, help="Number of images.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Seed of the first image; the next has seed + 1."
+)
+@click.option("--grid", is_flag=True, help="Write one image with all of them.")
+@click.option("--columns", type=int, help="Number of columns of the grid.")
 @click.option(
     "--truncation",
     default=1.0,
     show_default=True,
     metavar="PSI",
-    help="Less than 1: more typical, less varied.",
+    help="Truncation psi: below 1, faces are more typical and less varied.",
 )
 @click.option(
     "--label",
     "labels",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Of a generator trained with labels: what all pictures have, 0 to 1 for yes or no, "
-    "a quantity in its own unit, or the name of a class. Also as an option of its own: "
-    "--NAME VALUE. 'facegan models labels SOURCE' lists them.",
+    help="A label of all images, if the generator was trained with labels: 0 to 1 for yes or no, "
+    "a quantity in its own unit, or the name of a class. '--NAME VALUE' is the same. 'facegan "
+    "models labels SOURCE' lists them.",
 )
-@click.option("--dataset", is_flag=True, help="A dataset to train on or mix in, instead of files.")
+@click.option("--dataset", is_flag=True, help="Write a dataset for training instead of files.")
 @click.option("--pack", "old_name", is_flag=True, hidden=True)
 @click.option(
-    "--holdout", default=0.0, show_default=True, help="Of a dataset: share kept from training."
+    "--holdout",
+    default=0.0,
+    show_default=True,
+    help="With --dataset: share of the images that is kept out of training.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing dataset.")
-@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
-@click.option("--device", default="auto", show_default=True)
+@click.option("--best", is_flag=True, help="Use the best snapshot of a run, not its last.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="bf16: up to twice as fast on processors and GPUs that compute in bfloat16; its "
-    "pictures differ by less than a level of 255 on average.",
+    help="bf16 is up to twice as fast on processors and GPUs with bfloat16 units. Images differ by "
+    "less than one of 255 levels on average.",
 )
 @click.option(
     "--engine",
     type=click.Choice(["torch", "onnx"]),
     default="torch",
     show_default=True,
-    help="onnx: ONNX Runtime (extra 'onnx'), on the processor: few pictures come sooner; they "
-    "differ by a level of 255 at most.",
+    help="onnx uses ONNX Runtime on the CPU (extra 'onnx'), which is faster for few images. They "
+    "differ by one of 255 levels at most.",
 )
 @click.pass_context
 def generate(
@@ -76,9 +83,9 @@ def generate(
     old_name: bool,
     **options: Any,
 ) -> None:
-    """Generate pictures from SOURCE: a run's folder, a generator.safetensors file or a model.
+    """Generate images with SOURCE: a run, a generator.safetensors file or a model.
 
-    Without SOURCE, from the model in the box: a grid of faces in this folder.
+    Without SOURCE, the bundled model writes a grid of faces into the current folder.
 
     \b
     Example: facegan generate

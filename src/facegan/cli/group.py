@@ -40,7 +40,7 @@ class Commands(click.Group):
                     is_eager=True,
                     expose_value=False,
                     callback=_load,
-                    help="Load networks, losses, methods, … of your own first.",
+                    help="Load your own networks, losses or methods first.",
                 )
             )
         super().add_command(cmd, name)

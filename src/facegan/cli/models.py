@@ -1,4 +1,4 @@
-"""`facegan models`: generators to use by name, and to hand on."""
+"""`facegan models`: use, install and share trained generators by name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from facegan.cli.paths import FILE_PATH
 @click.group(cls=Commands, invoke_without_command=True)
 @click.pass_context
 def models(context: click.Context) -> None:
-    """List the generators in the box and those installed, with how good they are.
+    """List the bundled and the installed generators, with their scores.
 
-    A model is one file: weights, recipe, and a card that says what it learned from, how good it
-    is, what it is for and what its limits are. Its name stands wherever a run may.
+    A model is one file: weights, recipe, and a card with its training data, scores, intended use
+    and limits. Its name can be used wherever a command takes a run.
 
     \b
     Example: facegan models
@@ -47,7 +47,7 @@ def models_card(model: str) -> None:
 @models.command("labels")
 @click.argument("source")
 def models_labels(source: str) -> None:
-    """List what SOURCE (a model, a run or a file) can be asked for by name.
+    """List the labels that SOURCE (a model, a run or a file) was trained with.
 
     \b
     Example: facegan models labels lfw-64
@@ -60,21 +60,24 @@ def models_labels(source: str) -> None:
 
 @models.command("export")
 @click.argument("model")
-@click.option("--out", type=FILE_PATH, help="A folder for a model hub; made if not there.")
-@click.option("--onnx", type=FILE_PATH, help="An ONNX file, for other programs.")
+@click.option("--out", type=FILE_PATH, help="Write a folder for a model hub.")
+@click.option("--onnx", type=FILE_PATH, help="Write an ONNX file, for other programs.")
 @click.option(
-    "--half", is_flag=True, help="Of --onnx: weights in float16; arithmetic stays float32."
+    "--half", is_flag=True, help="With --onnx: weights in float16; arithmetic stays float32."
 )
-@click.option("--best", is_flag=True, help="Of --onnx and a run: its best snapshot, not its last.")
-@click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
+@click.option(
+    "--best", is_flag=True, help="With --onnx: use the best snapshot of a run, not its last."
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def models_export(
     model: str, out: Path | None, onnx: Path | None, half: bool, best: bool, overwrite: bool
 ) -> None:
-    """Write MODEL (a name or a file) as a folder for a model hub, or as ONNX.
+    """Export MODEL (a name or a file) as a folder for a model hub, or as ONNX.
 
-    The folder can be pushed as it is: README.md, config.json, model.safetensors, and
-    samples.png, 64 faces, none picked. The ONNX file holds the generator alone, of a run too:
-    latents z, and labels where it has any, of any number of pictures.
+    The folder can be uploaded as it is. It holds README.md, config.json, model.safetensors and
+    samples.png with the faces of seeds 0 to 63. The ONNX file holds the generator alone. Its
+    inputs are latents z, and labels if the model has any; the batch size is free. --onnx also
+    takes a run.
 
     \b
     Example: facegan models export lfw-64 --out lfw-64-hub
@@ -104,32 +107,34 @@ def models_export(
 
 @models.command("pack")
 @click.argument("source")
-@click.option("--name", required=True, help="By which it will be asked for: small letters, digits.")
-@click.option("--out", type=FILE_PATH, required=True, help="The file: NAME.safetensors.")
-@click.option("--title", help="One line that says what it is.")
-@click.option("--licence", help="Of the weights: apache-2.0, cc-by-4.0, or in words.")
-@click.option("--data", metavar="DATASET", help="What it learned from, for the counts in the card.")
+@click.option(
+    "--name", required=True, help="The name of the model: lower-case letters, digits and hyphens."
+)
+@click.option("--out", type=FILE_PATH, required=True, help="The file to write: NAME.safetensors.")
+@click.option("--title", help="A title of one line, for the card.")
+@click.option("--licence", help="The licence of the weights: apache-2.0, cc-by-4.0, or in words.")
+@click.option("--data", metavar="DATASET", help="The training dataset, for the counts on the card.")
 @click.option(
     "--limits",
     type=FILE_PATH,
-    help="A text file of what to know, of the training data above all: paragraphs.",
+    help="A text file about the model's limits and training data, for the card.",
 )
 @click.option(
     "--evaluation",
     type=FILE_PATH,
-    help="What 'facegan evaluate --json' printed.  [default: what the run recorded]",
+    help="What 'facegan evaluate --json' printed.  [default: the scores recorded in the run]",
 )
-@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
-@click.option("--overwrite", is_flag=True, help="Replace a file at --out.")
+@click.option("--best", is_flag=True, help="Use the best snapshot of a run, not its last.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option(
     "--discriminator/--no-discriminator",
     default=True,
-    help="Keep a run's discriminator in a file beside it, to train on from both.",
+    help="Also write the discriminator to a file beside it, so that training can continue.",
 )
 def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
-    """Make a model's file from SOURCE: a run, a generator.safetensors file or a model.
+    """Make a model file from SOURCE: a run, a generator.safetensors file or a model.
 
-    It needs an evaluation with 1,000 pictures or more: facegan evaluate RUN --data DATASET -n 5000.
+    It needs scores of at least 1,000 images: facegan evaluate RUN --data DATASET -n 5000.
 
     \b
     Example: facegan models pack runs/a --name my-faces --out my-faces.safetensors
@@ -150,13 +155,13 @@ def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
 @click.option(
     "--out", type=FILE_PATH, help="The file.  [default: NAME.encoder.safetensors beside MODEL]"
 )
-@click.option("-n", "n", default=8192, show_default=True, help="Pictures that it is fitted to.")
-@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
-@click.option("--device", default="auto", show_default=True)
+@click.option("-n", "n", default=8192, show_default=True, help="Number of images to fit it to.")
+@click.option("--best", is_flag=True, help="Use the best snapshot of a run, not its last.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
 def models_encoder(source: str | None, out: Path | None, **options: Any) -> None:
-    """Fit the encoder of SOURCE (a model, a run or a file) for 'facegan invert', and keep it.
+    """Fit and save the encoder that 'facegan invert' uses for SOURCE (a model, a run or a file).
 
-    Without it, 'facegan invert' fits one when the first photograph comes.
+    Without this command, 'facegan invert' fits the encoder when it is first needed.
 
     \b
     Example: facegan models encoder runs/a
@@ -171,18 +176,18 @@ def models_encoder(source: str | None, out: Path | None, **options: Any) -> None
 
 @models.command("install")
 @click.argument("source", type=FILE_PATH, metavar="FILE|USER/NAME")
-@click.option("--name", help="To find it by.  [default: that in its card]")
+@click.option("--name", help="The name to install it under.  [default: the name on its card]")
 @click.option("--overwrite", is_flag=True, help="Replace an installed model of that name.")
 @click.option(
     "--revision",
     metavar="COMMIT",
-    help="Of a repository: a commit, a tag or a branch.  [default: the newest]",
+    help="A commit, tag or branch of the repository.  [default: the newest commit]",
 )
 def models_install(source: Path, name: str | None, overwrite: bool, revision: str | None) -> None:
-    """Put a model where it is found by its name, once it has proved sound.
+    """Check a model and install it, so that commands find it by name.
 
-    It is a FILE, or a repository USER/NAME on a model hub, of which the safetensors file alone is
-    taken. A hub needs the extra: pip install 'facegan[hub]'.
+    It is a FILE, or a repository USER/NAME on a model hub. Only safetensors files are taken from a
+    repository. A hub needs an extra: pip install 'facegan[hub]'.
 
     \b
     Example: facegan models install my-faces.safetensors
@@ -200,15 +205,17 @@ def models_install(source: Path, name: str | None, overwrite: bool, revision: st
 @models.command("push")
 @click.argument("model")
 @click.argument("repository", metavar="USER/NAME")
-@click.option("--private", is_flag=True, help="Of a new repository: only you can see it.")
-@click.option("--revision", metavar="BRANCH", help="To put it on.  [default: the main branch]")
-@click.option("--page", is_flag=True, help="Also index.html, in which the generator runs.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+@click.option(
+    "--revision", metavar="BRANCH", help="The branch to upload to.  [default: the main branch]"
+)
+@click.option("--page", is_flag=True, help="Also upload index.html, in which the generator runs.")
 def models_push(
     model: str, repository: str, private: bool, revision: str | None, page: bool
 ) -> None:
-    """Put MODEL (a name or a file) on a model hub: what 'facegan models export' writes.
+    """Upload MODEL (a name or a file) to a model hub, as 'facegan models export' writes it.
 
-    Log in first: hf auth login. Needs the extra: pip install 'facegan[hub]'.
+    Log in first: hf auth login. It needs an extra: pip install 'facegan[hub]'.
 
     \b
     Example: facegan models push my-faces somebody/my-faces

@@ -9,18 +9,24 @@ from facegan.errors import printable
 
 
 @click.group(cls=Commands, invoke_without_command=True)
-@click.option("--cost", is_flag=True, help="Measure, where not yet known, how fast each trains.")
+@click.option(
+    "--cost",
+    is_flag=True,
+    help="Also show how fast each recipe trains here; measure it if not yet known.",
+)
 @click.option(
     "--resolution",
     type=click.IntRange(8, 512),
     default=64,
     show_default=True,
-    help="Of the pictures that sizes and costs are told for.",
+    help="Image resolution for the sizes and costs.",
 )
-@click.option("--only", multiple=True, metavar="NAME", help="Just this recipe; may be repeated.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="Show only this recipe; may be repeated."
+)
 @click.pass_context
 def recipes(context: click.Context, cost: bool, resolution: int, only: tuple[str, ...]) -> None:
-    """List the methods that can be trained: sources, sizes, and what they cost here.
+    """List the recipes that can be trained, with their sources and sizes.
 
     \b
     Example: facegan recipes show dcgan
@@ -43,9 +49,15 @@ def recipes(context: click.Context, cost: bool, resolution: int, only: tuple[str
 
 @recipes.command("show")
 @click.argument("name")
-@click.option("--set", "settings", multiple=True, metavar="A.B=VALUE", help="Change one value.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="A.B=VALUE",
+    help="Change one value, as in --set training.batch=32.",
+)
 def recipes_show(name: str, settings: tuple[str, ...]) -> None:
-    """Print the recipe NAME (or a file's) in full, every default included.
+    """Print the recipe NAME (or a TOML file) in full, with all defaults.
 
     \b
     Example: facegan recipes show dcgan --set generator.channels=32

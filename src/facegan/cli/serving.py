@@ -12,16 +12,18 @@ from facegan.cli.paths import FILE_PATH
 
 @click.command()
 @click.argument("sources", nargs=-1, type=FILE_PATH, metavar="[MODEL|RUN|FOLDER]...")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
-@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="The port.  [default: a free one]"
+)
+@click.option("--best", is_flag=True, help="Use the best snapshot of a run, not its last.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
-@click.option("--no-browser", is_flag=True, help="Print the address; open nothing.")
+@click.option("--no-browser", is_flag=True, help="Print the address, but do not open a browser.")
 def studio(sources: tuple[Path, ...], port: int, best: bool, device: str, no_browser: bool) -> None:
-    """Open the studio: see, steer, edit and give away a generator's faces, in the browser.
+    """Open the studio: browse, edit and share the faces of a generator in the browser.
 
-    MODEL is a name, a file or a run; the model in the box by default. Runs, and the runs of
-    folders, can be watched while they train. This machine alone can open it, by an address that
-    holds a token. It runs until Ctrl-C.
+    MODEL is a name, a file or a run; by default the bundled model. Runs can be watched while they
+    train; a FOLDER stands for all runs in it. Only this machine can open the studio, through an
+    address that holds a token. Ctrl-C ends it.
 
     \b
     Example: facegan studio
@@ -42,22 +44,29 @@ def studio(sources: tuple[Path, ...], port: int, best: bool, device: str, no_bro
 
 @click.command()
 @click.argument("source", type=FILE_PATH, required=False, metavar="[MODEL|RUN]")
-@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for other machines.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; 0.0.0.0 admits other machines.",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port."
+)
 @click.option(
     "--token-file",
     type=FILE_PATH,
-    help="A file with the token that requests must know.  [default: $FACEGAN_TOKEN, or a new one]",
+    help="A file with the token that requests must send.  [default: $FACEGAN_TOKEN, or a new one]",
 )
-@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
+@click.option("--best", is_flag=True, help="Use the best snapshot of a run, not its last.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
 def serve(
     source: Path | None, host: str, port: int, token_file: Path | None, best: bool, device: str
 ) -> None:
-    """Serve pictures of a generator to other programs: an HTTP API, without the page.
+    """Serve a generator to other programs through an HTTP API.
 
-    GET /api/openapi.json describes it. Each request carries 'Authorization: Bearer TOKEN', but for
-    /api/health.
+    GET /api/openapi.json describes the API. Every request except /api/health must have the header
+    'Authorization: Bearer TOKEN'.
 
     \b
     Example: facegan serve lfw-64 --port 8000
@@ -78,15 +87,15 @@ def serve(
 
 @click.command()
 @click.argument("source", type=FILE_PATH, required=False, metavar="[MODEL|RUN]")
-@click.option("--html", type=FILE_PATH, required=True, help="The page: one file.")
-@click.option("--name", help="What the page calls the generator.  [default: its own name]")
-@click.option("--best", is_flag=True, help="Of a run: its best snapshot, not its last.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--html", type=FILE_PATH, required=True, help="The HTML file to write.")
+@click.option("--name", help="The generator's name on the page.  [default: its own name]")
+@click.option("--best", is_flag=True, help="Use the best snapshot of a run, not its last.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(source: Path | None, html: Path, name: str | None, best: bool, overwrite: bool) -> None:
-    """Write a page that holds a generator and draws its faces, offline, in any browser.
+    """Write one HTML file that holds a generator and runs it in any browser, offline.
 
-    Wall, sliders, walks and films as in 'facegan studio', without a server: open it from disk,
-    send it to somebody, or put it on any web server.
+    It has the faces, sliders, walks and films of 'facegan studio' and needs no server. Open it
+    from disk, send it to somebody, or put it on any web server.
 
     \b
     Example: facegan export lfw-64 --html faces.html

@@ -19,56 +19,62 @@ from facegan.errors import FaceganError, printable
     "datasets",
     multiple=True,
     metavar="[NAME=]DATASET",
-    help="Take this dataset in place of the plan's; NAME where it has several.",
+    help="Use this dataset instead of the plan's; give NAME if the plan has several.",
 )
 @click.option(
     "--out",
     type=FILE_PATH,
-    help="The study's folder.  [default: studies/NAME]",
+    help="The folder of the study.  [default: studies/NAME]",
 )
 @click.option(
-    "--seeds", type=click.IntRange(min=1), help="How many, of every method.  [default: the plan's]"
+    "--seeds",
+    type=click.IntRange(min=1),
+    help="Number of seeds of every method.  [default: the plan's]",
 )
-@click.option("--budget", help="Of every trial: 60kimg, 90s, 15min.  [default: the plan's]")
+@click.option("--budget", help="Budget of every trial: 60kimg, 90s, 15min.  [default: the plan's]")
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Trials at once.  [default: one for each core, or each GPU]",
+    help="Number of trials at a time.  [default: one for each core or GPU]",
 )
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option(
-    "--ray", metavar="ADDRESS", help="Run the trials on a Ray cluster; 'local' starts one here."
+    "--ray",
+    metavar="ADDRESS",
+    help="Run the trials on a Ray cluster; 'local' starts one on this machine.",
 )
 @click.option(
     "--storage",
     metavar="URI",
-    help="Through which the nodes of a cluster reach the study: s3://BUCKET/PREFIX.  "
-    "[default: they share its folder]",
+    help="Storage through which the nodes of a cluster share the study: s3://BUCKET/PREFIX.  "
+    "[default: its folder, which all nodes must see]",
 )
 @click.option(
     "--slurm",
     metavar="OPTIONS",
-    help="Run the trials as jobs of a SLURM cluster, with these options of sbatch: "
-    "partition=cpu,time=4:00:00; 'local' tries that here.",
+    help="Run the trials as SLURM jobs with these sbatch options: partition=cpu,time=4:00:00; "
+    "'local' tries that on this machine.",
 )
-@click.option("--retry-failed", is_flag=True, help="Perform failed trials again.")
-@click.option("--report", is_flag=True, help="Only write page and tables anew; run nothing.")
+@click.option("--retry-failed", is_flag=True, help="Repeat trials that failed.")
+@click.option("--report", is_flag=True, help="Only write the page and tables again; run nothing.")
 @click.option(
     "--figures",
     type=FILE_PATH,
     metavar="DIR",
-    help="Write figures and tables for a paper: PDF, PNG, SVG, CSV, LaTeX; run nothing.",
+    help="Only write figures and tables for a paper: PDF, PNG, SVG, CSV, LaTeX; run nothing.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Print the trials, what they take and what they can find."
+    "--dry-run",
+    is_flag=True,
+    help="Print the trials, their time and memory, and what gains they could detect.",
 )
 @click.option(
     "--noise",
     metavar="SHARE|STUDY",
-    help="For --dry-run: how far FD scatters from seed to seed, as a share or as in an earlier "
-    "study's folder.  [default: OUT, or the published studies]",
+    help="For --dry-run: how much FD varies between seeds, as a share or as in the folder of an "
+    "earlier study.  [default: OUT, or the published studies]",
 )
-@click.option("--show", is_flag=True, help="Print the plan.")
+@click.option("--show", is_flag=True, help="Print the plan and stop.")
 def study(
     plan: str | None,
     datasets: tuple[str, ...],
@@ -87,10 +93,11 @@ def study(
     noise: str | None,
     show: bool,
 ) -> None:
-    """Compare the methods of PLAN: equal budgets, several seeds, a verdict on each claim.
+    """Compare the methods of PLAN with equal budgets, and judge its claims.
 
-    PLAN is a shipped plan or a TOML file; without one, the shipped plans are listed. Stopped
-    at any time, the same command goes on. The page is OUT/report.html.
+    Each method is trained with several seeds. PLAN is a shipped plan or a TOML file; without one,
+    the shipped plans are listed. To resume a study that was stopped, repeat the command. The page
+    is OUT/report.html.
 
     \b
     Example: facegan study quick

@@ -31,11 +31,20 @@ def as_typed(text: str, command: click.Command, every: click.Command) -> str:
     def typed(found: re.Match[str]) -> str:
         name, value = found[1], found[2] or ""
         if value:
-            return "--set " + (f'"{name}{value}"' if _SPLIT.search(value) else name + value)
+            return _setting(name, value)
         word = own.get(name) or others.get(name)
         return found[0] if word is None else word
 
     return _NAMED.sub(typed, text)
+
+
+def settings_as_typed(text: str) -> str:
+    """Advice of the library: `training.batch=32` becomes `--set training.batch=32`."""
+    return _NAMED.sub(lambda found: _setting(found[1], found[2]) if found[2] else found[0], text)
+
+
+def _setting(name: str, value: str) -> str:
+    return "--set " + (f'"{name}{value}"' if _SPLIT.search(value) else name + value)
 
 
 def _words(command: click.Command) -> dict[str, str]:

@@ -104,19 +104,19 @@ def in_words(
     others = [one for one in seen if not one.copied]
     counts = listed(f"{one.found.near:,} (in {one.found.embedding})" for one in seen)
     sentences = [
-        f"{counts} of {n:,} generated faces lie closer to a training picture than 99 % of held-out "
-        f"faces do; about {_about(seen[0].found.near_expected)} would by chance."
+        f"{counts} of {n:,} generated faces are closer to a training image than 99 % of "
+        f"holdout faces are; about {_about(seen[0].found.near_expected)} would by chance."
     ]
     if copied:
         sentences += _copied(copied)
     sentences += [_pull(one) for one in others if one.many or one.found.z < -_FAR]
     if quiet := [one for one in others if not one.many and one.found.z >= -_FAR]:
         verb = "shows" if len(quiet) == 1 else "show"
-        sentences.append(f"Chance explains what {_names(quiet)} {verb}.")
+        sentences.append(f"What {_names(quiet)} {verb} can be explained by chance.")
     if not copied:
         sentences.append(
-            "This does not prove that nothing was copied: an embedding can miss a changed copy, "
-            "and the counts a rare one."
+            "This does not prove that nothing was copied: an embedding can miss an "
+            "altered copy, and the counts can miss a rare one."
         )
     return " ".join([*sentences, *_yardstick(pictures, known)])
 
@@ -125,14 +125,15 @@ def _yardstick(pictures: npt.NDArray[np.int64], known: bool) -> Iterator[str]:
     """What weakens the comparison with held-out pictures."""
     if not known:
         yield (
-            "Who is shown is not known: the same person, or nearly the same photograph, may be on "
-            "both sides of the holdout, so that real copies look more like chance than they are."
+            "The identities are not known. The same person, or nearly the same "
+            "photograph, may be in both training and holdout, so copies may look like "
+            "chance."
         )
     elif pictures.sum() ** 2 / np.square(pictures).sum() < _FEW_PEOPLE:
         people = f"{len(pictures):,} {'people' if len(pictures) > 1 else 'person'}"
         yield (
-            f"Only {pictures.sum():,} held-out pictures, of {people}, stand for chance here: the "
-            "calibration is weak."
+            f"The comparison is weak: there are only {pictures.sum():,} holdout images, of "
+            f"{people}."
         )
 
 
@@ -140,41 +141,42 @@ def _searched(found: CopySearchResult) -> Iterator[str]:
     """What the search says: the numbers, the two tests, what follows."""
     both = found.to_train + found.to_holdout
     yield (
-        f"{both:,} of {found.n:,} generated faces match a real one as closely as one real face in "
-        f"{found.one_in} matches somebody else's, wherever it lies in the picture; about "
-        f"{_about(found.expected)} would by chance."
+        f"{both:,} of {found.n:,} generated faces match a real image as closely as one real face "
+        f"in {found.one_in} matches another person's; about {_about(found.expected)} would "
+        "by chance."
     )
     wanted = _about(both * found.holdout_share)
     if found.verdict == "chance":
         yield (
-            f"Chance explains that (p = {found.chance:.2g}). It does not prove that nothing was "
-            "copied: a search misses what is changed too much, and counts miss a rare one. The "
-            "closest pairs are worth a look."
+            f"This can be explained by chance (p = {found.chance:.2g}). It does not prove "
+            "that nothing was copied: the search misses strongly altered copies, and the "
+            "counts can miss a rare one. Look at the closest pairs too."
         )
         return
     if found.verdict == "typical":
         yield (
-            f"That is more than chance gives ({_probability(found.chance)}), but "
-            f"{found.to_holdout:,} match held-out faces, which cannot have been copied; {wanted} "
-            "would if nothing is: such faces resemble everything, and that is no sign of copying."
+            f"This is more than by chance ({_probability(found.chance)}), but "
+            f"{found.to_holdout:,} match holdout faces, which cannot have been copied; "
+            f"without copying, {wanted} would. So these faces resemble many real faces, "
+            "which is no sign of copying."
         )
         return
     yield (
-        f"{found.to_train:,} match training pictures and {found.to_holdout:,} held-out ones, where "
-        f"{wanted} would be held out if nothing were copied. Chance hardly gives so many "
-        f"({_probability(found.chance)})."
+        f"{found.to_train:,} match training images and {found.to_holdout:,} match holdout images. "
+        f"Without copying, {wanted} would match holdout images. Chance rarely gives so "
+        f"many ({_probability(found.chance)})."
     )
     if found.verdict == "unclear":
         yield (
-            "Those are too few for the holdout to tell copies from faces that resemble everything. "
-            "Look at the closest pairs, or measure more pictures."
+            "These are too few to tell copies from faces that resemble many real faces. "
+            "Look at the closest pairs, or evaluate more images."
         )
         return
     how = [f"{count:,} by the {part}" for part, count in found.parts.items()]
     how += [f"{found.mirrored:,} mirrored"] * (found.mirrored > 0)
     how += [f"{found.moved:,} shifted, turned or enlarged"] * (found.moved > 0)
     yield (
-        "This is what copies of training pictures look like, exact, altered, in part or blended: "
+        "This indicates copies of training images, whether exact, altered, partial or blended: "
         f"{listed(how)}. Look at the closest pairs."
     )
 
@@ -182,14 +184,14 @@ def _searched(found: CopySearchResult) -> Iterator[str]:
 def _pulls(seen: Sequence[Evidence]) -> Iterator[str]:
     """What embeddings add to the search."""
     if identical := max((one.identical for one in seen), default=0):
-        yield f"{identical:,} cannot be told from a training picture at all."
+        yield f"{identical:,} cannot be distinguished from a training image."
     unlike = [one for one in seen if not one.many and one.found.z < -_FAR]
     if len(unlike) > 1:
         closer = listed(f"{one.found.closer:.2f} ({one.found.embedding})" for one in unlike)
         yield (
-            "A generated face is closer to the training set than a held-out one with probability "
-            f"{closer}, where 0.50 is chance: such faces are unlike real ones, which says more of "
-            "their quality than of copying."
+            "A generated face is closer to the training set than a holdout face with "
+            f"probability {closer}; 0.50 is chance. So generated faces are unlike real "
+            "ones, which is about quality, not copying."
         )
     for one in seen:
         if one.many or (unlike == [one]):
@@ -204,22 +206,22 @@ def _copied(seen: Sequence[Evidence]) -> list[str]:
     """Of embeddings in which it takes copies to explain the numbers."""
     holdout = listed(f"{one.found.near_holdout:,}" for one in seen)
     sentences = [
-        f"In {_names(seen)} neither chance explains what was seen nor faces that are close to "
-        f"everything ({holdout} come as close to the holdout): this is what copies of training "
-        "pictures look like, exact, altered or blended."
+        f"In {_names(seen)} this can be explained neither by chance nor by faces that "
+        f"resemble many real faces ({holdout} are as close to the holdout). It indicates "
+        "copies of training images, whether exact, altered or blended."
     ]
     most = max(seen, key=lambda one: one.first)
     if most.first > most.first_highest:
         sentences.append(
-            f"In {most.found.embedding} {most.first:,} are closer than any held-out face; about "
+            f"In {most.found.embedding} {most.first:,} are closer than any holdout face; about "
             f"{_about(most.first_expected)} would be by chance."
         )
     if identical := max(one.identical for one in seen):
-        sentences.append(f"{identical:,} cannot be told from a training picture at all.")
+        sentences.append(f"{identical:,} cannot be distinguished from a training image.")
     turned = max((one.found for one in seen), key=lambda found: found.near_mirrored)
     if turned.near_mirrored > turned.near_expected:
         sentences.append(
-            f"In {turned.embedding} {turned.near_mirrored:,} come so close only when mirrored."
+            f"In {turned.embedding} {turned.near_mirrored:,} are so close only when mirrored."
         )
     return [*sentences, "Look at the closest pairs."]
 
@@ -228,24 +230,22 @@ def _pull(one: Evidence) -> str:
     """Of an embedding in which something pulls generated faces to real ones, or away."""
     found = one.found
     closer = (
-        f"In {found.embedding} a generated face is closer to the training set than a held-out "
-        f"one with probability {found.closer:.2f} ({found.closer_low:.2f} to "
-        f"{found.closer_high:.2f} without copying), and closer to the holdout with "
-        f"{found.closer_holdout:.2f}:"
+        f"In {found.embedding} a generated face is closer to the training set than a holdout face "
+        f"with probability {found.closer:.2f} ({found.closer_low:.2f} to {found.closer_high:.2f} "
+        f"without copying), and closer to the holdout with {found.closer_holdout:.2f}:"
     )
     if not one.many:
         return (
-            f"{closer} such faces are unlike real ones, which says more of their quality than of "
-            "copying."
+            f"{closer} generated faces are unlike real ones, which is about quality, not copying."
         )
     if one.drawn_to_holdout:
         return (
-            f"{closer} smooth or typical faces are close to everything, and that is no sign of "
+            f"{closer} smooth or typical faces resemble many real faces, which is no sign of "
             "copying."
         )
     return (
-        f"{closer} the training set attracts them more than chance usually does, as copies would, "
-        "and as new faces of the people in it would. Look at the closest pairs."
+        f"{closer} they are closer to the training set than chance usually gives, as copies "
+        "would be, and as new faces of people in it would be. Look at the closest pairs."
     )
 
 

@@ -23,7 +23,10 @@ _MOST_DECIMALS = 6
 _MOST_KINDS = 8
 # By what a score is multiplied wherever it is shown, as papers have it; its title says so.
 _UNITS: dict[ScoreName, int] = {"kid": 1000}
-COMPARABLE = "Compare only where dataset, numbers, extractor and seed are the same."
+COMPARABLE = (
+    "Compare scores only if the dataset, the numbers of images, the extractor and the seed are the "
+    "same."
+)
 # In the place of a ratio to what cannot be told from zero.
 NO_RATIO = "–"
 
@@ -101,19 +104,19 @@ def conditions(evaluation: Evaluation, each: str = "") -> str:
         each: of what there are so many generated pictures, such as ` of each trial`.
     """
     split = {"train": "the training split", "holdout": "the holdout", "all": "all"}
-    side, taken = evaluation.resolution, ", while training" if evaluation.training else ""
+    side, taken = evaluation.resolution, ", during training" if evaluation.training else ""
     return (
-        f"{evaluation.n_fake:,} generated pictures{each} beside {evaluation.n_real:,} real ones of "
-        f"{evaluation.dataset} ({split[evaluation.reference]}, {side} × {side} pixels), "
+        f"{evaluation.n_fake:,} generated images{each} against {evaluation.n_real:,} real images "
+        f"of {evaluation.dataset} ({split[evaluation.reference]}, {side} × {side} pixels), "
         f"seed {evaluation.seed}{taken}."
     )
 
 
 def faces_sentence(faces: Faces) -> str:
-    """In how many pictures a face is found, in one sentence."""
+    """In how many images a face is found, in one sentence."""
     return (
         f"A face is found in {formatted(faces.generated, percent=True)} of the generated "
-        f"pictures and in {formatted(faces.real, percent=True)} of real ones "
+        f"images and in {formatted(faces.real, percent=True)} of the real images "
         f"({faces.detector}, n = {faces.n:,})."
     )
 
@@ -121,19 +124,19 @@ def faces_sentence(faces: Faces) -> str:
 def kinds_sentence(found: Kinds) -> str:
     """Which kinds of people are made too seldom, or too often, in a few sentences."""
     parts = []
-    for words, some in (("too seldom", found.left_out), ("too often", found.overdone)):
+    for words, some in (("too rarely", found.left_out), ("too often", found.overdone)):
         shown = [
-            f"{kind.name} {percent(kind.generated.value)} of {percent(kind.real.value)}"
+            f"{kind.name} {percent(kind.generated.value)} instead of {percent(kind.real.value)}"
             for kind in some[:_MOST_KINDS]
         ]
         if len(some) > _MOST_KINDS:
             shown.append(f"{len(some) - _MOST_KINDS} more")
         if shown:
-            parts.append(f"Made {words}: {listed(shown)}.")
-    said = " ".join(parts) or "No kind is made more seldom or more often than chance gives."
+            parts.append(f"Generated {words}: {listed(shown)}.")
+    said = " ".join(parts) or "No attribute is rarer or more frequent than chance explains."
     return (
-        f"Kinds of people, as an attribute reader sees them in {found.n:,} generated and "
-        f"{found.n_real:,} real pictures. {said}"
+        f"Attributes predicted by the attribute reader in {found.n:,} generated and "
+        f"{found.n_real:,} real images. {said}"
     )
 
 
@@ -150,16 +153,16 @@ def spectrum_sentence(found: Spectrum) -> str:
         math.exp(sum(math.log(one.value) for one in part) / len(part)) for part in thirds
     )
     return (
-        f"Detail, as power over that of real pictures: coarse {coarse:.2f}, middle {middle:.2f}, "
-        f"fine {fine:.2f}, checkered {brief(found.checkered.value)}."
+        f"Detail, as spectral power relative to real images: coarse {coarse:.2f}, middle "
+        f"{middle:.2f}, fine {fine:.2f}, checkerboard {brief(found.checkered.value)}."
     )
 
 
 def compared(found: Agreement, when: str = "") -> str:
     """Which labels stand beside which, in words; `when` follows the number of pictures."""
     return (
-        f"Labels that {found.n:,} pictures{when} were asked for, against those that an attribute "
-        f"reader sees in them; beside it the same of {found.n_real:,} real pictures and their "
+        f"Labels requested for {found.n:,} images{when}, compared with those that the attribute "
+        f"reader predicts from them; beside it the same for {found.n_real:,} real images and their "
         "labels. Chance is 0.5 for an AUC and 0 for a correlation."
     )
 

@@ -54,21 +54,21 @@ _TICKS = (
     _Series(
         "losses",
         "Losses",
-        "What each network minimises. Only their balance says something: a lower loss is not "
-        "a better picture.",
+        "The loss that each network minimises. Only the balance of the two matters: a "
+        "lower loss does not mean better images.",
         (("discriminator/adversarial", "discriminator"), ("generator/adversarial", "generator")),
     ),
     _Series(
         "logits",
         "Logits",
-        "The discriminator's score of real and of generated pictures. The closer the two, the "
-        "harder it is for it to tell them apart.",
+        "The discriminator's output for real and for generated images. The closer the "
+        "two, the harder they are to tell apart.",
         (("logits_real", "real"), ("logits_fake", "generated")),
     ),
     _Series(
         "gradient_norms",
         "Gradient norms",
-        "How hard each loss pulls at its network. Spikes are a sign of instability.",
+        "The norm of each network's gradient. Spikes are a sign of instability.",
         (
             ("discriminator/gradient_norm", "discriminator"),
             ("generator/gradient_norm", "generator"),
@@ -78,13 +78,13 @@ _TICKS = (
     _Series(
         "penalty",
         "Gradient penalty",
-        "What the discriminator pays for steep slopes, as weighted in its loss.",
+        "The gradient penalty in the discriminator's loss, with its weight.",
         (("discriminator/penalty", "discriminator"),),
     ),
     _Series(
         "rates",
         "Learning rates",
-        "The size of each network's steps, as its schedule had it.",
+        "The learning rate of each network, as scheduled.",
         (("discriminator/lr", "discriminator"), ("generator/lr", "generator")),
         zero=True,
         breaks=True,
@@ -94,7 +94,7 @@ _TIMING = (
     _Series(
         "speed",
         "Speed",
-        "Training images a second since the line before; saving is not counted.",
+        "Training images a second since the previous point, without the time for saving.",
         (("img_per_s", "images a second"),),
         zero=True,
     ),
@@ -102,10 +102,10 @@ _TIMING = (
 _PROBES = (
     _Series(
         "probed_logits",
-        "Logits of fixed pictures",
-        "The discriminator's score of training pictures, of held-out ones that it never saw, and "
-        "of generated ones. Where held-out pictures sink to the generated ones, it has learned "
-        "its training pictures by heart.",
+        "Logits of fixed images",
+        "The discriminator's output for training images, for holdout images that it never "
+        "saw, and for generated images. If the holdout falls to the level of generated "
+        "images, the discriminator overfits.",
         (
             ("probe/logits_train", "training"),
             ("probe/logits_fake", "generated"),
@@ -115,19 +115,20 @@ _PROBES = (
     _Series(
         "told_apart",
         "Told apart",
-        "How often the discriminator scores a training picture above a generated one, which may "
-        "be nearly always in a healthy run, and above a held-out one, which should stay at chance.",
-        (("probe/remembered", "held-out pictures"), ("probe/told_apart", "generated pictures")),
+        "How often the discriminator scores a training image above a generated one, which "
+        "may be nearly always in a healthy run, and above a holdout image, which should "
+        "stay at chance.",
+        (("probe/remembered", "holdout images"), ("probe/told_apart", "generated images")),
         level=(0.5, "chance"),
     ),
     _Series(
         "diversity",
         "Diversity",
-        "How much generated pictures differ from the one most like them, beside real ones. A fall "
-        "means that the generator makes fewer kinds of pictures.",
+        "How much generated images differ from their nearest other generated image, "
+        "relative to real images. A fall means that variety is lost.",
         (("probe/diversity", "generated"),),
         zero=True,
-        level=(1.0, "as among real pictures"),
+        level=(1.0, "as for real images"),
     ),
 )
 
@@ -260,9 +261,9 @@ def _score_plot(series: list[list[tuple[float, Measure]]], track: Track, total: 
     )
     # A floor that cannot be told from zero has no place on a logarithmic scale.
     below = log and any(measure.ratio == NO_RATIO for found in series for _, measure in found)
-    floor = "Real pictures score about 0." if below else "Broken lines: what real pictures score."
+    floor = "Real images score about 0." if below else "Broken lines: the score of real images."
     pictures, space = f"{track.last.evaluation.n_fake:,} pictures", track.instrument.name
-    note = f"Of {pictures}, in the space of {space}. {floor}"
+    note = f"{pictures}, features of {space}. {floor}"
     lines = [line for pair in pairs for line in (pair[:1] if below else pair)]
     title, end = _heading(listed(titles)), total / 1000
     return Plot(names, title, note, lines, end, log=log, zero=not log, wanted=wanted)
@@ -286,7 +287,7 @@ def overlays(group: Group, readings: Sequence[Reading]) -> list[Plot]:
     second, unit = time_unit(max(readings[entry.run].seconds for entry in chosen))
     lengths = [entry.track.last.images_seen for entry in chosen]
     log_x = max(lengths) > _MUCH_LONGER * max(min(lengths), 1)
-    note = "The runs are of very different length." if log_x else ""
+    note = "The runs have very different lengths." if log_x else ""
     if len(group.entries) > len(chosen):
         note += f" The first {len(chosen)} of {len(group.entries)} runs."
 

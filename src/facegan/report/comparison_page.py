@@ -32,13 +32,17 @@ _WIDEST = 1056
 # Of so many runs or fewer, several of the closest pairs are shown; of more, the closest.
 _FEW, _PAIRS_OF_FEW = 8, 3
 _BESIDE_SCORES: tuple[tuple[Kind, str, str], ...] = (
-    ("faces", "Faces", "In how many pictures a detector finds a face."),
-    ("modes", "Known truth", "Which combinations of known attributes are made, and how often."),
+    ("faces", "Faces", "The share of images in which a detector finds a face."),
+    (
+        "modes",
+        "Known truth",
+        "Which combinations of known attributes are generated, and how often.",
+    ),
     (
         "copying",
         "Copying",
-        "How close generated pictures come to the training set. The first row tells what is to be "
-        "expected where nothing is copied.",
+        "How close generated images are to the training set. The first row is what to "
+        "expect without copying.",
     ),
 )
 

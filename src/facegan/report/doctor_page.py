@@ -29,28 +29,28 @@ _TAIL = 0.002
 _LIMITS = (
     (
         "costs",
-        "What a finding costs is what is known of GANs in general. None of it was measured on this "
-        "dataset: train with and without such pictures where it matters.",
+        "The effect of each problem is general knowledge about GANs. It was not measured "
+        "on this dataset; if it matters, train with and without such images.",
     ),
     (
         "occlusion",
-        "That something is before a face is told by how unsure the landmark network is. It misses "
-        "about half of all microphones and masks, and most dark glasses. It also names faces that "
-        "are odd to it in another way: open mouths, large moustaches, hard light.",
+        "Occlusion is estimated from the uncertainty of the landmark network. It misses "
+        "about half of all microphones and masks and most dark glasses. It also reports "
+        "other unusual faces: open mouths, large moustaches, hard light.",
     ),
     (
         "pose",
-        "Poses are estimates from one picture. Beyond 40° to the side they are too small.",
+        "Poses are estimated from one image. Beyond 40° to the side, the estimates are too small.",
     ),
     (
         "blocks",
-        "Blocks of compression are seen only where a picture kept its size since then.",
+        "Compression blocks are detected only in images that have not been resized since.",
     ),
     (
         "identities",
-        "Whether names fit faces is judged by a network (dlib's), where the extra faces is "
-        "installed. It is made for whole faces that look ahead, and errs more often with some "
-        "groups of people than with others.",
+        "If the extra faces is installed, a network (dlib's) judges whether names fit "
+        "faces. It is made for whole faces that look ahead, and makes more errors for "
+        "some groups of people than for others.",
     ),
 )
 

@@ -107,13 +107,13 @@ def _closeness(pair: Pair) -> str:
     how = ["mirrored"] if pair.train.mirrored else []
     if pair.part is None:
         where = ", ".join([f"in {pair.embedding}", *how])
-        many = "held-out pictures come as close to the training set"
-        none = "no held-out picture comes as close to the training set"
+        many = "holdout images are as close to the training set"
+        none = "no holdout image is as close to the training set"
     else:
         found = "as a whole" if pair.part == "whole" else f"by the {pair.part}"
         where = listed([f"found {found}", *how, *(["moved"] if pair.moved else [])])
-        many = "real pictures match somebody else's as closely"
-        none = "no real picture matches somebody else's as closely"
+        many = "real images match another person's as closely"
+        none = "no real image matches another person's as closely"
     if pair.closeness <= 0:
         return f"{where}: {none}."
     return f"{where}: {fixed(100 * pair.closeness, 2 if pair.closeness < 0.01 else 1)} % of {many}."

@@ -59,7 +59,7 @@ def kinds_shown(evaluations: Sequence[Measured]) -> ShownKinds | None:
     groups = (
         ("left-out", "Made too seldom", found.left_out),
         ("overdone", "Made too often", found.overdone),
-        ("others", "No more different than chance gives", rest),
+        ("others", "Differences that chance explains", rest),
     )
     return ShownKinds(
         kimg(read[-1].images_seen),
@@ -106,9 +106,9 @@ def spectrum_shown(evaluations: Sequence[Measured]) -> ShownSpectrum | None:
     ends = [float(found.frequencies[0]), float(found.frequencies[-1])]
     plot = Plot(
         "spectrum",
-        "Detail by its size",
-        f"Power of {found.n:,} generated pictures over that of {found.n_real:,} real ones: "
-        "below 1 too little detail of that size, above 1 too much.",
+        "Detail by size",
+        f"Spectral power of {found.n:,} generated images relative to {found.n_real:,} real "
+        "images: below 1, too little detail of that size; above 1, too much.",
         [
             Line("generated", points, 1, band=band),
             Line("real pictures", [(x, 1.0) for x in ends], 0, "dashed", thin=True),

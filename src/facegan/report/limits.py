@@ -12,23 +12,23 @@ from facegan.study.results import StudyResults
 # (code, what to know before believing too much of the page)
 Limit = tuple[str, str]
 
-_ANOTHER_SEED = "How another seed would have turned out: this is one run."
+_ANOTHER_SEED = "How another seed would have turned out. This is one run."
 _OTHER_SEEDS = (
-    "How other seeds would have turned out. Intervals come from the choice of pictures, not from "
-    "training again: a small difference between two runs is not one between two methods."
+    "How other seeds would have turned out. Intervals come from the choice of images, not from "
+    "repeated training. A small difference between two runs is no difference between methods."
 )
 _FAIRNESS = (
-    "Whether all kinds of people are made equally often and equally well: shares of age, skin or "
-    "sex were not measured."
+    "Whether all groups of people are generated equally often and equally well. Shares by age, "
+    "skin or sex were not measured."
 )
 _FAIRNESS_READ = (
-    "Whether all kinds of people are made equally well, and kinds that the attribute reader has "
-    "no name for, such as ethnicity: only shares of what it reads were compared."
+    "Whether all groups of people are generated equally well. Only the shares of attributes that "
+    "the attribute reader predicts were compared; ethnicity, for example, is not among them."
 )
 _UNKNOWN = (
-    "Who is shown in the real pictures. Where two show one person, one may have been held out and "
-    "the other trained on: then the holdout is closer to the training set than strangers are, and "
-    "copies stand out less."
+    "Who is in the real images. If two images show one person, one may be in the holdout and the "
+    "other in training. Then the holdout is closer to the training set than images of strangers "
+    "are, and copies stand out less."
 )
 
 
@@ -45,7 +45,7 @@ def limits_of(
     """
     said = [*_quality(evaluations), _copying(evaluations, drawn)]
     if any(measured.evaluation.copying for measured in evaluations) and not real:
-        text = "What the nearest real pictures look like: they were left out of this page."
+        text = "What the nearest real images look like. They were left out of this page."
         said.append(("left-out", text))
     if any(m.evaluation.floors == "unknown" for m in evaluations) and not drawn:
         said.append(("people-unknown", _UNKNOWN))
@@ -62,26 +62,26 @@ def _quality(evaluations: Sequence[Measured]) -> Iterator[Limit]:
     if not spaces:
         yield (
             "no-score",
-            "How good the pictures are. No score was taken: a grid of 64 shows neither rare "
-            "failures nor faces that are never made.",
+            "How good the images are. There are no scores, and a grid of 64 shows neither rare "
+            "failures nor faces that are never generated.",
         )
         return
     yield (
         "people",
-        f"How people would judge the pictures. Scores are differences in what {listed(spaces)} "
-        f"{'sees' if len(spaces) == 1 else 'see'}, which is not what a person looks at; they "
-        "mean nothing beside scores of other extractors, datasets or numbers of pictures.",
+        f"How people would judge the images. Scores are distances between features of "
+        f"{listed(spaces)}, which is not what a person looks at. They cannot be compared with "
+        "scores of other extractors, datasets or numbers of images.",
     )
     if all(measured.evaluation.training for measured in evaluations):
         most = max(measured.evaluation.n_fake for measured in evaluations)
         yield (
             "while-training",
-            f"How the trained generator stands with many pictures: {most:,} were measured at a "
-            "time while training, enough to see the way, too few for a figure to quote.",
+            f"How the generator scores with many images. During training {most:,} were measured at "
+            "a time: enough to see the trend, too few for a figure to publish.",
         )
     looked = (m.evaluation.faces or m.evaluation.clear_faces for m in evaluations)
     if not any(looked):
-        yield "no-faces", "In how many of the pictures there is a face: none was looked for."
+        yield "no-faces", "How many of the images show a face. No detector was used."
 
 
 def _copying(evaluations: Sequence[Measured], drawn: bool) -> Limit:
@@ -91,19 +91,19 @@ def _copying(evaluations: Sequence[Measured], drawn: bool) -> Limit:
         embeddings = listed(embedding.embedding for embedding in seen.embeddings)
         return (
             "copying",
-            f"That nothing was copied. {seen.n:,} generated pictures were compared with "
-            f"{seen.n_train:,} training pictures in {embeddings}: other pictures, and likenesses "
-            "that these do not see, were not looked at.",
+            f"That nothing was copied. {seen.n:,} generated images were compared with "
+            f"{seen.n_train:,} training images in {embeddings}. Other images, and similarities "
+            "that these features do not capture, were not examined.",
         )
     if drawn:
         return (
             "no-copies-drawn",
-            "Whether pictures of the dataset were copied: no copies were looked for.",
+            "Whether images of the dataset were copied. No search for copies was made.",
         )
     return (
         "no-copies",
-        "Whether a generated face resembles somebody. No copies were looked for; none is a "
-        "photograph, but a generator trained on photographs can come close to one of them.",
+        "Whether a generated face resembles a real person. No search for copies was made. No image "
+        "is a photograph, but a generator can come close to one that it was trained on.",
     )
 
 
@@ -114,54 +114,52 @@ def limits_of_study(results: StudyResults) -> Iterator[Limit]:
     space, *others = plan.measure.extractors
     yield (
         "budget",
-        f"How the methods compare under another budget: every trial had {plan.budget}. One that "
-        "learns slowly and ends better loses here.",
+        f"How the methods compare with another budget. Every trial had {plan.budget}; a method "
+        "that learns slowly but ends better loses here.",
     )
     search = plan.tuning
     yield (
         "settings",
         "How they compare with other settings. "
         + (
-            "Each was taken as the plan has it, and tuning can outweigh the choice of a method "
-            "(Lucic et al. 2018, arXiv:1711.10337)."
+            "Each has the settings of the plan, and tuning can matter more than the choice of a "
+            "method (Lucic et al. 2018, arXiv:1711.10337)."
             if search is None
-            else f"Each was searched by {search.trials} trials of {search.budget} over "
-            f"{listed(search.ranges)}, and a longer search may favour another."
+            else f"Each was tuned with {search.trials} trials of {search.budget} over "
+            f"{listed(search.ranges)}; a longer search may favour another method."
         ),
     )
     yield (
         "people",
-        f"How people would judge the pictures. Verdicts rest on what {space} sees"
-        + (
-            f"; {listed(others)} may see it otherwise."
-            if others
-            else ", one feature space among many."
-        ),
+        f"How people would judge the images. Verdicts rest on features of {space}"
+        + (f"; {listed(others)} may disagree." if others else ", one feature space among many."),
     )
     yield (
         "datasets",
-        "What holds for other faces than those of "
-        f"{listed(plan.datasets)}, or at another resolution.",
+        f"What holds for other datasets than {listed(plan.datasets)}, or at another resolution.",
     )
     if any(re.match(r"portraits([:@]|$)", place) is None for place in plan.datasets.values()):
         yield (
             "fairness",
-            "Whether a generated face resembles somebody, and whether all kinds of people are "
-            "made equally often and equally well: neither was looked at.",
+            "Whether a generated face resembles a real person, and whether all groups of people "
+            "are generated equally often and equally well. Neither was measured.",
         )
     if n == 1:
-        yield "one-seed", "Whether any difference would outlast another seed: there is one seed."
+        yield (
+            "one-seed",
+            "Whether a difference would remain with another seed. There is only one seed.",
+        )
     elif n < 10:
         yield (
             "few-seeds",
-            f"Small differences: with {n} seeds only large and steady ones can be told from "
+            f"Small differences. With {n} seeds, only large and consistent ones can be told from "
             "chance.",
         )
     if not results.complete:
-        yield "waiting", "How the waiting trials will end: every figure may still change."
+        yield "waiting", "How the waiting trials will end. Every figure may still change."
     if any(trial.status == "failed" for trial in results.results):
         yield (
             "failed",
             "What failed trials would have scored. Medians are over those that finished, which "
-            "flatters a method that fails often: read them beside the number of failures.",
+            "favours a method that fails often. Consider the number of failures too.",
         )

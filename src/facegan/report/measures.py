@@ -41,20 +41,28 @@ Wanted = Literal["less", "more", "the same"]
 
 # What each score is, and where it comes from.
 _EXPLAINED: dict[str, str] = {
-    "fd": "Fréchet distance between the two clouds of features, each taken as a normal "
-    "distribution. It sees quality and variety together; few pictures make it larger "
-    "(Heusel et al. 2017, arXiv:1706.08500; called FID in the space of inception alone).",
-    "fd_infinity": "FD, extrapolated to infinitely many pictures "
+    "fd": (
+        "Fréchet distance between the two sets of features, each modelled as a normal "
+        "distribution. It measures quality and variety together, and is larger for few images "
+        "(Heusel et al. 2017, arXiv:1706.08500). It is called FID only with inception "
+        "features."
+    ),
+    "fd_infinity": "FD extrapolated to infinitely many images "
     "(Chong & Forsyth 2020, arXiv:1911.07023).",
-    "kid": "squared maximum mean discrepancy with a cubic kernel, without bias: around zero, also "
-    "below it, where there is no difference (Bińkowski et al. 2018, arXiv:1801.01401).",
-    "precision": "share of generated pictures that lie among the real ones: quality "
+    "kid": (
+        "unbiased estimate of the squared maximum mean discrepancy with a cubic kernel; "
+        "without a difference it is around zero, also below (Bińkowski et al. 2018, "
+        "arXiv:1801.01401)."
+    ),
+    "precision": "share of generated images that lie among the real ones: quality "
     "(Kynkäänniemi et al. 2019, arXiv:1904.06991).",
-    "recall": "share of real pictures that lie among the generated ones: variety (the same paper).",
-    "density": "precision that outliers cannot raise; it may exceed 1 "
+    "recall": "share of real images that lie among the generated ones: variety (the same paper).",
+    "density": "precision that is robust to outliers; it may exceed 1 "
     "(Naeem et al. 2020, arXiv:2002.09797).",
-    "coverage": "share of real pictures with a generated one near by: variety that outliers "
-    "cannot raise (the same paper).",
+    "coverage": (
+        "share of real images with a generated image near by: variety, robust to outliers "
+        "(the same paper)."
+    ),
 }
 
 
@@ -242,7 +250,7 @@ def _scores(space: FeatureScores, n: int) -> Iterator[Measure]:
 def _faces(faces: Faces) -> Measure:
     return Measure(
         "faces",
-        "a face is found in",
+        "images with a face",
         "more",
         formatted(faces.generated, percent=True),
         formatted(faces.real, percent=True),
@@ -271,7 +279,7 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
     """Each statistic towards the training set, and towards the holdout for comparison."""
     yield Measure(
         "closer",
-        "closer to the training set than held-out pictures are",
+        "closer to the training set than holdout images are",
         "the same",
         Formatted(fixed(seen.closer, 3), f"z = {fixed(seen.z, 1)}"),
         Formatted(f"{fixed(seen.closer_low, 3)} – {fixed(seen.closer_high, 3)}"),
@@ -289,7 +297,7 @@ def _copying(seen: EmbeddingCopying) -> Iterator[Measure]:
     by_chance = Formatted(fixed(seen.near_expected, 0 if seen.near_expected >= 10 else 1))
     yield Measure(
         "near",
-        "closer than 99 % of held-out pictures",
+        "closer than 99 % of holdout images",
         "the same",
         Formatted(f"{seen.near:,}", mirrored),
         by_chance,

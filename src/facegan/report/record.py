@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 from typing import Any
 
+from facegan.documents import coded
 from facegan.evaluation.results import Evaluation
 from facegan.notebook import picture
 from facegan.report.charts import journal_plots
@@ -73,7 +74,7 @@ class RunRecord(Value):
         if grids := sorted(reading.run.samples.glob("*.png")):
             about = f"Generated faces of {reading.name}, newest"
             parts.append(picture(grids[-1].read_bytes(), about, _GRID_WIDTH))
-        parts += [f"<p>{html.escape(f'{one.said} {one.helps}')}</p>" for one in reading.findings]
+        parts += [f"<p>{coded(f'{one.said} {one.helps}')}</p>" for one in reading.findings]
         plots = journal_plots(reading.ticks, reading.probes, reading.timing, reading.total)
         charts = [
             f'<figure style="width:20em;margin:0.5em"><figcaption>{html.escape(chart.title)}: '

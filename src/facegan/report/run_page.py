@@ -96,7 +96,7 @@ def _facts(reading: Reading, found: list[Track]) -> list[tuple[str, str, str]]:
     facts = []
     if reading.timing:
         facts.append(("Time", duration(reading.seconds), "of training"))
-        facts.append(("Speed", f"{reading.speed:,.0f}", "images a second, typically"))
+        facts.append(("Speed", f"{reading.speed:,.0f}", "images a second (typical)"))
     execution = reading.execution
     threads = execution.get("threads")
     threads = f"{threads} thread{'' if threads == 1 else 's'}" if threads else ""
@@ -112,7 +112,7 @@ def _facts(reading: Reading, found: list[Track]) -> list[tuple[str, str, str]]:
             ("Generator", networks.generator, reading.recipe.generator.kind),
             ("Discriminator", networks.discriminator, reading.recipe.discriminator.kind),
         ):
-            facts.append((player, f"{size:,}", f"numbers to learn ({kind})"))
+            facts.append((player, f"{size:,}", f"trainable parameters ({kind})"))
     return facts + _first_scores(found)
 
 
@@ -128,7 +128,7 @@ def _first_scores(found: list[Track]) -> list[tuple[str, str, str]]:
             (
                 measure.title[0].upper() + measure.title[1:],
                 measure.generated.value,
-                f"{_times(measure)}{measure.generated.between}; real pictures "
+                f"{_times(measure)}{measure.generated.between}; real images "
                 f"{(measure.others or measure.real).value} "
                 f"({space}, {measure.at.replace(' ', NBSP)})",
             )
@@ -239,7 +239,7 @@ def _agreement(evaluations: Sequence[Measured]) -> dict[str, Any] | None:
 def _off_by(generated: float | None, real: float | None) -> str:
     if generated is None:
         return ""
-    beside = "" if real is None else f"; real pictures by {real:.1f}"
+    beside = "" if real is None else f"; real images by {real:.1f}"
     return f"off by {generated:.1f} on average{beside}"
 
 
@@ -269,9 +269,9 @@ def _searched(found: CopySearchResult | None) -> Table | None:
     held_out = both * found.holdout_share
     by_chance = (found.expected, both - held_out, held_out)
     counts = (
-        ("matched", f"match as closely as 1 real picture in {found.one_in}", both, found.chance),
-        ("train", "of these, training pictures", found.to_train, None),
-        ("holdout", "of these, held-out pictures", found.to_holdout, found.sides),
+        ("matched", f"match as closely as 1 real image in {found.one_in}", both, found.chance),
+        ("train", "of these, training images", found.to_train, None),
+        ("holdout", "of these, holdout images", found.to_holdout, found.sides),
     )
     rows = [
         Row(

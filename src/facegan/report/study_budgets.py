@@ -176,8 +176,9 @@ def band_plot(
     return Plot(
         "budgets",
         f"{title} against the budget",
-        "Geometric means over seeds of those that lead at some budget, and of the next at the end. "
-        f"Of {measure.curve_n:,} pictures in the space of {measure.curve_extractor}.",
+        "Geometric means over seeds: methods that lead at some budget, and the runner-up "
+        "at the end. "
+        f"{measure.curve_n:,} images, features of {measure.curve_extractor}.",
         lines,
         unit=unit,
         log=True,

@@ -68,7 +68,7 @@ def _plot(
     measure = results.plan.measure
     title = score_title("fd", measure.curve_extractor)
     seeds = (
-        "Thin: each seed; thick: the median of those that finished."
+        "Thin lines: seeds; thick lines: the median of those that finished."
         if singles
         else "One seed of each method."
     )
@@ -76,7 +76,7 @@ def _plot(
     return Plot(
         f"fd {axis}",
         f"{title} against {'images' if axis == 'kimg' else 'machine time'}",
-        f"{title} of {pictures} in the space of {space}. {seeds}",
+        f"{title} of {pictures}, features of {space}. {seeds}",
         lines,
         unit=unit,
         log=log,

@@ -27,12 +27,10 @@ def require_finite(
     if not wrong:
         return
     listed = ", ".join(f"{name} = {value}" for name, value in wrong.items())
-    where = (
-        _where(state) if at_once else "Going on from a checkpoint with `device` cpu tells where."
-    )
+    where = _where(state) if at_once else "Resume from a checkpoint with `device` cpu to see where."
     raise TrainingError(
         f"Training diverged at {before / 1000:.3f} kimg: {listed}. {where}",
-        "The last good checkpoint stays as it is. What usually helps, in another `run` folder: a "
+        "The last good checkpoint stays as it is. What usually helps, in a new run: a "
         "lower learning rate (`stages.*.*.lr=1e-4`), a penalty on the discriminator "
         "(`method.penalty.kind=r1`), or `training.precision=fp32`.",
     )

@@ -14,7 +14,7 @@ def print_doctor(found: Doctor) -> None:
     console = Console(highlight=False)
     console.print(_table("This machine", [(one.name, one.value) for one in found.machine]))
     chosen = [(one.what, f"{one.chosen}: {one.why}") for one in found.choices]
-    console.print(_table("\nChosen here where nothing else is asked for", chosen))
+    console.print(_table("\nDefaults chosen for this machine", chosen))
     extras = [
         (one.extra, f"{'installed' if one.installed else 'missing'}: {one.adds}")
         for one in found.extras

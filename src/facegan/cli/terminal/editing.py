@@ -36,17 +36,17 @@ def print_directions(directions: Directions) -> None:
     console.print(table)
     found = directions.found
     text = (
-        f"\nFound on {found.faces:,} faces, measured on {found.measured} others, moved by "
-        f"{found.step:g} both ways. R²: what a straight line in the latent explains of the "
-        "reading. Gain: standard deviations of its own reading for a step of 1. Leak: of all "
-        "other readings for 1 of gain, root mean square; most: the largest, and into what. Id: how "
-        f"far a face is from itself before ({found.identity}), where two of the generator's faces "
-        "are 1 apart. °: the same of the steepest directions, which regard their own reading alone."
+        f"\nFound on {found.faces:,} faces and tested on {found.measured} others, moved by "
+        f"{found.step:g} both ways. R²: how much of the attribute a linear model of the latent "
+        "explains. Gain: change of the attribute for a step of 1, in standard deviations. Leak: "
+        "change of all other attributes per gain (root mean square); most: the largest, and which. "
+        f"Id: change of identity ({found.identity}), where two of the generator's faces are 1 "
+        "apart. °: the same for the steepest direction, which ignores all other attributes."
     )
     console.print(text, markup=False, soft_wrap=True)
     if found.weak:
         console.print(
-            f"Not found, for these faces hardly vary in it: {', '.join(found.weak)}.",
+            f"Not found, because these faces hardly vary in it: {', '.join(found.weak)}.",
             markup=False,
             soft_wrap=True,
         )

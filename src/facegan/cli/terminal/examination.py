@@ -19,10 +19,10 @@ def print_examination(dataset: Dataset, found: Examination, page: Path) -> None:
     """A line for each finding, what else there is, and where the page is."""
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("finding")
-    table.add_column("pictures", justify="right")
+    table.add_column("problem")
+    table.add_column("images", justify="right")
     table.add_column("share", justify="right")
-    table.add_column("to leave them out")
+    table.add_column("option to leave them out")
     for each in found.findings:
         count = len(each.rows)
         drop = " ".join(f"--drop '{condition}'" for condition in each.drop) if count else ""
@@ -40,7 +40,7 @@ def print_examination(dataset: Dataset, found: Examination, page: Path) -> None:
     if found.across:
         lines.append(
             f"Groups of near duplicates on both sides of the split: {len(found.across):,}; "
-            f"pictures that --duplicates group moves: {found.moved:,}."
+            f"images that --duplicates group moves: {found.moved:,}."
         )
     if found.several:
         names = "; ".join(
@@ -55,11 +55,11 @@ def print_examination(dataset: Dataset, found: Examination, page: Path) -> None:
             for each in found.alike[:_NAMED]
         )
         more = f" and {len(found.alike) - _NAMED} more" if len(found.alike) > _NAMED else ""
-        lines.append(f"Perhaps one person: {pairs}{more}.")
+        lines.append(f"Possibly one person: {pairs}{more}.")
     if found.both_sides:
         lines.append(f"{len(found.both_sides):,} identities are on both sides of the split.")
     for name, count in found.frequent[:_NAMED]:
-        lines.append(f"{name} has {count:,} pictures, {count / len(dataset):.1%} of all.")
+        lines.append(f"{name} has {count:,} images, {count / len(dataset):.1%} of all.")
     if found.labels:
         names = ", ".join(label.name for label in found.labels[:8])
         more = f" and {len(found.labels) - 8} more" if len(found.labels) > 8 else ""
@@ -67,7 +67,7 @@ def print_examination(dataset: Dataset, found: Examination, page: Path) -> None:
     for line in lines:
         console.print(Text(printable(line)), soft_wrap=True)
     console.print(
-        Text(printable(f"Leave pictures out: facegan data filter {dataset.path} OUT --drop …")),
+        Text(printable(f"To leave images out: facegan data filter {dataset.path} OUT --drop …")),
         soft_wrap=True,
     )
     console.print(Text(printable(f"Page: {page}")), soft_wrap=True)
@@ -77,7 +77,7 @@ def print_filtered(made: Dataset) -> None:
     """Print how many pictures are left."""
     counts, left_out = made.card["counts"], made.card["filtered"]["left_out"]
     said = (
-        f"{made.path}: {counts['kept']:,} pictures, {counts['train']:,} to train on, "
+        f"{made.path}: {counts['kept']:,} images, {counts['train']:,} for training, "
         f"{counts['holdout']:,} held out; {left_out:,} left out."
     )
     Console(highlight=False).print(Text(printable(said)), soft_wrap=True)

@@ -24,7 +24,7 @@ def print_models(found: Sequence[Listed]) -> None:
     table.add_column("where", no_wrap=True)
     for line in found:
         name, size = Text(line.model.name), f"{line.size / 1e6:.1f}"
-        where = "in the box" if line.model.bundled else "installed"
+        where = "bundled" if line.model.bundled else "installed"
         if origin := origin_of(line.model):
             where += f" from {origin}"
         if line.about is None:
@@ -48,11 +48,9 @@ def print_models(found: Sequence[Listed]) -> None:
             console.print(line.trouble, markup=False, soft_wrap=True)
     spaces = sorted({line.space for line in found if line.space})
     if spaces:
-        text = (
-            f"FD/real: distance from real faces over that of as many others ({'; '.join(spaces)})."
-        )
+        text = f"FD/real: FD of the generator over FD of as many real images ({'; '.join(spaces)})."
         console.print(f"\n{text}", markup=False, soft_wrap=True)
-    console.print("All that is known of one: facegan models card NAME", markup=False)
+    console.print("Details of a model: facegan models card NAME", markup=False)
 
 
 def print_labels(labels: Sequence[Label], source: str) -> None:

@@ -29,11 +29,11 @@ from facegan.evaluation.wording import (
     spectrum_sentence,
 )
 
-# What the floors show, after "in the place of the generated ones".
+# Who is shown by the real images of the floors.
 _FLOORS = {
-    "shared": ", of the same people as the reference and of others; ratios are to others",
-    "apart": ", of people who are not in the reference",
-    "unknown": "; who is shown is not known",
+    "shared": " Of the same people as the reference, or of others; ratios use others.",
+    "apart": " They show people who are not in the reference.",
+    "unknown": " It is not known who is in them.",
 }
 
 
@@ -51,8 +51,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         say(f"{space.extractor}: {space.resizer}")
     say("")
     say(
-        "Beside each value its 95 % interval (resampling). Real: as many real pictures in the "
-        f"place of the generated ones{_FLOORS.get(evaluation.floors or '', '')}. {COMPARABLE}"
+        "Intervals are 95 % (resampling). Real: the same score of as many real images, the floor."
+        f"{_FLOORS.get(evaluation.floors or '', '')} {COMPARABLE}"
     )
     if evaluation.caveat is not None:
         say("")
@@ -76,8 +76,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         say("")
         console.print(_agreement(evaluation.agreement))
         say(
-            "Agreement: labels asked for and labels read back by the attribute reader (AUC, 0.5 is "
-            "chance; of quantities the correlation); beside it the same of held-out pictures."
+            "Agreement of requested labels with those that the attribute reader predicts: AUC, for "
+            "which chance is 0.5; for quantities, the correlation. Beside it, of holdout images."
         )
     if evaluation.copying is not None:
         say("")
@@ -111,10 +111,10 @@ def _scores(space: FeatureScores, evaluation: Evaluation) -> Table:
 def _modes(modes: Modes) -> str:
     generated, real = modes.total_variation, modes.total_variation_real
     return (
-        f"Known truth: {modes.covered} of {modes.modes} combinations of attributes occur "
-        f"(among as many real pictures: {modes.covered_real}). Total variation from the truth "
-        f"{formatted(generated)}, of real pictures {formatted(real).value}. The reader is right in "
-        f"{100 * modes.accuracy:.1f} % of pictures."
+        f"Variety: {modes.covered} of {modes.modes} combinations of attributes occur (in as many "
+        f"dataset images: {modes.covered_real}). Total variation distance from the true shares "
+        f"{formatted(generated)}, for dataset images {formatted(real).value}. The network that "
+        f"reads the attributes is right in {100 * modes.accuracy:.1f} % of images."
     )
 
 

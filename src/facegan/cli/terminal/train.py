@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facegan.apps.recipes import DEFAULT_RESOLUTION, Forecast, Listed
+from facegan.cli.wording import settings_as_typed
 from facegan.device import Execution
 from facegan.errors import printable
 from facegan.recipe import Recipe
@@ -19,7 +20,15 @@ from facegan.training.reporter import LineReporter, Reporter, clock, in_brief, s
 
 def make_reporter() -> Reporter:
     """The one that fits where the output goes."""
-    return LiveReporter() if sys.stderr.isatty() else LineReporter()
+    return LiveReporter() if sys.stderr.isatty() else TypedLines()
+
+
+class TypedLines(LineReporter):
+    """Lines in which advice can be typed."""
+
+    def say(self, message: str) -> None:
+        """Print a line."""
+        super().say(settings_as_typed(message))
 
 
 class LiveReporter(Reporter):
@@ -69,6 +78,7 @@ class LiveReporter(Reporter):
 
     def say(self, message: str) -> None:
         """Print above the bar."""
+        message = settings_as_typed(message)
         self._console.print(printable(message), highlight=False, markup=False)
 
 
@@ -92,14 +102,14 @@ def print_recipes(listed: list[Listed], resolution: int) -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"\nG and D: million trainable parameters, for RGB pictures of {resolution}×{resolution}.",
+        f"\nG and D: million trainable parameters, for RGB images of {resolution}×{resolution}.",
         *(["s/kimg: seconds on this machine for 1,000 images shown to D."] if costs else []),
         highlight=False,
     )
     if any(line.size is not None and line.cost is None and not line.trouble for line in listed):
         other = "" if resolution == DEFAULT_RESOLUTION else f" --resolution {resolution}"
         console.print(
-            "What training costs on this machine, measured in minutes and remembered: "
+            "To measure what training costs on this machine, once, in minutes: "
             f"facegan recipes --cost{other}",
             highlight=False,
         )

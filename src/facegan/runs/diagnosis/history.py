@@ -61,8 +61,8 @@ class Explosion(Symptom):
             return None
         return Words(
             f"Training diverges: {said}.",
-            f"{HELPS}lower rates for both ({lowered(past, 'discriminator')}, "
-            f"{lowered(past, 'generator')}), {penalty(past)}, or --set training.precision=fp32.",
+            f"{HELPS}lower learning rates ({lowered(past, 'discriminator')}, "
+            f"{lowered(past, 'generator')}), {penalty(past)}, or `training.precision=fp32`.",
         )
 
     def _evidence(self, what: str, course: _Course, loss: bool) -> str | None:
@@ -71,9 +71,9 @@ class Explosion(Symptom):
             return None
         said = f"{what} is about {now:.3g} in the last {_NOW} lines of the journal"
         if usual is not None and now > self._TIMES * max(usual, 1.0):
-            return f"{said}, and was at most {usual:.3g} in three quarters of the lines before"
+            return f"{said}; before, it was at most {usual:.3g} in three quarters of the lines"
         if loss and now > self._ABSURD:
-            return f"{said}, where runs that work stay below a few hundred"
+            return f"{said}; in runs that work it stays below a few hundred"
         return None
 
 
@@ -145,11 +145,11 @@ class Worsening(Measured):
         if gained < _GAINED * best.value and past.rising:
             return None
         return Words(
-            f"The pictures have become worse: FD was {best} at {kimg(best.at)}, has been above "
+            f"The images have become worse: FD was {best} at {kimg(best.at)}, has been above "
             f"{limit:.3g} since {kimg(row[-1].at)}, and is {now} now.",
-            "The best snapshot is kept (facegan generate RUN --best). "
-            f"{HELPS}a shorter run (--set training.budget={whole_kimg(best.at)}), rates that "
-            "fall towards its end (an lr of kind cosine), or lower ones "
+            "The best snapshot is saved (facegan generate RUN --best). "
+            f"{HELPS}a shorter run (`training.budget={whole_kimg(best.at)}`), learning rates that "
+            "decay towards its end (an lr of kind cosine), or lower learning rates "
             f"({lowered(past, 'discriminator')}, {lowered(past, 'generator')}).",
         )
 
@@ -171,9 +171,9 @@ class Plateau(Measured):
         if min(d.value for d in since) < best.low or now.low > best.high:
             return None
         return Words(
-            f"Nothing improves any more: FD was {best} at {kimg(best.at)} already, and is {now} "
-            f"now, with {kimg(past.total - now.at)} still to go.",
-            "The run may as well be stopped; the best snapshot is kept (facegan generate RUN "
-            f"--best). {HELPS}rates that fall towards the end (an lr of kind cosine), larger "
-            "networks (generator.channels or generator.hidden), or more pictures.",
+            f"Training no longer improves: FD was already {best} at {kimg(best.at)} and is {now} "
+            f"now, with {kimg(past.total - now.at)} to go.",
+            "You may stop the run; the best snapshot is saved (facegan generate RUN --best). "
+            f"{HELPS}learning rates that decay towards the end (an lr of kind cosine), larger "
+            "networks (`generator.channels` or `generator.hidden`), or more training images.",
         )

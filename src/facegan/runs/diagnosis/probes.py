@@ -88,26 +88,23 @@ class Saturation(Lasting):
             return None
         share = percent(line.probe("told_apart"))
         said = (
-            f"since {kimg(since)} it has scored {share} of real pictures above generated ones, the "
-            f"two are {line.probe('separation'):.3g} standard deviations apart, and the variety of "
-            f"the generated pictures stays at {percent(line.probe('diversity'))} of the real ones'."
+            f"since {kimg(since)} it has scored real images above generated ones in {share} of "
+            f"pairs, {line.probe('separation'):.3g} standard deviations apart, and the variety of "
+            f"the generated images stays at {percent(line.probe('diversity'))} of that of real "
+            "images."
         )
         balance = f"{rates(past, 'discriminator', 'generator')}, {penalty(past)}"
         if past.loss == "minimax":
             return Words(
-                "The minimax loss saturates: where the discriminator is sure, the generator's loss "
-                f"is flat and teaches it nothing, and {said}",
-                "What helps, in another --run folder: the loss made for this, --set "
-                f"method.loss=non_saturating; or {balance}.",
+                "The minimax loss saturates: when the discriminator is certain, the generator's "
+                f"loss is flat and gives no gradient, and {said}",
+                "What helps, in a new run: the loss designed for this, "
+                f"`method.loss=non_saturating`; or {balance}.",
             )
         return Words(
             f"The discriminator wins too easily: {said}",
             f"{HELPS}{balance}"
-            + (
-                "."
-                if past.loss
-                else ", or, if the loss is minimax, --set method.loss=non_saturating."
-            ),
+            + ("." if past.loss else ", or, if the loss is minimax, `method.loss=non_saturating`."),
         )
 
 
@@ -123,12 +120,12 @@ class Imbalance(Lasting):
     def words(self, since: float, first: Line, line: Line, past: Past) -> Words | None:
         """See `Lasting.words`."""
         return Words(
-            f"The generator outruns the discriminator: since {kimg(since)} it has taken "
-            "generated pictures for real and real ones for generated (it now scores the "
-            f"generated one higher in {percent(1 - line.probe('told_apart'))} of pairs; 50 % is "
-            "chance), so what it teaches is wrong.",
+            f"The generator is ahead of the discriminator: since {kimg(since)} the discriminator "
+            "has rated generated images as more real than real ones (now in "
+            f"{percent(1 - line.probe('told_apart'))} of pairs; 50 % is chance), so its gradients "
+            "mislead the generator.",
             f"{HELPS}{rates(past, 'generator', 'discriminator')}, or more updates of the "
-            "discriminator (--set method.n_critic=2).",
+            "discriminator (`method.n_critic=2`).",
         )
 
 
@@ -149,13 +146,13 @@ class Overfitting(Lasting):
         """See `Lasting.words`."""
         above, way = percent(line.probe("remembered")), percent(line.probe("overfitting"))
         return Words(
-            "The discriminator knows its training pictures by heart: it scores a training "
-            f"picture above a held-out one in {above} of pairs (50 % is chance), and since "
-            f"{kimg(since)} has placed held-out pictures, which are as real, on the way to the "
-            f"generated ones, at {way} of it now (r_v of Karras et al. 2020).",
-            f"{HELPS}more training pictures, a smaller discriminator (discriminator.channels or "
-            f"discriminator.hidden), {penalty(past)}, or a shorter run "
-            f"(--set training.budget={whole_kimg(since)}).",
+            "The discriminator overfits: it scores a training image above a holdout image in "
+            f"{above} of pairs (50 % is chance). Since {kimg(since)} it has scored holdout images, "
+            "which are as real, between training and generated images; they are now "
+            f"{way} of the way to the generated ones (r_v of Karras et al. 2020).",
+            f"{HELPS}augmentation (`augment`), more training images, a smaller discriminator "
+            f"(`discriminator.channels` or `discriminator.hidden`), {penalty(past)}, or a shorter "
+            f"run (`training.budget={whole_kimg(since)}`).",
         )
 
 
@@ -184,11 +181,10 @@ class Fall(Symptom):
         if not again:
             return None
         return Words(
-            f"The generated pictures have become alike: their variety was "
-            f"{percent(self._best)} of the real ones' at {kimg(self._best_at)} and is "
-            f"{percent(variety)} now.",
+            f"The generated images have become alike: their variety was {percent(self._best)} of "
+            f"that of real images at {kimg(self._best_at)} and is {percent(variety)} now.",
             f"{HELPS}{rates(past, 'generator', 'discriminator')}, {penalty(past)}{pairs(past)}, or "
-            "a larger training.batch. The sample grids show when it began.",
+            "a larger batch (`training.batch`). The sample grids show when it began.",
         )
 
 
@@ -217,10 +213,10 @@ class NeverVaried(Lasting):
             return None
         grows = "hardly grows" if rise > 0 else "does not grow"
         return Words(
-            f"The generated pictures are nearly all the same: {kimg(line.at)} into a run of "
-            f"{kimg(past.total)}, their variety is {percent(variety)} of the real ones', and "
-            f"{grows}.",
-            f"{HELPS}a longer run (training.budget) while the sample grids still change; after "
+            f"The generated images are nearly all the same: at {kimg(line.at)} of "
+            f"{kimg(past.total)}, their variety is {percent(variety)} of that of real images "
+            f"and {grows}.",
+            f"{HELPS}a longer run (`training.budget`) while the sample grids still change; after "
             f"that {penalty(past)}{pairs(past)}{convolutions(past)}.",
         )
 
@@ -241,10 +237,10 @@ class Artefacts(Lasting):
     def words(self, since: float, first: Line, line: Line, past: Past) -> Words | None:
         """See `Lasting.words`."""
         return Words(
-            f"The generated pictures have a checkered pattern or noise: since {kimg(since)} the "
-            f"finest detail has at least {self._TIMES:.0f} times the power that it has in real "
-            f"pictures, {line.probe('checkered'):.3g} times now.",
-            f"{HELPS}lower rates ({lowered(past, 'generator')}, "
+            f"The generated images have a checkerboard pattern or noise: since {kimg(since)} the "
+            f"finest detail has had at least {self._TIMES:.0f} times the power that it has in real "
+            f"images, now {line.probe('checkered'):.3g} times.",
+            f"{HELPS}lower learning rates ({lowered(past, 'generator')}, "
             f"{lowered(past, 'discriminator')}), or {penalty(past)}.",
         )
 
@@ -266,10 +262,10 @@ class Faceless(Lasting):
         if past.falling or past.rising:
             return None
         return Words(
-            f"No face can be found in the generated pictures, {kimg(line.at)} into a run of "
-            f"{kimg(past.total)}; in real ones a detector finds one in "
+            f"The detector finds no face in the generated images at {kimg(line.at)} of "
+            f"{kimg(past.total)}; in real images it finds one in "
             f"{percent(line.probe('faces_real'))}.",
-            f"{HELPS}a longer run (training.budget) while FD falls and the sample grids still "
+            f"{HELPS}a longer run (`training.budget`) while FD falls and the sample grids still "
             f"change; after that {rates(past, 'discriminator', 'generator')}, or "
             f"{penalty(past)}.",
         )
@@ -292,8 +288,8 @@ class Idle(Symptom):
             return None
         (player,), (other,) = still, moving
         return Words(
-            f"The {player} has not learned for {kimg(line.at)} of {kimg(past.total)}: its rate is "
-            f"0, so the {other} learns against what it was at the start.",
-            f"{HELPS}a rate for it, such as that of the other "
-            f"(--set stages.*.{player}.lr={past.rates[other]:.2g}).",
+            f"The {player} has not learned for {kimg(line.at)} of {kimg(past.total)}: its learning "
+            f"rate is 0, so the {other} trains against the initial {player}.",
+            f"{HELPS}a learning rate for it, such as that of the {other} "
+            f"(`stages.*.{player}.lr={past.rates[other]:.2g}`).",
         )

@@ -55,27 +55,27 @@ def standing(lines: Iterable[Mapping[str, Any]]) -> Standing:
 def _of_probe(probe: Line, calm: list[str], doubts: list[str]) -> None:
     variety = probe.probe("diversity")
     if variety >= _VARIED:
-        calm.append(f"no collapse (variety {percent(variety)} of the real pictures')")
+        calm.append(f"no collapse (variety {percent(variety)} of that of real images)")
     elif variety >= 0:
         doubts.append(
-            f"The variety of the generated pictures is {percent(variety)} of the real ones': "
-            "collapse is not ruled out."
+            f"The variety of the generated images is {percent(variety)} of that of real images, so "
+            "collapse cannot be ruled out."
         )
     if 0.4 < probe.probe("told_apart") < 0.999:
-        calm.append("no discriminator that wins or loses")
+        calm.append("the discriminator neither wins nor loses")
     if probe.probe("remembered") < 0.75:
-        calm.append("none that learns by heart")
+        calm.append("it does not overfit")
     real, made = probe.probe("faces_real"), probe.probe("faces")
     if real >= _FACES and made < real / 2:
         doubts.append(
-            f"A face is found in {percent(made)} of the generated pictures, and in {percent(real)} "
-            "of real ones."
+            f"The detector finds a face in {percent(made)} of the generated images and in "
+            f"{percent(real)} of the real images."
         )
 
 
 def _of_distances(series: list[Distance], calm: list[str], doubts: list[str]) -> None:
     now, best = series[-1], min(series, key=lambda distance: distance.value)
     if now.low > best.high:
-        doubts.append(f"FD was {best} at {kimg(best.at)}, and is {now} at {kimg(now.at)}.")
+        doubts.append(f"FD was {best} at {kimg(best.at)} and is {now} at {kimg(now.at)}.")
     else:
-        calm.append("no divergence (FD is as low as it ever was)")
+        calm.append("no divergence (FD is as low as ever)")

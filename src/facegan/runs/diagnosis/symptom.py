@@ -23,7 +23,7 @@ Kind = Literal[
 # What lasts for this share of a run is believed. (Four snapshots of the usual twenty, less the
 # rounding to whole steps.)
 LASTING = 0.145
-HELPS = "What usually helps, in another --run folder: "
+HELPS = "What usually helps, in a new run: "
 
 
 class Words(NamedTuple):
@@ -59,7 +59,7 @@ def percent(share: float) -> str:
 
 
 def lowered(past: Past, player: Player) -> str:
-    """`--set stages.*.generator.lr=5e-05`: a quarter of the highest rate so far."""
+    """``stages.*.generator.lr=5e-05``: a quarter of the highest rate so far."""
     return _setting(player, past.rates.get(player, 0.0) / 4)
 
 
@@ -67,31 +67,33 @@ def rates(past: Past, ahead: Player, behind: Player) -> str:
     """Equal rates where the network that is ahead learns faster, otherwise a lower one for it."""
     rate = past.rates.get(ahead, 0.0)
     if past.rates.get(behind, rate) < rate:
-        return f"a {behind} that learns as fast as the {ahead} ({_setting(behind, rate)})"
-    return f"a lower rate for the {ahead} ({lowered(past, ahead)})"
+        return (
+            f"the same learning rate for the {behind} as for the {ahead} ({_setting(behind, rate)})"
+        )
+    return f"a lower learning rate for the {ahead} ({lowered(past, ahead)})"
 
 
 def penalty(past: Past) -> str:
     """A penalty, or more of it."""
     if past.penalised:
-        return "a stronger penalty (method.penalty.gamma or method.penalty.weight)"
-    return "a penalty on the discriminator (--set method.penalty.kind=r1)"
+        return "a stronger penalty (`method.penalty.gamma` or `method.penalty.weight`)"
+    return "a penalty on the discriminator (`method.penalty.kind=r1`)"
 
 
 def pairs(past: Past) -> str:
     """A loss that compares pairs, unless it does; led by `, ` where there is something to say."""
     if "relativistic" in past.loss:
         return ""
-    return ", a loss that compares pairs (--set method.loss=relativistic)"
+    return ", a loss that compares pairs (`method.loss=relativistic`)"
 
 
 def convolutions(past: Past) -> str:
     """Convolutions, where the generator is known to have none."""
     if past.generator != "mlp":
         return ""
-    return ", or convolutions in the place of an MLP (facegan train dcgan)"
+    return ", or convolutional networks (the recipe dcgan)"
 
 
 def _setting(player: Player, rate: float) -> str:
     name = f"stages.*.{player}.lr"
-    return f"--set {name}={rate:.2g}" if rate > 0 else name
+    return f"`{name}={rate:.2g}`" if rate > 0 else f"`{name}`"
