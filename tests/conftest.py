@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chromium import browser as browser
 from facegan.data.writer import DatasetWriter
@@ -22,6 +23,11 @@ from tiny import SHORT, TINY, TINY_RECIPES, find_no_faces, no_entry
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 # Whole trainings, studies, clusters, processes, simulations, and networks of full size: what makes
 # `pytest` take minutes. `bash scripts/test` runs them, too.

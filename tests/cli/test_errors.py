@@ -1096,7 +1096,7 @@ def test_divergence_is_diagnosed(at: Path, call: Any) -> None:
     place = r"began in the (discriminator|generator), in the (gradient|weight) of layers\.[0-9]+\."
     assert re.search(place + r"(weight|bias) \(Linear\)", ended.err), ended.err
     assert "lr=1e-4" in ended.err
-    assert "another --run folder" in ended.err, "the same one would refuse the changed recipe"
+    assert "new run" in ended.err, "the same one would refuse the changed recipe"
     assert not list((at / "new").rglob("*.part"))
 
 

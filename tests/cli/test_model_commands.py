@@ -66,7 +66,7 @@ def test_a_model_from_pack_to_removal(at: Path, call: Any) -> None:
     listed = call("models")
     assert (listed.status, listed.err) == (0, "")
     lines = {line.split()[0]: line for line in listed.out.splitlines() if line}
-    assert "in the box" in lines["lfw-64"]
+    assert "bundled" in lines["lfw-64"]
     assert "installed" in lines["mine"]
     assert "efflite0, n = 2,000" in listed.out
     for words in ("generate mine -n 2", "generate --model mine -n 2 --out grid.png"):

@@ -25,7 +25,7 @@ So embeddings show a pull; whether there are copies is decided by a search for t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +39,7 @@ from facegan.evaluation.cache import FeatureCache, Progress, silent
 from facegan.evaluation.calibration import Distances
 from facegan.evaluation.copy_search import VERSION, CopySearch, Matches
 from facegan.evaluation.copy_verdict import Yardstick, search_result
-from facegan.evaluation.copying_words import Evidence, in_words
+from facegan.evaluation.copying_words import Evidence, few_people, in_words
 from facegan.evaluation.neighbours import Features, Numbers, neighbours, neighbours_within
 from facegan.evaluation.results import Copying, CopySearchResult, EmbeddingCopying, Neighbour, Pair
 from facegan.seeding import REAL_CHOICE, random
@@ -167,6 +167,7 @@ def find_copies(
         ),
         searched=None if search is None else search.searched,
         people=real.known,
+        few=few_people(pictures),
     )
 
 
@@ -364,6 +365,8 @@ def _look(space: Space, people: Numbers, seed: int) -> _View:
         first_holdout=int((calibration.as_close(to_holdout.distance, among.distance) == 0).sum()),
         identical=int(((as_close == 0) & (generated.distance <= _IDENTICAL * usual)).sum()),
     )
+    judged = found.model_copy(update={"verdict": evidence.verdict})
+    evidence = replace(evidence, found=judged)
     relative = generated.distance / (usual or 1.0)
     return _View(evidence, as_close / m, relative, generated, to_holdout)
 

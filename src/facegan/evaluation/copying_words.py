@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facegan.evaluation.results import CopySearchResult, EmbeddingCopying
+from facegan.evaluation.results import CopySearchResult, EmbeddingCopying, EmbeddingVerdict
 from facegan.evaluation.wording import listed
 
 # Held-out people, counted as if all were photographed equally often, below which the yardstick
@@ -59,6 +59,15 @@ class Evidence:
         return (self.first > self.first_highest and uneven) or self.identical > 0
 
     @property
+    def verdict(self) -> EmbeddingVerdict:
+        """What follows from the numbers: see `EmbeddingCopying.verdict`."""
+        if self.copied:
+            return "copied"
+        if self.many:
+            return "typical" if self.drawn_to_holdout else "attracted"
+        return "unlike" if self.found.z < -_FAR else "chance"
+
+    @property
     def many(self) -> bool:
         """Whether there is more closeness to the training set than chance usually gives."""
         return self.found.near > self.near_limit or self.found.z > _FAR
@@ -100,8 +109,8 @@ def in_words(
     """
     if searched is not None:
         return " ".join([*_searched(searched), *_pulls(seen), *_yardstick(pictures, known)])
-    copied = [one for one in seen if one.copied]
-    others = [one for one in seen if not one.copied]
+    copied = [one for one in seen if one.verdict == "copied"]
+    quiet = [one for one in seen if one.verdict == "chance"]
     counts = listed(f"{one.found.near:,} (in {one.found.embedding})" for one in seen)
     sentences = [
         f"{counts} of {n:,} generated faces are closer to a training image than 99 % of "
@@ -109,8 +118,8 @@ def in_words(
     ]
     if copied:
         sentences += _copied(copied)
-    sentences += [_pull(one) for one in others if one.many or one.found.z < -_FAR]
-    if quiet := [one for one in others if not one.many and one.found.z >= -_FAR]:
+    sentences += [_pull(one) for one in seen if one not in copied and one not in quiet]
+    if quiet:
         verb = "shows" if len(quiet) == 1 else "show"
         sentences.append(f"What {_names(quiet)} {verb} can be explained by chance.")
     if not copied:
@@ -121,6 +130,15 @@ def in_words(
     return " ".join([*sentences, *_yardstick(pictures, known)])
 
 
+def few_people(pictures: npt.NDArray[np.int64]) -> bool:
+    """Whether the holdout shows so few people that the comparison is weak.
+
+    Args:
+        pictures: int64 [people], how many held-out pictures there are of each person.
+    """
+    return float(pictures.sum() ** 2 / np.square(pictures).sum()) < _FEW_PEOPLE
+
+
 def _yardstick(pictures: npt.NDArray[np.int64], known: bool) -> Iterator[str]:
     """What weakens the comparison with held-out pictures."""
     if not known:
@@ -129,7 +147,7 @@ def _yardstick(pictures: npt.NDArray[np.int64], known: bool) -> Iterator[str]:
             "photograph, may be in both training and holdout, so copies may look like "
             "chance."
         )
-    elif pictures.sum() ** 2 / np.square(pictures).sum() < _FEW_PEOPLE:
+    elif few_people(pictures):
         people = f"{len(pictures):,} {'people' if len(pictures) > 1 else 'person'}"
         yield (
             f"The comparison is weak: there are only {pictures.sum():,} holdout images, of "
@@ -185,7 +203,7 @@ def _pulls(seen: Sequence[Evidence]) -> Iterator[str]:
     """What embeddings add to the search."""
     if identical := max((one.identical for one in seen), default=0):
         yield f"{identical:,} cannot be distinguished from a training image."
-    unlike = [one for one in seen if not one.many and one.found.z < -_FAR]
+    unlike = [one for one in seen if one.verdict == "unlike"]
     if len(unlike) > 1:
         closer = listed(f"{one.found.closer:.2f} ({one.found.embedding})" for one in unlike)
         yield (
@@ -234,11 +252,11 @@ def _pull(one: Evidence) -> str:
         f"with probability {found.closer:.2f} ({found.closer_low:.2f} to {found.closer_high:.2f} "
         f"without copying), and closer to the holdout with {found.closer_holdout:.2f}:"
     )
-    if not one.many:
+    if one.verdict == "unlike":
         return (
             f"{closer} generated faces are unlike real ones, which is about quality, not copying."
         )
-    if one.drawn_to_holdout:
+    if one.verdict == "typical":
         return (
             f"{closer} smooth or typical faces resemble many real faces, which is no sign of "
             "copying."

@@ -242,6 +242,9 @@ class Pair(Config):
     moved: bool = False
 
 
+EmbeddingVerdict = Literal["copied", "attracted", "typical", "unlike", "chance"]
+
+
 class EmbeddingCopying(Config):
     """How close generated pictures come to the training set, in one embedding.
 
@@ -264,6 +267,10 @@ class EmbeddingCopying(Config):
         near_expected: how many would by chance.
         near_mirrored: how many of `near` do so mirrored only.
         near_holdout: the same as `near`, towards the holdout.
+        verdict: `copied`: it takes copies to explain the numbers. `attracted`: closer to the
+            training set than chance usually gives. `typical`: as close to the holdout, so no sign
+            of copying. `unlike`: further away than real images. `chance`: explained by chance.
+            None in evaluations of older versions.
     """
 
     embedding: str
@@ -278,6 +285,7 @@ class EmbeddingCopying(Config):
     near_expected: float
     near_mirrored: int
     near_holdout: int
+    verdict: EmbeddingVerdict | None = None
 
 
 CopyVerdict = Literal["chance", "copied", "typical", "unclear"]
@@ -332,6 +340,8 @@ class Copying(Config):
         searched: what the search for moved, mirrored, mixed and partial copies found; None in
             evaluations of older versions.
         people: whether it is known who is shown; None in evaluations of older versions.
+        few: whether the holdout shows so few people that the comparison is weak; None in
+            evaluations of older versions.
     """
 
     n: int
@@ -342,6 +352,7 @@ class Copying(Config):
     said: str
     searched: CopySearchResult | None = None
     people: bool | None = None
+    few: bool | None = None
 
 
 class LabelAgreement(Config):
