@@ -86,7 +86,7 @@ def in_a_line(evaluation: Evaluation) -> str:
     space = evaluation.features[0]
     fd = space.scores["fd"]
     floor = fd.real if fd.others is None else fd.others
-    words = [f"FD {formatted(fd.generated)}, of real pictures {formatted(floor).value}"]
+    words = [f"FD {formatted(fd.generated)}, of real images {formatted(floor).value}"]
     if fd.best_ratio is not None:
         words[0] += f": {ratio(fd.best_ratio)} at {at_n('fd', evaluation.n_fake)}"
     if "coverage" in space.scores:

@@ -251,9 +251,9 @@ def _score_plot(series: list[list[tuple[float, Measure]]], track: Track, total: 
     names = " ".join(found[0][1].name for found in series)
     wanted = series[0][0][1].wanted
     pairs = [
-        _lines("generated", found, colour, ("real pictures", 0))
+        _lines("generated", found, colour, ("real images", 0))
         if len(series) == 1
-        else _lines(title, found, colour, (f"{title}, real pictures", colour))
+        else _lines(title, found, colour, (f"{title}, real images", colour))
         for colour, (title, found) in enumerate(zip(titles, series, strict=True), 1)
     ]
     log = (
@@ -262,7 +262,7 @@ def _score_plot(series: list[list[tuple[float, Measure]]], track: Track, total: 
     # A floor that cannot be told from zero has no place on a logarithmic scale.
     below = log and any(measure.ratio == NO_RATIO for found in series for _, measure in found)
     floor = "Real images score about 0." if below else "Broken lines: the score of real images."
-    pictures, space = f"{track.last.evaluation.n_fake:,} pictures", track.instrument.name
+    pictures, space = f"{track.last.evaluation.n_fake:,} images", track.instrument.name
     note = f"{pictures}, features of {space}. {floor}"
     lines = [line for pair in pairs for line in (pair[:1] if below else pair)]
     title, end = _heading(listed(titles)), total / 1000
@@ -325,7 +325,7 @@ def _overlay(
         if found := _over(entry.track, name, partial(place, entry.run)):
             title, wanted = found[0][1].title, found[0][1].wanted
             colour, dash = style(entry.run)
-            line, floor = _lines(entry.label, found, colour, ("real pictures", 0))
+            line, floor = _lines(entry.label, found, colour, ("real images", 0))
             band = line.band if len(entries) <= _MOST_BANDS else ()
             lines.append(replace(line, dash=dash, band=band))
             floors.append(floor)

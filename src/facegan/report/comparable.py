@@ -13,8 +13,8 @@ from facegan.runs.reading import Reading
 
 _WORDS = {
     "reference": "reference from",
-    "n_real": "real pictures",
-    "n_fake": "generated pictures",
+    "n_real": "real images",
+    "n_fake": "generated images",
     "seed": "seed",
     "resolution": "pixels a side",
 }
@@ -71,7 +71,7 @@ class Group:
         columns = self.columns
         leads = {column.name: self._lead(column.name) for column in columns}
         copying = self.track.instrument.kind == "copying"
-        floor = "expected without copying" if copying else "real pictures (floor)"
+        floor = "expected without copying" if copying else "real images (floor)"
         rows: list[Row] = []
         for entries in self._by_floor():
             found = _by_name(entries[0].track.last)

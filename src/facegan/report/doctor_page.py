@@ -229,7 +229,7 @@ def _alike(dataset: Dataset, found: Examination) -> list[_Group]:
 def _duplicate_commands(dataset: Dataset, found: Examination) -> list[Command]:
     if not found.duplicates.groups:
         return []
-    moved = f"{found.moved:,} picture{'' if found.moved == 1 else 's'}"
+    moved = f"{found.moved:,} image{'' if found.moved == 1 else 's'}"
     count = found.duplicates.pictures
     return [
         Command(
@@ -237,7 +237,7 @@ def _duplicate_commands(dataset: Dataset, found: Examination) -> list[Command]:
             filter_command(dataset, "--duplicates", "group"),
         ),
         Command(
-            f"Keep one of each group: drops {count:,} picture{'' if count == 1 else 's'}",
+            f"Keep one of each group: drops {count:,} image{'' if count == 1 else 's'}",
             filter_command(dataset, "--duplicates", "thin"),
         ),
     ]

@@ -57,8 +57,8 @@ def kinds_shown(evaluations: Sequence[Measured]) -> ShownKinds | None:
         return None
     rest = sorted((k for k in found.kinds if not k.differs), key=lambda k: k.z)
     groups = (
-        ("left-out", "Made too seldom", found.left_out),
-        ("overdone", "Made too often", found.overdone),
+        ("left-out", "Generated too rarely", found.left_out),
+        ("overdone", "Generated too often", found.overdone),
         ("others", "Differences that chance explains", rest),
     )
     return ShownKinds(
@@ -111,7 +111,7 @@ def spectrum_shown(evaluations: Sequence[Measured]) -> ShownSpectrum | None:
         "images: below 1, too little detail of that size; above 1, too much.",
         [
             Line("generated", points, 1, band=band),
-            Line("real pictures", [(x, 1.0) for x in ends], 0, "dashed", thin=True),
+            Line("real images", [(x, 1.0) for x in ends], 0, "dashed", thin=True),
         ],
         ends[1],
         unit="cycles a side",

@@ -72,7 +72,7 @@ def _plot(
         if singles
         else "One seed of each method."
     )
-    pictures, space = f"{measure.curve_n:,} pictures", measure.curve_extractor
+    pictures, space = f"{measure.curve_n:,} images", measure.curve_extractor
     return Plot(
         f"fd {axis}",
         f"{title} against {'images' if axis == 'kimg' else 'machine time'}",

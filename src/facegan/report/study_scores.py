@@ -35,7 +35,7 @@ from facegan.study.plan import Method, Plan
 from facegan.study.results import StudyResults, TrialResult
 from facegan.study.summaries import Summary
 
-_CONDITIONS = {"n_fake": "numbers of generated pictures", "n_real": "numbers of real pictures"}
+_CONDITIONS = {"n_fake": "numbers of generated images", "n_real": "numbers of real images"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _scores(
             for metric in metrics
         ]
         empty = Cell(Formatted(""))
-        rows.append(Row("real pictures (floor)", [empty, *cells, empty], floor=True, code="floor"))
+        rows.append(Row("real images (floor)", [empty, *cells, empty], floor=True, code="floor"))
     for shown in order:
         fd = fds[shown.name]
         beside = ratio(fd.median / floor) if fd and fd.median is not None and floor else ""
@@ -311,7 +311,7 @@ def further_spaces(
             continue
         rows = [
             Row(
-                "real pictures (floor)",
+                "real images (floor)",
                 texts([_middle(every, metric, "real") for metric in metrics]),
                 floor=True,
                 code="floor",
