@@ -37,8 +37,9 @@ from facegan.runs.find import find_generator
 from facegan.runs.reading import Reading, part, read
 from facegan.values import Value
 
-# Scores of fewer pictures say little, and are not comparable with those of other models.
-ENOUGH, _USUAL = 1_000, 5_000
+# Scores of fewer pictures say little, and are not comparable with those of other models. Who has
+# few photographs cannot measure more than half as many, and may pack a model all the same.
+ENOUGH = 1_000
 
 USE = (
     "For research and teaching: to see how generators of faces learn and fail, to compare methods "
@@ -211,16 +212,17 @@ def _evaluation(
     enough = [
         each
         for each in candidates
-        if each.n_fake >= ENOUGH and any("fd" in space.scores for space in each.features)
+        if each.n_fake >= _fewest(each, file)
+        and any("fd" in space.scores for space in each.features)
     ]
     if not enough:
         kimg = f"{file.images_seen / 1000:g} kimg"
-        command = f"facegan evaluate {source}{' --best' if best else ''} --data DATASET -n {_USUAL}"
+        command = f"facegan evaluate {source}{' --best' if best else ''} --data DATASET"
         if reading is None:
             command += " --json > scores.json, then --evaluation scores.json"
         raise RunError(
-            f"No evaluation with {ENOUGH:,} pictures or more is recorded of {source} at {kimg}: a "
-            "model says how good it is.",
+            f"No evaluation with {ENOUGH:,} pictures or more, or with half as many as it was "
+            f"trained on, is recorded of {source} at {kimg}: a model says how good it is.",
             f"Measure it first: {command}",
         )
     most = max(each.n_fake for each in enough)
@@ -229,6 +231,14 @@ def _evaluation(
         copying = chosen.copying.model_copy(update={"pairs": ()})
         chosen = chosen.model_copy(update={"copying": copying})
     return chosen
+
+
+def _fewest(measured: Evaluation, file: GeneratorFile) -> int:
+    """How many pictures an evaluation takes: `ENOUGH`, or all that a small dataset allows."""
+    about = measured.copying
+    if about is None or measured.dataset_fingerprint != file.dataset.get("fingerprint"):
+        return ENOUGH
+    return min(ENOUGH, about.n_train // 2)
 
 
 def _training_data(

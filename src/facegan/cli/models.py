@@ -129,7 +129,8 @@ def models_export(
 def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
     """Make a model's file from SOURCE: a run, a generator.safetensors file or a model.
 
-    It needs an evaluation with 1,000 pictures or more: facegan evaluate RUN --data DATASET -n 5000.
+    It needs an evaluation with 1,000 pictures, or half as many as were trained on where these are
+    fewer: facegan evaluate RUN --data DATASET.
 
     \b
     Example: facegan models pack runs/a --name my-faces --out my-faces.safetensors
