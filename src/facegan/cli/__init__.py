@@ -42,7 +42,7 @@ def cli() -> None:
     """A laboratory for GANs that generate faces: prepare, train, measure, use.
 
     \b
-    facegan demo                                    faces in three minutes
+    facegan demo                                    faces in three to six minutes
     facegan data import lfw.tgz faces --crop 152    a dataset from an archive
     facegan train dcgan --data faces --run runs/a   a generator from a dataset
     facegan evaluate runs/a --data faces            how good, how varied, how much copied
