@@ -285,9 +285,15 @@ def test_all_that_a_small_dataset_allows_is_enough(trained: Path, dataset_path: 
     record(run, evaluation(n=19, **learned_from))
     with pytest.raises(RunError, match="No evaluation"):
         pack(run, "small", "s.safetensors")
-    record(run, evaluation(n=20, fd=3.0, **learned_from))
-    made = pack(run, "small", "s.safetensors")
+    # Of a dataset that holds out few, nothing is looked for in it.
+    record(run, evaluation(n=20, fd=3.0, **learned_from) | {"copying": None})
+    with pytest.raises(RunError, match="No evaluation") as caught:
+        pack(run, "small", "s.safetensors")
+    assert "`data`" in caught.value.hint
+    made = pack(run, "small", "s.safetensors", data=dataset_path)
     assert made.card.evaluation["n_fake"] == 20
+    record(run, evaluation(n=20, fd=2.0, **learned_from))
+    assert pack(run, "small", "t.safetensors").card.evaluation["n_fake"] == 20
 
 
 def test_packing_refuses(trained: Path, run: Path, packed: Path) -> None:

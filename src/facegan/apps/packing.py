@@ -129,7 +129,7 @@ def pack(
     file = GeneratorFile.load(path)
     reading = read(Path(source)) if Path(source).is_dir() else None
     before = _card_before(path)
-    measured = _evaluation(source, path, file, reading, before, evaluation, best)
+    measured = _evaluation(source, path, file, reading, before, evaluation, best, data)
     rounded = file.halved()
     spec = file.generator.spec
     own_title = f"Faces at {spec.resolution}×{spec.resolution} pixels, by {file.recipe.name}"
@@ -196,6 +196,7 @@ def _evaluation(
     before: Card | None,
     given: str | Path | None,
     best: bool,
+    data: str | Path | None,
 ) -> Evaluation:
     """What was measured of just this generator, without the names of people in it."""
     if given is not None:
@@ -212,7 +213,7 @@ def _evaluation(
     enough = [
         each
         for each in candidates
-        if each.n_fake >= _fewest(each, file)
+        if each.n_fake >= _fewest(each, file, data)
         and any("fd" in space.scores for space in each.features)
     ]
     if not enough:
@@ -223,7 +224,8 @@ def _evaluation(
         raise RunError(
             f"No evaluation with {ENOUGH:,} pictures or more, or with half as many as it was "
             f"trained on, is recorded of {source} at {kimg}: a model says how good it is.",
-            f"Measure it first: {command}",
+            f"Measure it first: {command}"
+            + ("" if data else ". Of fewer than 2,000 photographs, give them as `data`, too."),
         )
     most = max(each.n_fake for each in enough)
     chosen = [each for each in enough if each.n_fake == most][-1]
@@ -233,12 +235,17 @@ def _evaluation(
     return chosen
 
 
-def _fewest(measured: Evaluation, file: GeneratorFile) -> int:
+def _fewest(measured: Evaluation, file: GeneratorFile, data: str | Path | None) -> int:
     """How many pictures an evaluation takes: `ENOUGH`, or all that a small dataset allows."""
-    about = measured.copying
-    if about is None or measured.dataset_fingerprint != file.dataset.get("fingerprint"):
+    fingerprint = file.dataset.get("fingerprint")
+    if measured.n_fake >= ENOUGH or measured.dataset_fingerprint != fingerprint:
         return ENOUGH
-    return min(ENOUGH, about.n_train // 2)
+    if measured.copying is not None:
+        return min(ENOUGH, measured.copying.n_train // 2)
+    # Where few are held out, copies are not looked for, and the number is not recorded.
+    if data is not None and (dataset := open_dataset(data)).fingerprint == fingerprint:
+        return min(ENOUGH, len(dataset.indices("train")) // 2)
+    return ENOUGH
 
 
 def _training_data(
