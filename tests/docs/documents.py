@@ -54,17 +54,36 @@ class Command:
         return f"{self.path.relative_to(ROOT)}: {self.line}"
 
 
-def commands(path: Path) -> list[Command]:
-    """Every call of facegan in a document's shell blocks."""
-    found = []
-    for block in blocks(path, "sh"):
-        joined = block.replace("\\\n", " ")
-        for line in joined.splitlines():
+@dataclass(frozen=True)
+class Lines:
+    """A block of Python as a document has it."""
+
+    path: Path
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:\n{self.code}"
+
+
+def steps(path: Path) -> list[Command | Lines]:
+    """Every call of facegan in a document's shell blocks and every block of Python, in order."""
+    found: list[Command | Lines] = []
+    for language, code in _BLOCK.findall(path.read_text("utf-8")):
+        if language == "python":
+            found.append(Lines(path, code))
+        if language != "sh":
+            continue
+        for line in code.replace("\\\n", " ").splitlines():
             if re.search(r"(?:^|\s)(?:-m )?facegan ", line.split("#")[0]):
                 found.append(
                     Command(path, " ".join(line.split()) if "'" not in line else line.strip())
                 )
     return found
+
+
+def commands(path: Path) -> list[Command]:
+    """Every call of facegan in a document's shell blocks."""
+    return [step for step in steps(path) if isinstance(step, Command)]
 
 
 def parse(words: list[str]) -> click.Context:

@@ -12,6 +12,8 @@ import pytest
 from documents import ROOT, Command, blocks, commands, documents, parse
 
 import facegan
+from facegan.cli import cli
+from facegan.cli.labelled import Labelled
 
 ALL = documents()
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
@@ -40,6 +42,44 @@ def test_the_check_sees_what_is_wrong(tmp_path: Path) -> None:
     parse(Command(path, "facegan train dcgan --data faces  # a comment --wrong").words)
     parse(Command(path, "torchrun --nnodes 2 -m facegan -- train dcgan --data x --run y").words)
     assert parse(Command(path, "facegan models").words).info_name == "facegan"
+
+
+def _in_the_text(path: Path) -> list[str]:
+    """Calls of facegan between the lines of code, whole or the beginning of one."""
+    text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
+    return re.findall(r"`(facegan [^`]+)`", text.replace("\n", " "))
+
+
+def _options(words: list[str]) -> set[str] | None:
+    """Of the command that words begin with; None where a model's labels are options, too."""
+    command: click.Command = cli
+    for word in words:
+        if not isinstance(command, click.Group) or word not in command.commands:
+            break
+        command = command.commands[word]
+    if isinstance(command, Labelled):
+        return None
+    return {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_every_option_in_the_text_is_one_of_its_command(path: Path) -> None:
+    for line in _in_the_text(path):
+        words = line.split()[1:]
+        allowed = _options(words)
+        if allowed is not None:
+            used = {word.partition("=")[0] for word in words if word.startswith("--")}
+            assert used <= allowed | {"--help", "--version"}, f"{name(path)}: {line}"
+
+
+def test_options_that_are_none_are_seen(tmp_path: Path) -> None:
+    path = tmp_path / "x.md"
+    path.write_text("Try `facegan data import x y --algin`.\n", "utf-8")
+    (line,) = _in_the_text(path)
+    allowed = _options(line.split()[1:])
+    assert allowed is not None
+    assert "--algin" not in allowed
+    assert "--align" in allowed
 
 
 def test_there_are_commands() -> None:

@@ -277,10 +277,29 @@ def test_the_best_snapshot_has_its_own_evaluation(run: Path) -> None:
     assert read_about(made.path).images_seen == 128
 
 
+def test_all_that_a_small_dataset_allows_is_enough(trained: Path, dataset_path: Path) -> None:
+    """A floor of real pictures takes as many as are generated: of 40 photographs, 20."""
+    run = Path(shutil.copytree(trained, "few"))
+    learned_from = {"dataset_fingerprint": Dataset.open(dataset_path).fingerprint}
+    record(run, evaluation(n=20))  # of other photographs
+    record(run, evaluation(n=19, **learned_from))
+    with pytest.raises(RunError, match="No evaluation"):
+        pack(run, "small", "s.safetensors")
+    # Of a dataset that holds out few, nothing is looked for in it.
+    record(run, evaluation(n=20, fd=3.0, **learned_from) | {"copying": None})
+    with pytest.raises(RunError, match="No evaluation") as caught:
+        pack(run, "small", "s.safetensors")
+    assert "`data`" in caught.value.hint
+    made = pack(run, "small", "s.safetensors", data=dataset_path)
+    assert made.card.evaluation["n_fake"] == 20
+    record(run, evaluation(n=20, fd=2.0, **learned_from))
+    assert pack(run, "small", "t.safetensors").card.evaluation["n_fake"] == 20
+
+
 def test_packing_refuses(trained: Path, run: Path, packed: Path) -> None:
     with pytest.raises(RunError, match=r"No evaluation with 1,000 pictures") as caught:
         pack(trained, "small", "s.safetensors")
-    assert "--data DATASET -n 5000" in caught.value.hint
+    assert f"facegan evaluate {trained} --data DATASET" in caught.value.hint
     for name in ("", "..", "../x", "a/b", "A", ".x", "con", "x" * 65, "a b", "é"):
         with pytest.raises(FaceganError, match="is not a name"):
             pack(run, name, "s.safetensors")

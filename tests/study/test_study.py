@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from here import trials_here
 
 from facegan.errors import DataError, FaceganError, RunError
 from facegan.memory import usable_cores
@@ -31,6 +30,7 @@ from facegan.study.trial import TrialFolder
 from facegan.study.verdicts import judge
 from facegan.study.worker import perform
 from facegan.training.speed import costs
+from trials_here import trials_here
 
 CORES = len(usable_cores())
 # Milliseconds a step.

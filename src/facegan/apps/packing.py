@@ -37,8 +37,9 @@ from facegan.runs.find import find_generator
 from facegan.runs.reading import Reading, part, read
 from facegan.values import Value
 
-# Scores of fewer pictures say little, and are not comparable with those of other models.
-ENOUGH, _USUAL = 1_000, 5_000
+# Scores of fewer pictures say little, and are not comparable with those of other models. Who has
+# few photographs cannot measure more than half as many, and may pack a model all the same.
+ENOUGH = 1_000
 
 USE = (
     "For research and teaching: to see how generators of faces learn and fail, to compare methods "
@@ -128,7 +129,7 @@ def pack(
     file = GeneratorFile.load(path)
     reading = read(Path(source)) if Path(source).is_dir() else None
     before = _card_before(path)
-    measured = _evaluation(source, path, file, reading, before, evaluation, best)
+    measured = _evaluation(source, path, file, reading, before, evaluation, best, data)
     rounded = file.halved()
     spec = file.generator.spec
     own_title = f"Faces at {spec.resolution}×{spec.resolution} pixels, by {file.recipe.name}"
@@ -193,6 +194,7 @@ def _evaluation(
     before: Card | None,
     given: str | Path | None,
     best: bool,
+    data: str | Path | None,
 ) -> Evaluation:
     """What was measured of just this generator, without the names of people in it."""
     if given is not None:
@@ -209,17 +211,19 @@ def _evaluation(
     enough = [
         each
         for each in candidates
-        if each.n_fake >= ENOUGH and any("fd" in space.scores for space in each.features)
+        if each.n_fake >= _fewest(each, file, data)
+        and any("fd" in space.scores for space in each.features)
     ]
     if not enough:
         kimg = f"{file.images_seen / 1000:g} kimg"
-        command = f"facegan evaluate {source}{' --best' if best else ''} --data DATASET -n {_USUAL}"
+        command = f"facegan evaluate {source}{' --best' if best else ''} --data DATASET"
         if reading is None:
             command += " --json > scores.json, then --evaluation scores.json"
         raise RunError(
-            f"No evaluation with {ENOUGH:,} pictures or more is recorded of {source} at {kimg}: a "
-            "model says how good it is.",
-            f"Measure it first: {command}",
+            f"No evaluation with {ENOUGH:,} pictures or more, or with half as many as it was "
+            f"trained on, is recorded of {source} at {kimg}: a model says how good it is.",
+            f"Measure it first: {command}"
+            + ("" if data else ". Of fewer than 2,000 photographs, give them as `data`, too."),
         )
     most = max(each.n_fake for each in enough)
     chosen = [each for each in enough if each.n_fake == most][-1]
@@ -227,6 +231,19 @@ def _evaluation(
         copying = chosen.copying.model_copy(update={"pairs": ()})
         chosen = chosen.model_copy(update={"copying": copying})
     return chosen
+
+
+def _fewest(measured: Evaluation, file: GeneratorFile, data: str | Path | None) -> int:
+    """How many pictures an evaluation takes: `ENOUGH`, or all that a small dataset allows."""
+    fingerprint = file.dataset.get("fingerprint")
+    if measured.n_fake >= ENOUGH or measured.dataset_fingerprint != fingerprint:
+        return ENOUGH
+    if measured.copying is not None:
+        return min(ENOUGH, measured.copying.n_train // 2)
+    # Where few are held out, copies are not looked for, and the number is not recorded.
+    if data is not None and (dataset := open_dataset(data)).fingerprint == fingerprint:
+        return min(ENOUGH, len(dataset.indices("train")) // 2)
+    return ENOUGH
 
 
 def _training_data(

@@ -134,7 +134,8 @@ def models_export(
 def models_pack(source: str, name: str, out: Path, **options: Any) -> None:
     """Make a model file from SOURCE: a run, a generator.safetensors file or a model.
 
-    It needs scores of at least 1,000 images: facegan evaluate RUN --data DATASET -n 5000.
+    It needs scores of at least 1,000 images, or of half as many as it was trained on if these are
+    fewer than 2,000: facegan evaluate RUN --data DATASET.
 
     \b
     Example: facegan models pack runs/a --name my-faces --out my-faces.safetensors
