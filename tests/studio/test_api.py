@@ -202,7 +202,7 @@ def test_several_are_a_grid_or_a_zip(client: TestClient, model: Path) -> None:
 
 
 def test_grey_pictures(tiny: Any, tmp_path: Path) -> None:
-    from conftest import write_generator
+    from small_generators import write_generator
 
     path = write_generator(tiny, tmp_path / "grey.safetensors", channels=1)
     with served(path) as client:

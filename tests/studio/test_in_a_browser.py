@@ -22,9 +22,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_generators import write_directions, write_generator
 
 import facegan
-from conftest import write_directions, write_generator
 from facegan.data.pictures import open_picture
 from facegan.data.spec import Label
 from facegan.editing.directions import require_directions

@@ -95,7 +95,7 @@ def test_components_change_pictures_and_are_kept(model: Path, monkeypatch: Any) 
 
 
 def test_a_uniform_latent_stays_where_it_is_drawn(tiny: Any, tmp_path: Path) -> None:
-    from conftest import write_generator
+    from small_generators import write_generator
 
     def uniform(name: str, *settings: str) -> Any:
         return tiny(name, "generator.latent.distribution=uniform", *settings)
