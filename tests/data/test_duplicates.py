@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -214,6 +215,34 @@ def test_nobody_finds_a_dataset_before_its_duplicates_are_treated(
     assert sorted(each.name for each in out.iterdir()) == [
         *("dataset.json", "dropped.csv", "images.npy", "items.csv")
     ]
+
+
+@pytest.mark.parametrize("treatment", ["group", "thin"])
+def test_where_duplicates_leave_nobody_held_out_it_is_told(
+    tmp_path: Path, treatment: Literal["group", "thin"]
+) -> None:
+    drawn = people(1)[0]
+    files = {"0.png": encoded(drawn), "1.png": encoded(changed(drawn, "compressed"))}
+    source, out = fill_folder(tmp_path / "in", files), tmp_path / "out"
+
+    def splits(seed: int) -> list[str]:
+        first = import_images(
+            source, out, holdout=0.5, seed=seed, duplicates="keep", overwrite=True
+        )
+        assert "notes" not in first.card or set(first.splits) == {"train"}
+        return first.splits
+
+    seed = next(seed for seed in range(100) if splits(seed) == ["train", "holdout"])
+    with pytest.raises(DataError, match="near duplicates to train on, so none are"):
+        import_images(
+            source, tmp_path / "strict", holdout=0.5, seed=seed, duplicates=treatment, strict=True
+        )
+    assert not (tmp_path / "strict").exists()
+    told = import_images(source, out, holdout=0.5, seed=seed, duplicates=treatment, overwrite=True)
+    assert set(told.splits) == {"train"}
+    (note,) = told.card["notes"]
+    assert "near duplicates to train on, so none are" in note
+    assert told.card["near_duplicates"]["groups"] == 1
 
 
 def test_unknown_treatments_are_refused(source: Path, tmp_path: Path) -> None:
