@@ -14,7 +14,7 @@ from PIL import Image
 
 from drawn_photographs import photograph
 from facegan import portraits
-from facegan.data import importer
+from facegan.data import duplicates, importer
 from facegan.data.align import Alignment
 from facegan.data.dataset import Dataset
 from facegan.data.duplicates import MOST_BITS, close_pairs, difference_hashes, near_duplicates
@@ -93,6 +93,24 @@ def test_a_picture_that_came_back_is_found(tmp_path: Path, how: str) -> None:
     assert {(2, 12), (7, 13), (11, 14)} <= pairs
     alone = {(a, b) for group in before.groups for a in group for b in group if a < b}
     assert {pair for pair in pairs if pair[1] < 12} >= alone
+
+
+def test_equal_pictures_are_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pictures that are alike at first sight, and many copies of each, in turns."""
+    # Both grow brighter to the right, which is all that hashes see; one also downwards.
+    right, down = np.linspace(0, 40, 64)[None], np.linspace(0, 200, 64)[:, None]
+    pair = [(right + each)[:, :, None].repeat(3, 2).astype(np.uint8) for each in (down, 200 - down)]
+    images = np.stack(pair * 40)
+    names = [f"{i:02}" for i in range(80)]
+    dataset = made(tmp_path / "faces", images, names, ["train"] * 80)
+    compared: list[int] = []
+    correlated = duplicates._correlated
+    monkeypatch.setattr(
+        duplicates, "_correlated", lambda d, p: (compared.append(len(p)), correlated(d, p))[1]
+    )
+    found = near_duplicates(dataset)
+    assert found.groups == (tuple(range(0, 80, 2)), tuple(range(1, 80, 2)))
+    assert 0 < sum(compared) <= 8  # once for each byte of a hash at most
 
 
 def test_pictures_of_different_people_are_not_alike(tmp_path: Path) -> None:
