@@ -799,6 +799,13 @@ case(
     prepare=lambda at: shutil.copytree(max((at / "run/checkpoints").iterdir()), at / "checkpoint"),
 )
 case(
+    "generate-a-hub-folder",
+    "generate hub --out new",
+    "not a run, but a folder with a generator",
+    "hub/model.safetensors",
+    prepare=lambda at: [(at / "hub").mkdir(), (at / "hub/model.safetensors").write_bytes(b"x")],
+)
+case(
     "generate-the-state",
     "generate checkpoint/state.safetensors --out new",
     "no generator that facegan wrote",
