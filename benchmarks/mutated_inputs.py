@@ -10,9 +10,12 @@ is 1. The inputs of a seed are always the same.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import json
 import random
 import resource
+import shutil
 import sys
 import tarfile
 import tempfile
@@ -20,13 +23,19 @@ import time
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
 from PIL import Image
 
+from facegan.apps.evaluate import evaluate
+from facegan.apps.generate import generate
+from facegan.apps.train import Training, train
 from facegan.data.archives import TarSource, ZipSource
 from facegan.data.dataset import Dataset
 from facegan.data.decode import Shape, decode
@@ -36,11 +45,21 @@ from facegan.data.members import SkippedFile
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import FaceganError
+from facegan.evaluation import clear_faces
+from facegan.evaluation.extractors.base import Extractor
+from facegan.files import sha256
 from facegan.models.file import GeneratorFile
 from facegan.parsing import parse_json
 from facegan.recipe import Recipe, recipe_names, shipped_text
+from facegan.report import plots
+from facegan.report.pages import report
+from facegan.runs import checkpoint
+from facegan.runs.best import Best, keep_best
+from facegan.runs.directory import RunDirectory
+from facegan.runs.find import find_generator
 from facegan.runs.journal import Journal
 from facegan.study.plan import Plan, plan_names, shipped_plan
+from facegan.training.reporter import Reporter
 
 
 @dataclass(frozen=True)
@@ -65,10 +84,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="one format, by its name in the table")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        found = tried(Path(folder), options.inputs, options.seed)
+        every = [each for each in formats(Path(folder)) if options.only in (None, each.name)]
+        found = tried(every, options.inputs, options.seed)
     print("| format | inputs | taken | refused | escaped | slowest, s |")
     print("|---|---:|---:|---:|---:|---:|")
     for name, (counts, slowest) in found.items():
@@ -79,19 +100,18 @@ def main() -> None:
     sys.exit(any(counts["escaped"] for counts, _ in found.values()))
 
 
-def tried(folder: Path, inputs: int, seed: int = 0) -> dict[str, tuple[Counter[str], float]]:
+def tried(every: list[Format], inputs: int, seed: int = 0) -> dict[str, tuple[Counter[str], float]]:
     """For each format how many inputs were taken, refused and escaped, and the slowest one.
 
     Args:
-        folder: to write into.
-        inputs: over all formats.
+        every: the formats.
+        inputs: over all of them.
         seed: of the damage.
     """
-    every = formats(folder)
     whole = sum(each.share for each in every)
     found = {}
-    for number, each in enumerate(every):
-        dice = random.Random(f"{seed} {number}")
+    for each in every:
+        dice = random.Random(f"{seed} {each.name}")
         counts: Counter[str] = Counter()
         slowest = 0.0
         for _ in range(round(inputs * each.share / whole)):
@@ -167,6 +187,7 @@ def formats(folder: Path) -> list[Format]:
         Format("recipes", text + resolved, lambda d: Recipe.parse(d.decode("utf-8", "replace"))),
         Format("plans", plans, lambda d: Plan.parse(d.decode("utf-8", "replace")), 0.2),
         Format("journals", [lines], lambda d: _journal(folder / "j.jsonl", d)),
+        _run_folders(folder),
     ]
 
 
@@ -287,6 +308,118 @@ def _journal(path: Path, data: bytes) -> None:
     assert journal.lines()[-1] == {"images_seen": 24}
     journal.rewind(20)
     assert all(parse_json(line) for line in path.read_bytes().splitlines())
+
+
+# Before the content of a run's file: which file it is, what reads the run, and whether the manifest
+# of its checkpoint is then given the file's checksum, as somebody would who attacks.
+_HEAD = 80
+_USES: dict[str, Callable[[Path, Path], object]] = {
+    "train": lambda run, data: train(
+        _run_recipe(), data, run, loggers=(), threads=1, reporter=Reporter()
+    ),
+    "report": lambda run, data: report(run),
+    "generate": lambda run, data: generate(run, run / "made", n=2),
+    "best": lambda run, data: generate(run, run / "made", n=2, best=True),
+    "evaluate": lambda run, data: _evaluate(run, data),
+}
+
+
+class _Plain(Extractor):
+    """Means and deviations of the colours: what is tried is not the scores."""
+
+    def __init__(self) -> None:
+        self.name, self.dimension, self.resizer = "plain", 6, "none"
+        self.fingerprint = "0" * 64
+
+    def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        numbers = images.astype(np.float64) / 255
+        return np.concatenate([numbers.mean((1, 2)), numbers.std((1, 2))], 1).astype(np.float32)
+
+
+def _run_folders(folder: Path) -> Format:
+    """A run that was stopped on its way, and measured: each of its files, before each use of it."""
+    data, run = folder / "real", folder / "run"
+    with DatasetWriter(data, 8, 3) as writer:
+        images = np.random.default_rng(0).integers(0, 256, (240, 8, 8, 3), np.uint8)
+        names = [f"{i}.png" for i in range(len(images))]
+        splits = ["holdout" if i % 4 == 0 else "train" for i in range(len(images))]
+        writer.add(images, names, names, splits, names)
+        writer.finish({"name": "x", "counts": {}})
+    with _quick():
+        with Training(_run_recipe(), data, run, loggers=(), threads=1, reporter=Reporter()) as made:
+            for step in made:
+                if step.images_seen >= 24:
+                    break
+        _evaluate(run, data, copying=True)
+    scores = Best(24, 1.0, 0.5, 1.5, 0.2, "plain", 50, 50)
+    keep_best(RunDirectory(run), scores, GeneratorFile.load(find_generator(run)))
+    good = []
+    for path in sorted(run.rglob("*")):
+        name = path.relative_to(run).as_posix()
+        if path.is_dir() or name.startswith("."):
+            continue
+        for use in _USES:
+            head = f"{use} {name}"
+            good.append(head.encode().ljust(_HEAD) + path.read_bytes())
+            if name.startswith("checkpoints/"):
+                good.append(f"{head} sealed".encode().ljust(_HEAD) + path.read_bytes())
+    return Format("run folders", good, lambda d: _run_folder(run, data, d), 0.2)
+
+
+def _run_recipe() -> Recipe:
+    return Recipe.load("gan").override(
+        "generator.hidden=[2]",
+        "generator.latent.size=2",
+        "discriminator.hidden=[2]",
+        "training.batch=8",
+        "training.budget=32img",
+        "training.ticks=4",
+        "training.snapshots=4",
+        "training.precision=fp32",
+        "evaluation.times=0",
+    )
+
+
+def _run_folder(whole: Path, data: Path, content: bytes) -> None:
+    use, _, name = content[:_HEAD].decode("utf-8", "replace").strip().partition(" ")
+    name, _, sealed = name.partition(" ")
+    with tempfile.TemporaryDirectory(dir=whole.parent) as beside:
+        run = Path(shutil.copytree(whole, Path(beside) / "run"))
+        if not (run / name).is_file() or use not in _USES:  # its head is damaged
+            name, use = "metrics.jsonl", "report"
+        path = run / name
+        path.write_bytes(content[_HEAD:])
+        if sealed:
+            _seal(path)
+        with _quick(path.suffix == ".jsonl"), contextlib.redirect_stderr(io.StringIO()):
+            _USES[use](run, data)
+
+
+def _seal(path: Path) -> None:
+    """Give a checkpoint's manifest the checksum that its file now has, and its own."""
+    manifest = path.with_name(checkpoint.MANIFEST)
+    try:
+        values = parse_json(manifest.read_bytes())
+        if path != manifest:
+            values["sha256"][path.name] = sha256(path)
+        del values["manifest_sha256"]  # as in those of an earlier facegan
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    manifest.write_text(json.dumps(values), "utf-8")
+
+
+def _evaluate(run: Path, data: Path, copying: bool = False) -> None:
+    evaluate(run, data, n=50, n_real=50, extractors=[_Plain()], copying=copying, faces=False)
+
+
+@contextlib.contextmanager
+def _quick(draw: bool = False) -> Iterator[None]:
+    """No faces are found, at once, as none would after a while; curves are drawn if need be."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(clear_faces, "detect", return_value=[]))
+        if not draw:
+            stack.enter_context(mock.patch.object(plots, "_svg", return_value=Markup()))
+        yield
 
 
 if __name__ == "__main__":

@@ -678,6 +678,8 @@ case(
 
 # --- runs ----------------------------------------------------------------------------------
 case("run-a-file", f"{TRAIN} recipe.toml", "recipe.toml", "in the way", status=1)
+case("run-a-dataset", f"{TRAIN} dataset", "dataset holds a dataset", "another --run folder")
+case("run-another-dataset", f"{TRAIN} other", "other holds a dataset", "another --run folder")
 case("run-below-a-file", f"{TRAIN} recipe.toml/run", "recipe.toml", "in the way", status=1)
 case("run-where-none-can-be", f"{TRAIN} /proc/facegan", "/proc/facegan", "another", status=1)
 case("run-long-name", f"{TRAIN} {'x' * 300}", "xxx", "name", status=None)
@@ -788,6 +790,28 @@ for _words, _fragments in (
     ("Smiling=1", ("no label 'Smiling'", "trained without labels")),
 ):
     case(f"generate-label-{_words.split()[-1]}", f"{GENERATE} --label {_words}", *_fragments)
+case("generate-grid-jpeg", "generate run --grid --out new.jpg", "new.jpg", "PNG", ".png")
+case(
+    "generate-a-checkpoint",
+    "generate checkpoint --out new",
+    "not a run, but a folder with a generator",
+    "checkpoint/generator.safetensors",
+    prepare=lambda at: shutil.copytree(max((at / "run/checkpoints").iterdir()), at / "checkpoint"),
+)
+case(
+    "generate-a-hub-folder",
+    "generate hub --out new",
+    "not a run, but a folder with a generator",
+    "hub/model.safetensors",
+    prepare=lambda at: [(at / "hub").mkdir(), (at / "hub/model.safetensors").write_bytes(b"x")],
+)
+case(
+    "generate-the-state",
+    "generate checkpoint/state.safetensors --out new",
+    "no generator that facegan wrote",
+    "generator.safetensors of a run",
+    prepare=lambda at: shutil.copytree(max((at / "run/checkpoints").iterdir()), at / "checkpoint"),
+)
 case("generate-dataset-grid", f"{GENERATE} --dataset --grid", "--dataset and --grid", "Leave one")
 case("generate-dataset-holdout", f"{GENERATE} --dataset --holdout 1", "--holdout 1 ", "below 1")
 case("generate-files-overwrite", f"{GENERATE} --overwrite", "--overwrite", "--dataset")
@@ -861,7 +885,7 @@ MINE = "generate mine.safetensors --out new"
 case(
     "generator-foreign",
     "generate other.safetensors --out new",
-    "not one that facegan wrote",
+    "no generator that facegan wrote",
     "generator.safetensors of a run",
     prepare=_tensors_of_others,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from drawn_photographs import photograph
 from facegan import portraits
-from facegan.data import importer
+from facegan.data import duplicates, importer
 from facegan.data.align import Alignment
 from facegan.data.dataset import Dataset
 from facegan.data.duplicates import MOST_BITS, close_pairs, difference_hashes, near_duplicates
@@ -92,6 +93,24 @@ def test_a_picture_that_came_back_is_found(tmp_path: Path, how: str) -> None:
     assert {(2, 12), (7, 13), (11, 14)} <= pairs
     alone = {(a, b) for group in before.groups for a in group for b in group if a < b}
     assert {pair for pair in pairs if pair[1] < 12} >= alone
+
+
+def test_equal_pictures_are_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pictures that are alike at first sight, and many copies of each, in turns."""
+    # Both grow brighter to the right, which is all that hashes see; one also downwards.
+    right, down = np.linspace(0, 40, 64)[None], np.linspace(0, 200, 64)[:, None]
+    pair = [(right + each)[:, :, None].repeat(3, 2).astype(np.uint8) for each in (down, 200 - down)]
+    images = np.stack(pair * 40)
+    names = [f"{i:02}" for i in range(80)]
+    dataset = made(tmp_path / "faces", images, names, ["train"] * 80)
+    compared: list[int] = []
+    correlated = duplicates._correlated
+    monkeypatch.setattr(
+        duplicates, "_correlated", lambda d, p: (compared.append(len(p)), correlated(d, p))[1]
+    )
+    found = near_duplicates(dataset)
+    assert found.groups == (tuple(range(0, 80, 2)), tuple(range(1, 80, 2)))
+    assert 0 < sum(compared) <= 8  # once for each byte of a hash at most
 
 
 def test_pictures_of_different_people_are_not_alike(tmp_path: Path) -> None:
@@ -214,6 +233,34 @@ def test_nobody_finds_a_dataset_before_its_duplicates_are_treated(
     assert sorted(each.name for each in out.iterdir()) == [
         *("dataset.json", "dropped.csv", "images.npy", "items.csv")
     ]
+
+
+@pytest.mark.parametrize("treatment", ["group", "thin"])
+def test_where_duplicates_leave_nobody_held_out_it_is_told(
+    tmp_path: Path, treatment: Literal["group", "thin"]
+) -> None:
+    drawn = people(1)[0]
+    files = {"0.png": encoded(drawn), "1.png": encoded(changed(drawn, "compressed"))}
+    source, out = fill_folder(tmp_path / "in", files), tmp_path / "out"
+
+    def splits(seed: int) -> list[str]:
+        first = import_images(
+            source, out, holdout=0.5, seed=seed, duplicates="keep", overwrite=True
+        )
+        assert "notes" not in first.card or set(first.splits) == {"train"}
+        return first.splits
+
+    seed = next(seed for seed in range(100) if splits(seed) == ["train", "holdout"])
+    with pytest.raises(DataError, match="near duplicates to train on, so none are"):
+        import_images(
+            source, tmp_path / "strict", holdout=0.5, seed=seed, duplicates=treatment, strict=True
+        )
+    assert not (tmp_path / "strict").exists()
+    told = import_images(source, out, holdout=0.5, seed=seed, duplicates=treatment, overwrite=True)
+    assert set(told.splits) == {"train"}
+    (note,) = told.card["notes"]
+    assert "near duplicates to train on, so none are" in note
+    assert told.card["near_duplicates"]["groups"] == 1
 
 
 def test_unknown_treatments_are_refused(source: Path, tmp_path: Path) -> None:

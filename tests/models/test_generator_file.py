@@ -79,7 +79,7 @@ def test_saved_twice_gives_the_same_bytes(tiny: Make, saved: Path, tmp_path: Pat
 def test_a_foreign_safetensors_file(tmp_path: Path) -> None:
     file = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(3)}, file)
-    with pytest.raises(RunError, match="not one that facegan wrote"):
+    with pytest.raises(RunError, match="no generator that facegan wrote"):
         GeneratorFile.load(file)
 
 

@@ -26,6 +26,8 @@ from facegan.progress import progress_bar
 _WRITERS = 4
 # Files that may wait to be written.
 _WAITING = 64
+# Endings of files that nobody means for a folder.
+_OTHER_PICTURES = {".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"}
 # From so many pictures on, they take long enough to show progress.
 _MANY = 500
 
@@ -97,6 +99,11 @@ def generate(
     target = Path(_file_name(opened, seeds, truncation, asked) if out is None else out)
     is_file = target.suffix.lower() == ".png"
     laid_out = grid or (opened.model is not None and is_file)
+    if laid_out and target.suffix.lower() in _OTHER_PICTURES and not target.is_dir():
+        raise FaceganError(
+            f"{target} would be a picture, and a grid is a PNG.",
+            "Give it a name that ends in .png, or name a folder.",
+        )
     if laid_out:
         spec = opened.loaded.generator.spec
         require_memory(

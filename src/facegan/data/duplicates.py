@@ -14,6 +14,7 @@ one of their 8 bytes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -72,14 +73,21 @@ def near_duplicates(dataset: Dataset, progress: Progress | None = None) -> Dupli
         dataset: whose pictures are compared.
         progress: called with (pictures hashed, pictures in all).
     """
-    hashes = np.empty(len(dataset), np.uint64)
+    hashes, contents = np.empty(len(dataset), np.uint64), np.empty((len(dataset), 2), np.uint64)
     for start in range(0, len(dataset), _READ):
         rows = np.arange(start, min(start + _READ, len(dataset)))
-        hashes[rows] = difference_hashes(dataset.copied(rows))
+        images = dataset.copied(rows)
+        hashes[rows] = difference_hashes(images)
+        contents[rows] = [_content(image) for image in images]
         if progress is not None:
             progress(int(rows[-1]) + 1, len(dataset))
     union = _Union(len(dataset))
-    for pairs in close_pairs(hashes):
+    # Of equal pictures one stands for all: two of them, or a thousand, compare alike.
+    _, first, which = np.unique(contents, axis=0, return_index=True, return_inverse=True)
+    union.join_all(first[which.reshape(-1)])
+    different = np.sort(first)
+    for among in close_pairs(hashes[different]):
+        pairs = different[among]
         # What is known to belong together needs no look: thousands of equal pictures make millions
         # of pairs.
         unknown = pairs[union.first(pairs[:, 0]) != union.first(pairs[:, 1])]
@@ -100,6 +108,12 @@ def difference_hashes(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
         cells = cv2.resize(_luma(image), (9, 8), interpolation=cv2.INTER_AREA)
         bits[index] = (cells[:, 1:] > cells[:, :-1]).reshape(64)
     return np.packbits(bits, axis=1).view(np.uint64).reshape(-1)
+
+
+def _content(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """A checksum of a picture: uint64 [2]."""
+    digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+    return np.frombuffer(digest, np.uint64)
 
 
 def close_pairs(
@@ -182,6 +196,10 @@ class _Union:
         """Make one set of two."""
         first, second = np.sort(self.first(np.array([a, b])))
         self._parent[second] = first
+
+    def join_all(self, firsts: npt.NDArray[np.int64]) -> None:
+        """Put each item into the set of another, the first of its set; before all else."""
+        self._parent[:] = firsts
 
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """The sets of two and more."""

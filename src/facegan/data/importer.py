@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from posixpath import basename
 from typing import Any, Literal
@@ -24,7 +25,7 @@ import numpy.typing as npt
 
 from facegan.data import lmdb_file
 from facegan.data.align import MEASURES, Alignment, aligned, one_thread_each
-from facegan.data.dataset import DROPPED, FORMAT, Dataset
+from facegan.data.dataset import CARD, DROPPED, FORMAT, Dataset
 from facegan.data.decode import (
     BACKGROUND,
     FILTER,
@@ -47,12 +48,19 @@ from facegan.data.sources import FolderSource, Source
 from facegan.data.tables import read_table
 from facegan.data.writer import DatasetWriter
 from facegan.errors import DataError, one_line
+from facegan.files import write_json
 from facegan.memory import usable_cores
 from facegan.version import __version__
 
 _BATCH, _BATCH_BYTES = 64, 8 << 20
 # An archive inside is the dataset where it is so much larger than the pictures beside it.
 _MUCH_LARGER = 3
+_LACKING = "so scores and copies have no faces that were never seen."
+_ALL_NEAR = (
+    f"All that were to be held out have near duplicates to train on, so none are, {_LACKING} "
+    "Hold out a larger share, or import more pictures."
+)
+_STRICTLY_HELD_OUT = "Or hold out none, or import without strictness."
 
 Progress = Callable[[int, int], None]
 _Read = tuple[int, bytes | SkippedFile]
@@ -221,7 +229,7 @@ def import_images(
             raise _left_out(import_log.reasons)
         alone = _nobody_held_out(layout, import_log, holdout, seed)
         if strict and alone:
-            raise DataError(alone, "Or hold out none, or import without strictness.")
+            raise DataError(alone, _STRICTLY_HELD_OUT)
         card = _card(origin, layout, shape, align, import_log)
         if notes := [*layout.notes, *([alone] if alone else [])]:
             card["notes"] = notes
@@ -235,11 +243,32 @@ def import_images(
             card["labels"] = _about_labels(table, joined, labels_note, import_log)
         writer.extra(DROPPED, import_log.dropped_csv())
         treatment = duplicates or ("keep" if layout.splits else "group")
-        writer.finish(
-            card,
-            lambda made, other: treat_duplicates(Dataset.open(made), other, treatment),
-        )
+        expected = "" if alone or not (layout.splits or holdout) else _ALL_NEAR
+        writer.finish(card, partial(_treated, treatment, expected, strict))
     return Dataset.open(dataset)
+
+
+def _treated(treatment: Treatment, none_left: str, strict: bool, made: Path, other: Path) -> Path:
+    """Treat near duplicates, and say so where that leaves no picture held out.
+
+    Args:
+        treatment: see `treat_duplicates`.
+        none_left: what to say then; "" where it was said before, or none were to be held out.
+        strict: whether that is an error.
+        made: the dataset as it was imported.
+        other: a folder for one that is changed.
+
+    Returns:
+        The folder of the dataset as it is now.
+    """
+    path = treat_duplicates(Dataset.open(made), other, treatment)
+    dataset = Dataset.open(path)
+    if none_left and "holdout" not in dataset.splits:
+        if strict:
+            raise DataError(none_left, _STRICTLY_HELD_OUT)
+        notes = [*dataset.card.get("notes", []), none_left]
+        write_json(path / CARD, {**dataset.card, "notes": notes})
+    return path
 
 
 def _listed(origin: Source, reading: Reading | None) -> tuple[Source, Members, Layout]:
@@ -598,15 +627,14 @@ def _card(
 
 def _nobody_held_out(layout: Layout, import_log: ImportLog, holdout: float, seed: int) -> str:
     """What to say where some were to be held out, and none are; "" otherwise."""
-    lacking = "so scores and copies have no faces that were never seen."
     if layout.splits:
         trained_on = all(layout.splits.get(p) == "train" for p in import_log.kept_paths)
-        said = f"All pictures are of the official training set: nothing is held out, {lacking}"
+        said = f"All pictures are of the official training set: nothing is held out, {_LACKING}"
         return said if trained_on else ""
     held_out = any(layout.split(p, holdout, seed) == "holdout" for p in import_log.kept_paths)
     if not holdout or held_out:
         return ""
     return (
-        f"About {holdout:g} were to be held out, but of so few people nobody is, {lacking} "
+        f"About {holdout:g} were to be held out, but of so few people nobody is, {_LACKING} "
         "Hold out a larger share, or import more pictures."
     )

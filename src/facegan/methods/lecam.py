@@ -40,7 +40,7 @@ class LeCam(Regulariser):
         real, fake = update.real.logits, update.fake.logits
         with torch.no_grad():
             means = mean_over_processes(torch.stack([real.mean(), fake.mean()]))
-            before = update.memory.get("logits", means)
+            before = update.remembered("logits", means)
             update.memory["logits"] = torch.lerp(means, before, self.decay)
         of_real, of_fake = update.memory["logits"]
         return (real - of_fake).square() + (fake - of_real).square()

@@ -54,6 +54,6 @@ class PathLength(Regulariser):
         length = (gradient.square().sum(1) + 1e-12).sqrt()
         with torch.no_grad():
             mean = mean_over_processes(length.mean())
-            before = update.memory.get("length", mean)
+            before = update.remembered("length", mean)
             update.memory["length"] = torch.lerp(mean, before, self.decay)
         return (length - update.memory["length"]).square()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from facegan.config import Config
+from facegan.errors import RunError
 from facegan.losses.gradient_norm import Judged
 from facegan.losses.penalties import Every
 from facegan.methods.terms import Batch, Networks
@@ -42,6 +43,21 @@ class Update:
     def critic(self, images: Tensor) -> Tensor:
         """The discriminator's logits [N] of other images, with the labels of the batch."""
         return self.networks.discriminator(images, self.batch.labels)
+
+    def remembered(self, name: str, now: Tensor) -> Tensor:
+        """What `memory` has under this name; at the first update `now`, which has its shape.
+
+        Raises:
+            RunError: it has another shape, which a checkpoint must have brought.
+        """
+        found = self.memory.get(name, now)
+        if found.shape != now.shape or found.dtype != now.dtype:
+            raise RunError(
+                f"The checkpoint does not fit the recipe: {name} is {found.dtype} "
+                f"{list(found.shape)}, not {now.dtype} {list(now.shape)}.",
+                "The run's folder was changed by hand; begin again in another one.",
+            )
+        return found
 
 
 class Regulariser(Config, ABC):

@@ -68,7 +68,7 @@ def read_about(path: Path) -> About:
     metadata = read_header(path).get("__metadata__")
     if not isinstance(metadata, dict) or KEY not in metadata:
         raise RunError(
-            f"{path} is a safetensors file, but not one that facegan wrote.",
+            f"{path} is a safetensors file, but holds no generator that facegan wrote.",
             "Its metadata must hold the recipe; give a generator.safetensors of a run.",
         )
     try:

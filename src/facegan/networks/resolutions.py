@@ -12,8 +12,8 @@ def require_resolution(kind: str, resolution: int, allowed: Sequence[int]) -> No
     if resolution not in allowed:
         raise RecipeError(
             f"{kind} cannot make {resolution}×{resolution} images.",
-            f"Import the data at one of {', '.join(map(str, allowed))}, or use a model "
-            "that takes any resolution, such as mlp.",
+            f"Import the data at one of {', '.join(map(str, allowed))}, or use a recipe "
+            "whose networks take any resolution, such as gan.",
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from facegan.data.dataset import is_dataset
 from facegan.errors import RecipeError, RunError, UnknownKindError
 from facegan.files import held, read_json, remove_parts, write_json, write_text
 from facegan.plugins import needed, with_plugins
@@ -131,7 +132,16 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder: two processes training in one folder would destroy each other."""
+        """Hold the folder: two processes training in one folder would destroy each other.
+
+        Raises:
+            RunError: another process holds it, or it holds a dataset and no run.
+        """
+        if not self.started and is_dataset(self.path):
+            raise RunError(
+                f"{self.path} holds a dataset: a run in it would be taken for the pictures.",
+                "Give another `run` folder.",
+            )
         in_use = RunError(
             f"{self.path} is in use by another facegan process.",
             "Wait for it, stop it with Ctrl-C, or choose another `run` folder.",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facegan.errors import RunError
+from facegan.models.hub import MODEL
 from facegan.models.store import find_source, models
 from facegan.runs.checkpoint import GENERATOR, latest
 from facegan.runs.directory import RunDirectory
@@ -45,8 +46,15 @@ def find_generator(
             f"{path} does not exist.",
             f"Give a run folder, a generator.safetensors file, or a model's name: {names}.",
         )
-    run = RunDirectory(path).require()
-    checkpoint = latest(run.checkpoints, say)
+    run = RunDirectory(path)
+    if not run.started:
+        for name in (GENERATOR, MODEL):
+            if (path / name).is_file():
+                raise RunError(
+                    f"{path} is not a run, but a folder with a generator in it.",
+                    f"Give {path / name}.",
+                )
+    checkpoint = latest(run.require().checkpoints, say)
     if checkpoint is None:
         raise RunError(
             f"{path} has no whole checkpoint yet.", "Let it train until its first snapshot."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -86,7 +88,9 @@ class RunningMeans:
 
     @classmethod
     def from_json(cls, values: dict[str, list[float]]) -> RunningMeans:
-        """From a checkpoint."""
+        """From a checkpoint. Raises ValueError where there is no mean of what it says."""
         sums = cls()
         sums._totals = {name: (float(total), int(count)) for name, (total, count) in values.items()}
+        if not all(math.isfinite(total) and count > 0 for total, count in sums._totals.values()):
+            raise ValueError("sums of nothing, or that are not finite")
         return sums

@@ -9,16 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from facegan.budget import MOST_IMAGES
 from facegan.data.spec import ImageSpec
 from facegan.device import Execution
 from facegan.errors import RunError, one_line
 from facegan.methods.terms import Memory, Networks
 from facegan.networks.blocks import first_blocks
 from facegan.networks.interfaces import Generator
-from facegan.optimizers import PLAYERS, Player
+from facegan.optimizers import PLAYERS, Optimizer, Player
 from facegan.recipe import Recipe, Stage
 from facegan.seeding import INITIAL_WEIGHTS, torch_seed
 from facegan.training.running_means import RunningMeans
+
+# Of a parameter that shows what an optimizer keeps: no counter has it.
+_EXAMPLE = (2, 3)
 
 
 class TrainingState:
@@ -150,6 +154,8 @@ class TrainingState:
         try:
             self.sums = RunningMeans.from_json(extra["sums"])
             self.augmenting = float(extra["augmenting"])
+            if not 0.0 <= self.augmenting <= 1.0:
+                raise ValueError("no probability")
             stage = range(len(self._stages)).index(extra["stage"])
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise _changed("what stands beside its tensors makes no sense") from error
@@ -158,7 +164,7 @@ class TrainingState:
         self.memory = {}
         for name, value in tensors.items():
             if name.startswith("memory."):
-                _, owner, key = name.split(".", 2)
+                owner, _, key = name.removeprefix("memory.").partition(".")
                 # Not a view into the checkpoint's file, which will be removed.
                 self.memory.setdefault(owner, {})[key] = value.clone().to(self._device)
         for part, module in self._modules().items():
@@ -168,21 +174,48 @@ class TrainingState:
                 module.load_state_dict(own)
             except RuntimeError as error:
                 raise _changed(f"its {part}: {one_line(error)}") from error
+        required, allowed = self._moments()
         for player, name, parameter in self._parameters():
             prefix = f"optimizer.{player}.{name}."
-            for key, value in tensors.items():
-                if key.startswith(prefix):
-                    self._load_moment(player, parameter, key[len(prefix) :], value)
+            own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+            # A parameter that was never updated has none.
+            if own and not required[player] <= own.keys() <= allowed[player].keys():
+                raise _changed(f"the {player}'s optimizer remembers {one_line(sorted(own))}")
+            for key, value in own.items():
+                self._load_moment(player, parameter, key, value, allowed[player][key])
+
+    def _moments(self) -> tuple[dict[Player, set[str]], dict[Player, dict[str, Tensor]]]:
+        """What an optimizer keeps for each parameter: what it needs, and all that there may be.
+
+        Of each tensor an example, for a parameter of the shape `_EXAMPLE`. Earlier stages may have
+        left more than this one needs.
+        """
+        required: dict[Player, set[str]] = {}
+        allowed: dict[Player, dict[str, Tensor]] = {}
+        for player in PLAYERS:
+            now = getattr(self.stage, player)
+            same = [each for s in self._stages if (each := getattr(s, player)).kind == now.kind]
+            required[player] = set(_after_an_update(now))
+            allowed[player] = {k: v for each in same for k, v in _after_an_update(each).items()}
+        return required, allowed
 
     def _load_moment(
-        self, player: Player, parameter: nn.Parameter, key: str, value: Tensor
+        self, player: Player, parameter: nn.Parameter, key: str, value: Tensor, example: Tensor
     ) -> None:
-        """Counters stay as they are; moments take their parameter's device and layout."""
-        value = value.clone()  # not a view into the checkpoint's file, which will be removed
-        if value.shape == parameter.shape and value.dim() > 0:
-            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-        elif value.numel() != 1:
+        """Counters stay as they are; moments take their parameter's device and layout.
+
+        The optimizers' kernels believe shapes and types: what does not fit must not reach them.
+        """
+        moment = example.shape == _EXAMPLE
+        if value.shape != (parameter.shape if moment else example.shape):
             raise _changed(f"what the {player}'s optimizer remembers has another shape")
+        if value.dtype != example.dtype:
+            raise _changed(f"what the {player}'s optimizer remembers is {value.dtype}")
+        value = value.clone()  # not a view into the checkpoint's file, which will be removed
+        if moment:
+            value = torch.empty_like(parameter).copy_(value)
+        elif not 0 <= value.item() <= MOST_IMAGES:
+            raise _changed(f"the {player}'s optimizer counts {value.item():g} updates")
         elif parameter.device.type != "cpu":
             value = value.to(parameter.device)
         self.optimizers[player].state[parameter][key] = value
@@ -198,6 +231,15 @@ class TrainingState:
         for player in PLAYERS:
             for name, parameter in self.network(player).named_parameters():
                 yield player, name, parameter
+
+
+def _after_an_update(optimizer: Optimizer) -> dict[str, Tensor]:
+    """What an optimizer keeps of a parameter once it has updated it, by name."""
+    parameter = nn.Parameter(torch.zeros(_EXAMPLE))
+    parameter.grad = torch.zeros(_EXAMPLE)
+    built = optimizer.build([parameter])
+    built.step()
+    return {k: v for k, v in built.state[parameter].items() if isinstance(v, Tensor)}
 
 
 def _changed(what: str) -> RunError:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facegan.apps.models import Listed
+from facegan.cli.terminal import print_table
 from facegan.data.spec import Label
 from facegan.evaluation.wording import ratio
 from facegan.models.readme import options_of
@@ -42,7 +43,7 @@ def print_models(found: Sequence[Listed]) -> None:
             where,
         )
     console = Console(highlight=False)
-    console.print(table)
+    print_table(console, table)
     for line in found:
         if line.trouble:
             console.print(line.trouble, markup=False, soft_wrap=True)

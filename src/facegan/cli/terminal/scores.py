@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from facegan.cli.terminal import print_table
 from facegan.errors import printable
 from facegan.evaluation.results import (
     SCORE_TITLES,
@@ -47,7 +48,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
     say(f"{evaluation.source}: {conditions(evaluation)}")
     for space in evaluation.features:
         say("")
-        console.print(_scores(space, evaluation))
+        print_table(console, _scores(space, evaluation))
         say(f"{space.extractor}: {space.resizer}")
     say("")
     say(
@@ -74,14 +75,14 @@ def print_evaluation(evaluation: Evaluation) -> None:
         say(spectrum_sentence(evaluation.spectrum))
     if evaluation.agreement is not None:
         say("")
-        console.print(_agreement(evaluation.agreement))
+        print_table(console, _agreement(evaluation.agreement))
         say(
             "Agreement of requested labels with those that the attribute reader predicts: AUC, for "
             "which chance is 0.5; for quantities, the correlation. Beside it, of holdout images."
         )
     if evaluation.copying is not None:
         say("")
-        console.print(_copying(evaluation.copying))
+        print_table(console, _copying(evaluation.copying))
         say(evaluation.copying.said)
 
 
