@@ -192,7 +192,7 @@ def test_dcgan_refuses_other_resolutions(resolution: int) -> None:
         with pytest.raises(RecipeError, match=f"{resolution}×{resolution}") as caught:
             build_one()
         assert "32, 64, 128, 256" in caught.value.hint
-        assert "mlp" in caught.value.hint
+        assert "gan" in caught.value.hint
 
 
 def test_dcgan_is_as_its_paper() -> None:

@@ -157,7 +157,7 @@ def _standing(
 
 
 def _mean(logs: list[float]) -> float:
-    return sum(logs) / len(logs)
+    return math.fsum(logs) / len(logs)
 
 
 def _judged(results: StudyResults, dataset: str, axis: Axis, budget: float) -> tuple[Judged, ...]:

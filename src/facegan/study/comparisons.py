@@ -112,7 +112,7 @@ class Comparison:
         if self.scale is None:
             return None, None
         sides = gains(self.scale, _measured(self.method), _measured(self.other))[:2]
-        one, two = (self.scale.back(sum(s) / len(s)) if s else None for s in sides)
+        one, two = (self.scale.back(math.fsum(s) / len(s)) if s else None for s in sides)
         return one, two
 
     @property
@@ -207,7 +207,7 @@ def _contrasts(
     found_ones = [between_groups(a, b, shared, bounded)]
     missing = len(one) - len(a), len(two) - len(b)
     if any(missing) and found_ones[0] is not None:
-        means = sum(a) / len(a), sum(b) / len(b)
+        means = math.fsum(a) / len(a), math.fsum(b) / len(b)
         with_failed = [*a, *[means[1]] * missing[0]], [*b, *[means[0]] * missing[1]]
         found_ones.append(between_groups(*with_failed, shared, bounded))
     return found_ones
