@@ -31,6 +31,9 @@ _SIDE = 24
 # Pairs compared at a time.
 _BLOCK = 1 << 21
 _READ = 512
+# Pairs whose correlation is computed at a time, and thumbnails that are kept (75 MB).
+_PAIRS = 1 << 13
+_KEPT = 1 << 15
 # Where a picture shows nothing, no correlation is defined: such are equal if they differ by this.
 _FLAT = 2.0
 
@@ -81,7 +84,7 @@ def near_duplicates(dataset: Dataset, progress: Progress | None = None) -> Dupli
         contents[rows] = [_content(image) for image in images]
         if progress is not None:
             progress(int(rows[-1]) + 1, len(dataset))
-    union = _Union(len(dataset))
+    union, thumbnails = _Union(len(dataset)), _Thumbnails(dataset)
     # Of equal pictures one stands for all: two of them, or a thousand, compare alike.
     _, first, which = np.unique(contents, axis=0, return_index=True, return_inverse=True)
     union.join_all(first[which.reshape(-1)])
@@ -91,10 +94,10 @@ def near_duplicates(dataset: Dataset, progress: Progress | None = None) -> Dupli
         # What is known to belong together needs no look: thousands of equal pictures make millions
         # of pairs.
         unknown = pairs[union.first(pairs[:, 0]) != union.first(pairs[:, 1])]
-        for start in range(0, len(unknown), _READ):
-            block = unknown[start : start + _READ]
+        for start in range(0, len(unknown), _PAIRS):
+            block = unknown[start : start + _PAIRS]
             block = block[union.first(block[:, 0]) != union.first(block[:, 1])]
-            for a, b in block[_correlated(dataset, block)].tolist():
+            for a, b in block[_correlated(thumbnails, block)].tolist():
                 union.join(a, b)
     return Duplicates(union.groups())
 
@@ -122,7 +125,7 @@ def close_pairs(
     """All pairs of hashes that differ in at most `most` bits, of which at most 7 can be asked for.
 
     Yields:
-        int64 [P,2], the lower row first; a pair may come several times.
+        int64 [P,2], the lower row first; each pair once.
     """
     if most > MOST_BITS:
         raise ValueError(f"pairs that differ in {most} bits may share no byte")
@@ -140,23 +143,51 @@ def close_pairs(
                 ordered = second > first
                 # The order is stable, so that the lower row is the first.
                 pairs = np.stack([here[first[ordered]], rows[start:][second[ordered]]], 1)
+                # Those that are equal in an earlier byte have been found there.
+                apart_in = np.bitwise_xor(*hashes[pairs].T).view(np.uint8).reshape(-1, 8)
+                pairs = pairs[apart_in[:, :byte].all(1)]
                 if len(pairs):
                     yield pairs.astype(np.int64, copy=False)
 
 
-def _correlated(dataset: Dataset, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+class _Thumbnails:
+    """Brightness of a dataset's pictures at 24×24 pixels.
+
+    Where many pictures have close hashes, each is met again and again: it is kept for a while.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._kept: dict[int, npt.NDArray[np.float32]] = {}
+
+    def of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Of some rows: float32 [N,576]."""
+        missing = np.array([row for row in rows.tolist() if row not in self._kept], np.int64)
+        if len(self._kept) + len(missing) > _KEPT:
+            self._kept.clear()
+            missing = rows
+        for start in range(0, len(missing), _READ):
+            some = missing[start : start + _READ]
+            found = _thumbnails(self._dataset.copied(some))
+            self._kept.update(zip(some.tolist(), found, strict=True))
+        return np.stack([self._kept[row] for row in rows.tolist()])
+
+
+def _correlated(thumbnails: _Thumbnails, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which pairs of pictures correlate: bool [P]."""
     if not len(pairs):
         return np.zeros(0, np.bool_)
     rows, places = np.unique(pairs, return_inverse=True)
-    small = _thumbnails(dataset.copied(rows))
-    a, b = small[places.reshape(-1, 2)].swapaxes(0, 1)
-    low, high = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
-    length = np.sqrt((low**2).sum(1) * (high**2).sum(1))
-    shows = length > _SIDE * _SIDE  # a standard deviation of 1, for both
-    value = (low * high).sum(1) / np.where(shows, length, 1)
-    equal = np.abs(a - b).max(1) <= _FLAT
-    return np.where(shows, value >= CORRELATION, equal)
+    small = thumbnails.of(rows)
+    one, two = places.reshape(-1, 2).T
+    around = small - small.mean(1, keepdims=True)
+    length = np.sqrt((around**2).sum(1))
+    shows = length > _SIDE  # a standard deviation of 1
+    around /= np.where(shows, length, 1)[:, None]
+    alike = np.einsum("ij,ij->i", around[one], around[two]) >= CORRELATION
+    flat = np.flatnonzero(~(shows[one] & shows[two]))
+    alike[flat] = np.abs(small[one[flat]] - small[two[flat]]).max(1, initial=0) <= _FLAT
+    return alike
 
 
 def _thumbnails(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
