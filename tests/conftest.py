@@ -23,6 +23,10 @@ from tiny import SHORT, TINY, TINY_RECIPES, find_no_faces, no_entry
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
+# What a shell starts in the background ignores Ctrl-C; here, tests interrupt what they started.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
