@@ -109,8 +109,7 @@ def print_recipes(listed: list[Listed], resolution: int) -> None:
     if any(line.size is not None and line.cost is None and not line.trouble for line in listed):
         other = "" if resolution == DEFAULT_RESOLUTION else f" --resolution {resolution}"
         console.print(
-            "To measure what training costs on this machine, once, in minutes: "
-            f"facegan recipes --cost{other}",
+            f"Measured on this machine, in minutes, once: facegan recipes --cost{other}",
             highlight=False,
         )
 
