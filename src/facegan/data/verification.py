@@ -14,7 +14,7 @@ import json
 import os
 from pathlib import Path
 
-from facegan.cache import cache_folder, not_kept
+from facegan.cache import cache_folder, keep_entry, read_entry
 from facegan.data.dataset import IMAGES, ITEMS, LABELS, Dataset
 from facegan.data.encoded import ENCODED, OFFSETS
 
@@ -34,17 +34,10 @@ def verified(dataset: Dataset) -> Dataset:
         return dataset
     note = _note(dataset.path)
     said = json.dumps([dataset.fingerprint, list(dataset.label_names), _files(dataset.path)])
-    with contextlib.suppress(OSError, ValueError):
-        if note.read_text("utf-8") == said:
-            return dataset
+    if read_entry(note) == said.encode():
+        return dataset
     dataset.verify()
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        beside = note.with_name(f"{note.name}.{os.getpid()}")
-        beside.write_text(said, "utf-8")
-        beside.replace(note)
-    except OSError as error:
-        not_kept("that the dataset was verified", f"{note}: {error.strerror or error}.")
+    keep_entry(note, said.encode(), "that the dataset was verified")
     return dataset
 
 

@@ -41,7 +41,12 @@ def components_of(opened: OpenGenerator) -> Array:
     """
     place = cache_folder() / "components" / f"{sha256(opened.path)}-{PICTURES}.npy"
     known = read_array(place)
-    if known is not None and known.dtype == np.float32 and known.ndim == 2:
+    if (
+        known is not None
+        and known.dtype == np.float32
+        and known.ndim == 2
+        and np.isfinite(known).all()
+    ):
         return np.ascontiguousarray(known)
     found = _computed(opened, PICTURES)
     keep_array(place, found, "the generator's components")
